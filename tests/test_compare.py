@@ -138,7 +138,7 @@ def test_crosses_have_a_row_per_run_above_the_curves_of_their_panel(tmp_path: Pa
     ]  # fmt: skip
     assert {(t.xaxis, t.yaxis) for t in crosses} == {("x2", "y4")}
     upper, lower, rows = figure.layout.yaxis, figure.layout.yaxis2, figure.layout.yaxis4
-    assert 0 == lower.domain[0] < lower.domain[1] == rows.domain[0] < rows.domain[1]
+    assert 0 == lower.domain[0] < lower.domain[1] < rows.domain[0] < rows.domain[1]
     assert rows.domain[1] < upper.domain[0] < upper.domain[1] == 1
     assert rows.range[0] > 1 > 0 > rows.range[1]
 

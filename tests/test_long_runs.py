@@ -133,6 +133,8 @@ def test_within_a_moment_a_run_stands_still_and_other_threads_read_on(tmp_path: 
             thread.join()
             with run.moment():  # one in another begins later
                 assert run.iterations == 2
+            with run.moment(anew=False):
+                assert run.iterations == 1
             assert run.iterations == 1
         assert elsewhere == [2]
         assert (run.iterations, run.names) == (2, ("loss", "lr"))

@@ -166,11 +166,20 @@ def test_the_share_at_a_lag_is_of_the_strongest_earlier_step() -> None:
             "the strongest earlier step; it grows on the way back, by a factor of 1.1 per step",
         ),
         (
+            [1, 0.3, 0.02, 0.02, 0.3, 0.3, 0.02, 0.3, 0.3, 0.02],  # in jumps
+            "the gradient is below half from lag 9 on, and still at least 1 % at the oldest of the "
+            "9 earlier steps, relative to the strongest earlier step; it grows on the way back",
+        ),
+        (
             [1, 0.9, 0.8, 0, 0],
             "the gradient is below 1 % from lag 3 on, relative to the strongest earlier step; it "
             "is exactly zero from lag 3 on",
         ),
         ([1, 0, 0], "the gradient is exactly zero at every earlier step"),
+        ([1, 0.43], "the one earlier step gets 43 % of what the last one gets"),
+        ([1, 1.7], "the one earlier step gets 1.7 times what the last one gets"),
+        ([1, 30], "the one earlier step gets 30 times what the last one gets"),
+        ([0, 2], "the one earlier step gets all of the gradient"),
         (
             [1, 3e-8, 2e-8],
             "no gradient goes back in time: no earlier step gets more than 3e-06 % of what the "

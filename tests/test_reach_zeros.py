@@ -191,7 +191,7 @@ def test_an_embedded_input_does_not_know_where_its_graph_ends() -> None:
         (
             {"graph_end/l0": 4.0, "saturation/l0.input": 1.0, "saturation/l0.forget": 0.95},
             None,
-            "on, although the graph goes on: 95 % or more of the values of each gate are "
+            "on, although the graph goes on: at least 95 % of the values of each gate are "
             "saturated (iteration 0).",
         ),
         (

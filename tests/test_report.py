@@ -91,6 +91,13 @@ def test_loss_figure_marks_the_nan_where_it_is(small_run: Run) -> None:
     assert line.y[0] == 3.0
 
 
+def test_marks_stand_above_the_curves_and_what_is_written_at_them(small_run: Run) -> None:
+    """A line that says what guessing gives has its words right below the upper edge."""
+    layout = loss(small_run).layout
+    assert layout.yaxis.domain[1] == layout.yaxis2.domain[0] < layout.yaxis2.domain[1] == 1
+    assert layout.yaxis2.overlaying is None
+
+
 def test_gradient_figure_draws_the_spike_of_one_iteration_on_a_log_axis(small_run: Run) -> None:
     figure = gradient_norm(small_run)
     before = trace(figure, "before clipping")
@@ -375,11 +382,12 @@ def test_summary_says_how_often_a_script_clipped(record: Callable[..., Run]) -> 
     def write(recorder: Recorder) -> None:
         for at, factor in enumerate([1.0, 0.5, 1.0, 0.25, float("nan")]):
             recorder.scalars(at, {"grad_norm": 2.0, "clip_factor": factor})
+        recorder.scalars(4, {"clipped_share": 0.6})
 
     text = " ".join(summary(record(write)))
     assert (
         "at iteration 0; clip_grad_norm_ shortened the gradient in 2 of the 5 iterations in which "
-        "it was measured."
+        "it was measured; at iteration 4, 60 % of the last 5 gradients were clipped."
     ) in text
 
 

@@ -1693,6 +1693,56 @@ def test_a_short_memory_is_not_noted_where_anything_else_may_hold_more() -> None
     assert verdict("BKS301", unread).outcome == "healthy"
 
 
+def test_a_short_memory_is_not_noted_where_nothing_is_left_to_be_learned() -> None:
+    """Below a hundredth of what the best constant answer loses."""
+    series = {"loss": LEARNED, "reach/rnn": {50: FADES}, **held(FORGETS)}
+    assert verdict("BKS301", {**series, "guess_loss": {50: 99.0}}).findings
+    assert verdict("BKS301", {**series, "guess_loss": {50: 110.0}}).outcome == "healthy"
+    assert verdict("BKS301", {**series, "guess_loss": {50: -1.0}}).findings
+
+
+def test_a_short_memory_of_one_call_is_noted_of_all_that_the_gradient_is_followed_through() -> None:
+    """Calls of 8 steps that hand their state on without its graph, 60 in a batch."""
+    lags = MEMORY_LAGS[:4]
+    series = {
+        "loss": LEARNED, "reach/rnn": {50: np.where(np.arange(60) < 8, 1.0, 0.0)},
+        "memory/rnn": every(20, [[0.9, 0.9, 0.8, 0.7]] * 15),
+        "memory_lag/rnn": every(20, [lags] * 15),
+    }  # fmt: skip
+    one = the(verdict("BKS301", series))
+    assert one.message == (
+        "no gradient reaches back more than 7 of 60 steps; whether the task needs more is not known"
+    )
+    assert (one.severity, one.evidence["window"]) == ("info", 60.0)
+    near = {"reach/rnn": {50: np.ones(8)}}
+    assert verdict("BKS301", {**series, **near}).outcome == "healthy"
+
+
+def test_where_no_state_can_be_run_again_the_gradient_alone_makes_a_note() -> None:
+    """Never a warning; none of a graph that ends, a reach that is long, a loss that falls, or one
+    that is next to nothing. Where a memory was measured before, its turn is awaited."""
+    series = {"loss": LEARNED, "reach/loop:w": every(50, [FADES] * 6)}
+    one = the(verdict("BKS301", series))
+    assert (one.module, one.severity) == ("loop:w", "info")
+    assert one.message == (
+        "no gradient reaches back more than 7 of 101 steps of loop:w; what the state holds was not "
+        "measured, and whether the task needs more is not known"
+    )
+    stuck = {**series, "loss": falling(1200, tau=10.0), "guess_loss": {50: 1.02},
+             "reach/loop:w": every(100, [FADES] * 12)}  # fmt: skip
+    assert the(verdict("BKS301", stuck)).severity == "info"
+    for other in (
+        {"graph_end/loop:w": {50: 30.0}}, {"guess_loss": {50: 110.0}},
+        {"loss": falling(300, tau=300.0)}, {"reach/top": every(50, [REACHES] * 6)},
+        {"reach/loop:w": every(50, [FADES[:19]] * 6)},
+    ):  # fmt: skip
+        assert not verdict("BKS301", {**series, **other}).findings
+    for end in (-1.0, 100.0):
+        assert verdict("BKS301", {**series, "graph_end/loop:w": {50: end}}).findings
+    early = {"memory/top": {0: HOLDS}, "memory_lag/top": {0: MEMORY_LAGS}}
+    assert not verdict("BKS301", {**series, **early}).findings
+
+
 def test_a_short_memory_is_short_term_where_the_task_needs_more() -> None:
     """After 100 losses, for the third time: at iterations 100, 120 and 140."""
     series = {"loss": LEARNED, "reach/rnn": {50: FADES}, **held(FORGETS)}

@@ -197,7 +197,7 @@ def test_only_our_own_files_are_served(path: str, board: Dashboard) -> None:
 
 def test_a_browser_keeps_the_files_of_a_page_until_one_of_them_changes(board: Dashboard) -> None:
     page = board.ask("/run/good")[2].decode()
-    (plotly,) = re.findall(r'src="(/static/\w+/plotly\.js)"', page)
+    (plotly,) = re.findall(r'href="(/static/\w+/plotly\.js)"', page)
     status, headers, body = board.ask(plotly)
     assert (status, headers["Content-Type"]) == (200, "text/javascript; charset=utf-8")
     assert "immutable" in headers["Cache-Control"]

@@ -4,6 +4,7 @@ import json
 import math
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -104,7 +105,7 @@ def until(page: Page, condition: str) -> None:
 
 
 def test_a_run_is_watched_while_it_trains(
-    board: tuple[Dashboard, Path], page: Page, tmp_path: Path
+    board: tuple[Dashboard, Path], page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     running, runs = board
     page.goto(running.address)
@@ -143,6 +144,17 @@ def test_a_run_is_watched_while_it_trains(
     assert page.get_by_text("Nothing was found so far").count()
     training.go_on(40)
     until(page, f"document.querySelector('#loss .plot')._fullData[0].x.length > {before}")
+
+    # The clock of the machine is put back: the run is alive, and nothing is younger than new.
+    now = time.time
+    with monkeypatch.context() as set_back:
+        set_back.setattr(time, "time", lambda: now() - 3600)
+        training.go_on(10)
+        page.locator(".tile [data-clock]", has_text="110 iterations").wait_for()
+        page.locator(".tile .chip.running").wait_for()
+        assert page.get_by_text("began 0 s ago").count()
+        assert not page.get_by_text("−").count()
+
     training.go_on(3, math.nan)
     page.locator(".worst.sev-error").get_by_text("BKS201").wait_for()
     page.locator(".tile.alarm .big", has_text="NaN").wait_for()
@@ -150,13 +162,13 @@ def test_a_run_is_watched_while_it_trains(
 
     # What a figure shows can be taken along, with its NaN, once it has been drawn.
     lines = "document.querySelector('#loss .plot')._fullData"
-    until(page, f"{lines}.some((line) => line.x?.[line.x.length - 1] === 102)")
+    until(page, f"{lines}.some((line) => line.x?.[line.x.length - 1] === 112)")
     with page.expect_download() as taken:
         page.get_by_role("button", name="Loss: download as CSV").click()
     rows = Path(taken.value.path()).read_text().splitlines()
     assert rows[:2] == ["trace,x,y,value", '"training",0,3.5,']
     broken = [line.split(",")[1:3] for line in rows if "NaN" in line]
-    assert broken == [["100", "NaN"], ["101", "NaN"], ["102", "NaN"]]
+    assert broken == [["110", "NaN"], ["111", "NaN"], ["112", "NaN"]]
 
     # A link to a moment and a part of the run shows the same again; back undoes the zoom.
     page.evaluate("document.querySelector('#moment').focus()")
@@ -216,6 +228,11 @@ def test_a_study_and_its_page(board: tuple[Dashboard, Path], page: Page) -> None
     page.get_by_role("heading", name="The first difference").wait_for()
     page.locator("#loss .plot .scatterlayer").wait_for()
     assert page.get_by_role("row", name="lr 1 2").count()
+    with page.expect_download() as taken:
+        page.get_by_role("button", name="Loss: download as CSV").click()
+    assert taken.value.suggested_filename == "compared-loss.csv"
+    rows = Path(taken.value.path()).read_text().splitlines()
+    assert [row for row in rows if ",4," in row] == ['"lr=1",4,1,', '"lr=2",4,2,']
 
 
 def test_after_signing_in_one_is_where_one_wanted_to_be(page: Page, tmp_path: Path) -> None:

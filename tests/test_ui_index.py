@@ -7,14 +7,16 @@ import re
 import shutil
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from backsight.report import strip
-from backsight.signals import Recorder, Run, write_json
+from backsight.signals import Recorder, Run, _reading, write_json
 from backsight.studies._progress import Progress, end_progress, write_progress
 from backsight.ui import _app, _index, _run_row, _survey
 from backsight.ui._index import FolderIndex, RunPlace
+from backsight.ui._run_row import run_row
 from backsight.ui._survey import Survey
 
 
@@ -33,7 +35,7 @@ def study(path: Path, plan: dict[str, object], ended: dict[str, object]) -> Path
 def read(survey: Survey) -> dict[str, dict[str, object]]:
     survey.find()
     assert survey.read(60)
-    return {str(row["key"]): row for row in survey.since(0)["rows"]}
+    return {str(row["key"]): row for row in json.loads(survey.since(0))["rows"]}
 
 
 def test_keys_are_paths_below_the_folder(tmp_path: Path) -> None:
@@ -80,17 +82,17 @@ def test_a_run_folder_itself_can_be_shown(tmp_path: Path) -> None:
 def test_runs_come_and_go_without_a_restart(tmp_path: Path) -> None:
     survey = Survey(FolderIndex([tmp_path / "runs"]))
     assert read(survey) == {}
-    assert survey.since(0)["missing"] == [str(tmp_path / "runs")]
+    assert json.loads(survey.since(0))["missing"] == [str(tmp_path / "runs")]
     record(tmp_path / "runs/one")
     assert set(read(survey)) == {"one"}
-    assert survey.since(0)["problems"] == survey.since(0)["missing"] == []
+    assert json.loads(survey.since(0))["problems"] == json.loads(survey.since(0))["missing"] == []
     version = survey.version
     record(tmp_path / "runs/two")
     shutil.rmtree(tmp_path / "runs/one")
     survey.find()
-    news = survey.since(version)
+    news = json.loads(survey.since(version))
     assert ([row["key"] for row in news["rows"]], news["gone"]) == (["two"], ["one"])
-    assert survey.since(survey.version)["rows"] == []
+    assert json.loads(survey.since(survey.version))["rows"] == []
 
 
 @pytest.mark.skipif(os.name != "posix", reason="names are bytes on POSIX alone")
@@ -197,7 +199,7 @@ def test_a_folder_that_cannot_be_searched_is_told(
     monkeypatch.setattr(_index, "_kind_of", asked)
     survey = Survey(FolderIndex([tmp_path]))
     assert set(read(survey)) == {"good"}
-    told = survey.since(0)
+    told = json.loads(survey.since(0))
     assert told["problems"] == []
     assert told["hidden"] == (
         f"{tmp_path / 'locked'} cannot be searched (Permission denied): if a run is there, it is "
@@ -205,7 +207,7 @@ def test_a_folder_that_cannot_be_searched_is_told(
     )
     monkeypatch.setattr(_index, "_kind_of", kind_of)
     survey.find()
-    assert survey.since(0)["hidden"] == ""
+    assert json.loads(survey.since(0))["hidden"] == ""
 
 
 def test_a_row_is_read_again_only_when_its_files_change(
@@ -232,7 +234,29 @@ def test_a_row_is_read_again_only_when_its_files_change(
     survey.find()
     assert survey.read(60)
     assert asked == ["one"]
-    assert [row["loss"] for row in survey.since(version)["rows"]] == [0.5]
+    assert [row["loss"] for row in json.loads(survey.since(version))["rows"]] == [0.5]
+
+
+def test_a_row_of_a_run_that_has_ended_opens_its_store_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To see that it is whole, and to read it: of a thousand runs, opening takes the time."""
+    with Recorder(tmp_path / "one") as recorder:
+        recorder.series("loss", range(9), [1.0] * 9)
+        recorder.profile("reach/l0", 3, [1.0, 0.5])
+    (place,) = FolderIndex([tmp_path]).scan().values()
+    opened = []
+    connect = _reading._connect_once
+
+    def counted(*given: Any) -> Any:
+        opened.append(given)
+        return connect(*given)
+
+    monkeypatch.setattr(_reading, "_connect_once", counted)
+    row = run_row(place)
+    assert (row["state"], row["iterations"], row["loss"]) == ("finished", 9, 1.0)
+    assert row["duration"] >= 0
+    assert len(opened) == 2
 
 
 def test_what_a_row_says(tmp_path: Path) -> None:

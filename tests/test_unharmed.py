@@ -1236,3 +1236,39 @@ def test_calls_fit_as_deep_into_each_other_as_without_us(tmp_path: Path) -> None
         if collecting:
             gc.enable()
     assert sys.getrecursionlimit() == limit
+
+
+@pytest.mark.parametrize("kind", ["fused", "cell", "attention"])
+def test_storages_may_be_resized_as_without_us(kind: str, tmp_path: Path) -> None:
+    # NumPy forbids it, for good, of a storage that a tensor's numpy() has shown it.
+    core: nn.Module = {
+        "fused": nn.LSTM(4, 4),
+        "cell": nn.LSTMCell(4, 4),
+        "attention": nn.TransformerEncoderLayer(4, 2, 8),
+    }[kind]
+    net = nn.ModuleDict({"embed": nn.Embedding(9, 4), "core": core, "head": nn.Linear(4, 9)})
+    optimizer, seen = torch.optim.Adam(net.parameters()), []
+    with backsight.watch(net, optimizer, tmp_path / "run", every=1):
+        for _ in range(5):
+            tokens, targets = torch.randint(9, (6, 3)), torch.randint(9, (6, 3))
+            x = net["embed"](tokens)
+            if kind == "cell":
+                state, outputs = None, []
+                for step in x:
+                    state = net["core"](step, state)
+                    outputs.append(state[0])
+                y = torch.stack(outputs)
+            else:
+                y = net["core"](x)[0] if kind == "fused" else net["core"](x)
+            loss = nn.functional.cross_entropy(net["head"](y).flatten(0, 1), targets.flatten())
+            optimizer.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+            optimizer.step()
+            gradients = [p.grad for p in net.parameters()]
+            moments = [optimizer.state[p]["exp_avg"] for p in net.parameters()]
+            seen += [tokens, targets, x, y, loss, *gradients, *moments]
+    assert Run(tmp_path / "run")["weights_replaced"].tolist() == [0.0] * 5
+    assert all(tensor.untyped_storage().resizable() for tensor in [*seen, *net.parameters()])
+    head = next(net["head"].parameters())
+    head.data.untyped_storage().resize_(0)

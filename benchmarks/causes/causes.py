@@ -12,6 +12,8 @@ where there is no diagnosis to read.
 
 import json
 import os
+import resource
+import signal
 import subprocess
 import sys
 import tempfile
@@ -33,7 +35,7 @@ FOLDER = ROOT / "benchmarks" / "causes"
 DRAWS = {f"draw-{path.name[4:]}": path for path in sorted(FOLDER.glob("draw[0-9]*"))}
 VERDICTS = ("first", "named", "symptom", "silent", "failed")
 LIMIT = 180
-"""Seconds for one run."""
+"""Seconds of processor time for one run, so that a busy machine makes no run fail."""
 
 
 def findings_of(script: Path, *arguments: str) -> list[dict[str, Any]] | None:
@@ -46,8 +48,10 @@ def findings_of(script: Path, *arguments: str) -> list[dict[str, Any]] | None:
         try:
             for command in (run, diagnose):
                 done = subprocess.run(
-                    command, cwd=folder, env=environment, capture_output=True, timeout=LIMIT
+                    command, cwd=folder, env=environment, capture_output=True, timeout=20 * LIMIT
                 )
+                if done.returncode == -signal.SIGXCPU:
+                    return None
             findings: list[dict[str, Any]] = json.loads(done.stdout)["findings"]
         except (subprocess.TimeoutExpired, ValueError, KeyError):
             return None
@@ -82,6 +86,8 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", help="names of scripts")
     parser.add_argument("--jobs", type=int, default=2, help="runs at a time")
     options = parser.parse_args()
+    # Inherited by each process that is started from here.
+    resource.setrlimit(resource.RLIMIT_CPU, (LIMIT, resource.RLIM_INFINITY))
     folder = DRAWS.get(options.half, FOLDER)
     pairs = tomllib.loads((folder / "pairs.toml").read_text(encoding="utf-8"))
     halves = {"tuning": (False,), "held-out": (True,)}.get(options.half, (False, True))

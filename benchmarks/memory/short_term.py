@@ -22,12 +22,14 @@ from benchmarks._shared.harness import ROOT, option_parser, publish
 
 METHOD = (
     "backsight run SCRIPT at its default settings, then backsight diagnose --json. '301': the "
-    "severity of BKS301, if it was found; 'others': what else was, notes left out; 'samples': of "
-    "memory. The last rows count scripts with BKS301, those of them with a warning, and scripts "
-    "with any warning or error. What is sampled depends on the machine's speed."
+    "severity of BKS301, if it was found, and whether it was resolved since; 'others': what else "
+    "was, notes left out; 'samples': of memory. The last rows count scripts with BKS301, those of "
+    "them with a warning, and scripts with any warning or error. What is sampled depends on the "
+    "machine's speed."
 )
 FOLDER = ROOT / "benchmarks" / "memory" / "scripts"
 CODE = "BKS301"
+RESOLVED = ", resolved"
 LIMIT = 300
 """Seconds for one run."""
 
@@ -64,11 +66,13 @@ def main() -> None:
     for kind in ("short", "healthy"):
         own = [row for row in rows if row["what"].startswith(f"{kind}/")]
         found = [row["301"] for row in own if row["301"]]
-        accused = sum(bool(row["others"]) or row["301"] in ("warning", "error") for row in own)
+        accused = sum(bool(row["others"]) or row["301"].startswith("warning") for row in own)
+        later = sum(one.endswith(RESOLVED) for one in found)
+        warned = sum(not one.startswith("info") for one in found)
         rows.append(
             {
                 "what": f"{kind}, {len(own)} scripts",
-                "301": f"{len(found)} ({sum(one != 'info' for one in found)} warned)",
+                "301": f"{len(found)} ({later} resolved, {warned} warned)",
                 "others": f"{accused} with a warning or an error",
                 "samples": "",
                 "loss": "",
@@ -86,7 +90,11 @@ def row_of(script: Path) -> dict[str, Any]:
         told = _said([*tool, "diagnose", "run", "--json"], folder, environment)
         samples = _samples(Path(folder) / "run")
     findings = json.loads(told)["findings"]
-    own = [one["severity"] for one in findings if one["code"] == CODE]
+    own = [
+        one["severity"] + (RESOLVED if one["resolved_at"] is not None else "")
+        for one in findings
+        if one["code"] == CODE
+    ]
     others = [one["code"] for one in findings if one["code"] != CODE and one["severity"] != "info"]
     return {
         "what": f"{script.parent.name}/{script.stem}",

@@ -1,7 +1,8 @@
 """One sequence model of a library: the half-lives of its layers, and whether its gates are right.
 
-What is read from the gates is compared with what the library hands to its own scan, or, where a
-layer takes an initial state, with the gradient on that state.
+What is read from the gates is compared with what the library hands to its own scan, and with the
+gradient through that scan (:mod:`._scan_gradients`) or, where a layer takes an initial state, with
+the gradient on that state.
 
 Prints one line of JSON; started by ``benchmarks.wild.half_lives`` with the library's interpreter.
 """
@@ -13,6 +14,8 @@ import math
 from collections.abc import Callable
 from contextlib import ExitStack
 from importlib import import_module
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from unittest.mock import patch
 
@@ -20,8 +23,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from backsight import probe
+from backsight import Run, probe, watch
 from backsight.layers import decay_adapter_of
+from benchmarks.wild._scan_gradients import SHARES, doubled
 from benchmarks.wild._zoo import CASES, STEPS, WIDTH, Subject, Tagger
 
 __all__ = ["MODELS"]
@@ -36,12 +40,15 @@ def _lru() -> Subject:
 
 MODELS: dict[str, Callable[[], Subject]] = {
     **{name: CASES[name].build for name in (
-        "Mamba", "Mamba2", "RecurrentGemma", "Qwen3-Next", "OLMo hybrid", "RWKV-4", "RWKV-7",
-        "minGRU", "minLSTM", "Mamba (mambapy)", "Jamba", "S5",
+        "Mamba", "Mamba2", "Zamba2", "RecurrentGemma", "Qwen3-Next", "OLMo hybrid", "RWKV-4",
+        "RWKV-7", "minGRU", "minLSTM", "Mamba (mambapy)", "Jamba", "S5",
     )},
     "LRU": _lru,
 }  # fmt: skip
 """By name; those of the zoo, and layers that are too slow to be trained there."""
+
+GONE = 1e-200
+"""What is left of a state below this may be left out of float64."""
 
 Logs = list[Tensor]
 """Of each call: ``ln a``, ``(B, T, channels)`` or ``(channels,)``."""
@@ -87,6 +94,7 @@ def _rwkv7(receptance: Any, decay: Tensor, *_: Any) -> Tensor:
 SCANS: dict[str, tuple[str, str, Callable[..., Tensor]]] = {
     "Mamba": ("transformers.models.mamba.modeling_mamba", "mamba_selective_scan", _selective),
     "Mamba2": ("transformers.models.mamba2.modeling_mamba2", "mamba2_chunk_scan", _chunked),
+    "Zamba2": ("transformers.models.zamba2.modeling_zamba2", "mamba2_chunk_scan", _chunked),
     "RecurrentGemma": (
         "transformers.models.recurrent_gemma.modeling_recurrent_gemma",
         "RecurrentGemmaRglru._rnn_scan", _griffin,
@@ -103,17 +111,22 @@ SCANS: dict[str, tuple[str, str, Callable[..., Tensor]]] = {
 """By name: the module, the function or method, and what its arguments come to."""
 
 
-def used(name: str, subject: Subject) -> Logs:
+Spied = list[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]]
+"""Calls of a scan: itself, and what it was called with."""
+
+
+def calls_of_scan(name: str, subject: Subject) -> Spied:
     """What the scan of the library is given, layer by layer."""
-    place, path, logs = SCANS[name]
+    place, path, _ = SCANS[name]
     holder: Any = import_module(place)
     *owners, function = path.split(".")
     for owner in owners:
         holder = getattr(holder, owner)
-    own, found = getattr(holder, function), []
+    own: Any = getattr(holder, function)
+    found: Spied = []
 
     def spied(*args: Any, **named: Any) -> Any:
-        found.append(logs(*args, **named).detach())
+        found.append((own, args, named))
         return own(*args, **named)
 
     with patch.object(holder, function, spied):
@@ -185,6 +198,43 @@ def measure(name: str) -> dict[str, Any]:
     subject = MODELS[name]()
     if name in STARTS:
         _double(subject.model)
+    read, inputs, layers = _read(subject)
+    wide = math.nan
+    if name in SCANS:
+        calls = calls_of_scan(name, subject)
+        used = [SCANS[name][2](*args, **named).detach() for _, args, named in calls]
+        differs = max(
+            _difference(one, other) for one, other in zip(read.values(), used, strict=True)
+        )
+        if name in SHARES:
+            wide = _through_scan(name)
+    else:
+        kept = [STARTS[name](layers[path], inputs[path]) for path in read]
+        products = [logs.expand(*inputs[p].shape[:2], -1).sum(1).exp() for p, logs in read.items()]
+        both = zip(kept, products, strict=True)
+        differs = wide = max(float((one / other - 1).abs().max().detach()) for one, other in both)
+    found = probe(subject.model, lambda: subject.loss(subject.model, subject.x))
+    lives = {p: one.state_half_lives for p, one in found.items() if one.state_half_lives}
+    quantiles = {
+        f"{share:.0%}".replace("%", " %"): " / ".join(
+            f"{float(one.quantile(share)):.3g}" for one in lives.values()
+        )
+        for share in (0.05, 0.5, 0.95)
+    }
+    lengths = _memory_lengths(subject)
+    first = next(iter(lives.values()))
+    return {
+        "layers": len(lives), "kind": first.kind, "bound": first.bound,
+        "channels": len(first.steps), **quantiles,
+        "beyond 64": " / ".join(f"{float(one.beyond[0]):.0%}" for one in lives.values()),
+        "beyond T": " / ".join(f"{float(one.beyond[2]):.0%}" for one in lives.values()),
+        "differs": differs, "gradient": "–" if math.isnan(wide) else wide,
+        "memory": " / ".join(f"{one:.0f}" for one in lengths.values()) or "none",
+    }  # fmt: skip
+
+
+def _read(subject: Subject) -> tuple[dict[str, Tensor], dict[str, Tensor], dict[str, nn.Module]]:
+    """Of each layer that has decays: their logarithms, its input, and itself."""
     layers = {
         path: module
         for path, module in subject.model.named_modules()
@@ -212,30 +262,38 @@ def measure(name: str) -> dict[str, Any]:
             stack.callback(shown.register_forward_hook(showed, with_kwargs=True).remove)
             stack.callback(module.register_forward_hook(ran, with_kwargs=True).remove)
         subject.loss(subject.model, subject.x)
-    if name in SCANS:
-        both = zip(read.values(), used(name, subject), strict=True)
-        differs = max(_difference(one, other) for one, other in both)
-    else:
-        kept = [STARTS[name](layers[path], inputs[path]) for path in read]
-        products = [logs.expand(*inputs[p].shape[:2], -1).sum(1).exp() for p, logs in read.items()]
-        both = zip(kept, products, strict=True)
-        differs = max(float((one / other - 1).abs().max()) for one, other in both)
-    found = probe(subject.model, lambda: subject.loss(subject.model, subject.x))
-    lives = {p: one.state_half_lives for p, one in found.items() if one.state_half_lives}
-    quantiles = {
-        f"{share:.0%}".replace("%", " %"): " / ".join(
-            f"{float(one.quantile(share)):.3g}" for one in lives.values()
-        )
-        for share in (0.05, 0.5, 0.95)
-    }
-    first = next(iter(lives.values()))
-    return {
-        "layers": len(lives), "kind": first.kind, "bound": first.bound,
-        "channels": len(first.steps), **quantiles,
-        "beyond 64": " / ".join(f"{float(one.beyond[0]):.0%}" for one in lives.values()),
-        "beyond T": " / ".join(f"{float(one.beyond[2]):.0%}" for one in lives.values()),
-        "differs": differs,
-    }  # fmt: skip
+    return read, inputs, layers
+
+
+def _memory_lengths(subject: Subject) -> dict[str, float]:
+    """Of the blocks whose memory a run records: the last of two iterations."""
+    optimizer = torch.optim.SGD(subject.model.parameters(), lr=0.0)
+    with TemporaryDirectory() as folder:
+        with watch(subject.model, optimizer, Path(folder) / "run", every=1):
+            for _ in range(2):
+                optimizer.zero_grad()
+                torch.autograd.backward(subject.loss(subject.model, subject.x))
+                optimizer.step()
+        run = Run(Path(folder) / "run")
+        names = run.members("memory_length", profile=False)
+        return {name: float(run[name][-1]) for name in names}
+
+
+def _through_scan(name: str) -> float:
+    """The largest relative difference from the gradient, all of it in float64."""
+    torch.manual_seed(0)
+    subject = MODELS[name]()
+    _double(subject.model)
+    with doubled():
+        read = _read(subject)[0]
+        calls = calls_of_scan(name, subject)
+        both = [
+            SHARES[name](own, logs, args, named)
+            for logs, (own, args, named) in zip(read.values(), calls, strict=True)
+        ]
+    return max(
+        float(((one - other).abs() / other.clamp_min(GONE)).max().detach()) for one, other in both
+    )
 
 
 def _difference(read: Tensor, expected: Tensor) -> float:

@@ -317,6 +317,10 @@ CASES: dict[str, Case] = {
     "Mamba2": Case("transformers", _causal(
         "Mamba2", "backbone.embeddings", "backbone.layers", 3, state_size=8, num_heads=4,
         head_dim=16, n_groups=1, chunk_size=16, **SIZES)),
+    "Zamba2": Case("transformers", _causal(
+        "Zamba2", "model.embed_tokens", "model.layers", 3, mamba_d_state=8, n_mamba_heads=4,
+        chunk_size=16, num_attention_heads=2, intermediate_size=64,
+        layers_block_type=["mamba", "hybrid", "mamba"], **SIZES)),
     "RecurrentGemma": Case("transformers", _causal(
         "RecurrentGemma", "model.embed_tokens", "model.layers", 3, lru_width=WIDTH,
         intermediate_size=64, num_attention_heads=2, attention_window_size=16,

@@ -34,7 +34,8 @@ from benchmarks.wild._timed_training import TRAININGS
 
 METHOD = (
     "Each script four times, in an empty folder each: with BACKSIGHT=off; as it is; under "
-    "backsight run, where the callback steps aside; and with guard='clip=0.001' and to=[…], every "
+    "backsight run, where the callback's run is the record; and with guard='clip=0.001' and "
+    "to=[…], every "
     "sink that is installed, in the call of the callback. 'lines': those of the script that name "
     "Backsight. 'status' and 'learned' (what it prints last): whether they are the same with the "
     "callback as without. "

@@ -19,8 +19,9 @@ METHOD = (
     "'beyond T': the share of channels with a longer half-life; layer by layer. 'bound': whether "
     "the transition is a matrix, so that these are upper bounds. 'differs': the largest relative "
     "difference of a decay (one step, one channel) from what the library hands to its own scan, in "
-    "the dtype that the library computes it in; of minGRU, minLSTM, S5 and LRU, of the product of "
-    "all steps from the gradient on the initial state, in float64."
+    "the dtype that the library computes it in. 'gradient': that of the product of all steps from "
+    "the gradient through the library's own scan, or on the initial state (minGRU, minLSTM, S5, "
+    "LRU), in float64. 'memory': the memory lengths of the blocks that a run records, in steps."
 )
 PACKAGES = {name: CASES[name].package if name in CASES else "lru-pytorch" for name in MODELS}
 

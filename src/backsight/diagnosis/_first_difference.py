@@ -23,7 +23,7 @@ ORDER = (
     "loss", "guess_loss",
     "grad_norm", "reach", "grad_time", "grad_time_cell", "reach_ahead", "block_reach",
     "half_life", "horizon", "growth_rate", "reach_share", "graph_end",
-    "act_before", "act_after", "grad_norm_applied", "clip_factor",
+    "act_before", "act_after", "grad_norm_applied", "clip_factor", "clipped_share",
     "weight_norm", "update_ratio", "update_rms", "effective_lr", "spectral_radius", "sigma_max",
 )  # fmt: skip
 """Within one iteration, each is made of those before it: what is given, computed, learned."""

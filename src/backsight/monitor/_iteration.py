@@ -298,6 +298,12 @@ class Iteration:
     """Scalars that were recorded."""
     clips: list[Clip] = field(default_factory=list)
     """Calls of PyTorch's functions that clip so far, in samples and looks."""
+    shortened: list[bool | Tensor] = field(default_factory=list)
+    """Of each such call since the first backward pass, whether it shortens anything."""
+    shortened_read: int = 0
+    """How many of these calls a step has read the gradients after."""
+    backward_ended: bool = False
+    """Whether any backward pass has ended."""
     divided_late: bool = False
     """Whether a GradScaler's own step has divided the scale out: all before that was scaled."""
     kept: dict[Any, Any] = field(default_factory=dict)

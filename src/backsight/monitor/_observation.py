@@ -202,6 +202,7 @@ class Observation:
         """Gradients are complete."""
         self.measurements.feed("on_backward_end", self.now, passed, looks=self.detector.looks)
         gradient, number = self.now.gradient, self.now.number
+        self.now.backward_ended = True
         if gradient is not None:
             rising = self._rising
             if gradient <= rising.limit:  # as in sees, without a call in every step
@@ -217,6 +218,7 @@ class Observation:
         self.now.profiles.clear()
         self.detector.begin()
         self.readers.begin(self.now.sampled)
+        self.now.shortened, self.now.shortened_read = [], 0
         self.measurements.feed("on_gradients_discarded", self.now)
 
     def step_begins(self, step: OptimizerStep) -> None:
@@ -226,23 +228,33 @@ class Observation:
     def step_ended(self, step: OptimizerStep) -> None:
         """It has stepped: nothing of its graph is kept."""
         self.measurements.feed("on_step_end", self.now, step, looks=self.detector.looks)
+        self.now.shortened_read = len(self.now.shortened)
         if self.now.sampled:
             self.readers.forget()
         self._stepped()
 
     def clips(self, parameters: Sequence[Tensor], limit: float, norm: Tensor) -> None:
-        """The script clips gradients; where anybody looks, that is remembered."""
-        if self.now.sampled or self.now.looked:
-            here = set(map(id, self.parameters.of().values()))
-            if not here.isdisjoint(map(id, parameters)):
-                self.now.clips.append(Clip(float(limit), norm.detach()))
+        """The script clips gradients: whether that shortens them; all of it where anybody looks."""
+        now = self.now
+        here = set(map(id, self.parameters.of().values()))
+        if here.isdisjoint(map(id, parameters)):
+            return
+        if now.backward_ended and type(norm) is Tensor:  # a sharded one asks all processes
+            now.shortened.append(_is_above(norm, limit))
+        if now.sampled or now.looked:
+            now.clips.append(Clip(float(limit), norm.detach()))
 
     def clips_values(self, gradients: Sequence[Tensor], limit: float) -> None:
-        """The script clips values of gradients; where anybody looks, that is remembered."""
-        if self.now.sampled or self.now.looked:
-            here = {id(p.grad) for p in self.parameters.of().values() if p.grad is not None}
-            if not here.isdisjoint(map(id, gradients)):
-                self.now.clips.append(Clip(limit, largest_value(gradients), by_value=True))
+        """The script clips values of gradients: as of :meth:`clips`."""
+        now = self.now
+        here = {id(p.grad) for p in self.parameters.of().values() if p.grad is not None}
+        if here.isdisjoint(map(id, gradients)):
+            return
+        largest = largest_value(gradients)
+        if now.backward_ended and type(largest) is Tensor:
+            now.shortened.append(_is_above(largest, limit))
+        if now.sampled or now.looked:
+            now.clips.append(Clip(limit, largest, by_value=True))
 
     def divides_late(self) -> None:
         """A gradient scaler's step divides the scale out."""
@@ -381,3 +393,8 @@ class Observation:
             else:
                 here[name] = value
         self._outbox.here(now.number, here)
+
+
+def _is_above(size: Tensor, limit: float) -> bool | Tensor:
+    """Of an accelerator's number, it stays there."""
+    return size.item() > limit if on_host(size) else size.detach().reshape(()) > limit

@@ -62,7 +62,7 @@ def strip(run: Run, found: Diagnosis | None = None, *, now: float | None = None)
     """
     reading = _Reading(run)
     try:
-        with run.moment():
+        with run.moment(anew=False):
             return reading.strip(found, now)
     except RunError:  # the store cannot be opened; what run.json says is still known
         return reading.strip(found, now)

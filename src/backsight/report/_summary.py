@@ -222,14 +222,21 @@ def _gradient(run: Run) -> str:
 
 def _clipped_share(run: Run) -> str:
     """How often a script's own clip acted, of the iterations in which that was measured."""
-    if run.members("clip_factor", profile=False) != ("clip_factor",):
-        return ""
-    stream = run.stream("clip_factor")
-    shortened = sum(np.count_nonzero(block.values < 1) for block in stream)
-    return (
-        f"; clip_grad_norm_ shortened the gradient in {shortened:,} of the {stream.samples:,} "
-        "iterations in which it was measured"
-    )
+    text = ""
+    if run.members("clip_factor", profile=False) == ("clip_factor",):
+        stream = run.stream("clip_factor")
+        shortened = sum(np.count_nonzero(block.values < 1) for block in stream)
+        text = (
+            f"; clip_grad_norm_ shortened the gradient in {shortened:,} of the {stream.samples:,} "
+            "iterations in which it was measured"
+        )
+    if run.members("clipped_share", profile=False) == ("clipped_share",):
+        at, share = run.last("clipped_share")
+        many = min(100, at + 1)
+        text += (
+            f"; at iteration {at:,}, {100 * share:.0f} % of the last {many} gradients were clipped"
+        )
+    return text
 
 
 def _hidden(run: Run) -> str:

@@ -40,7 +40,8 @@ from backsight.signals._reach import (
 from backsight.signals._reach_words import reach_extent, reach_words
 from backsight.signals._recorder import Committed, Recorder
 from backsight.signals._regular_file import exists, open_regular
-from backsight.signals._run import Run, list_runs
+from backsight.signals._run import Run
+from backsight.signals._run_list import list_runs
 from backsight.signals._samples import Event, Profile, SampleBlock, Series
 from backsight.signals._schemas import Count, Time
 from backsight.signals._secrets import hide_words

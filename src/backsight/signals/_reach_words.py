@@ -36,13 +36,16 @@ def reach_words(reach: NDArray[np.floating]) -> str:
     if not found.goes_back:
         gone = "" if found.cut is None else f"; it is exactly zero from lag {found.cut + 1} on"
         return f"no gradient goes back in time: {_at_most(found)}{gone}"
+    if found.earlier == 1:
+        return _of_one(found, reach[0])
     told = [f"the gradient is {reach_extent(found)}, relative to the strongest earlier step"]
     if found.unreached and found.cut is None:
         gets = "gets" if found.unreached == 1 else "get"
         told.append(f"{found.unreached} of the {_steps(found)} {gets} almost none of it")
     if found.grows:
-        factor = np.exp(found.growth_rate)
-        told.append(f"it grows on the way back, by a factor of {factor:.3g} per step")
+        factor = f"{np.exp(found.growth_rate):.3g}"  # 1 where it comes in jumps
+        per_step = "" if factor == "1" else f", by a factor of {factor} per step"
+        told.append(f"it grows on the way back{per_step}")
     if found.strength < SMALL:
         told.append(_at_most(found))
     if found.cut is not None:  # last: the reason may follow
@@ -77,9 +80,19 @@ def reach_extent(found: ReachMeasures) -> str:
 
 
 def _at_most(found: ReachMeasures) -> str:
-    share = 100 * found.strength
-    gets = f"{share:.1g} %" if share < 0.1 else f"{share:.2g} %"
-    return f"no earlier step gets more than {gets} of what the last one gets"
+    return f"no earlier step gets more than {_percent(found.strength)} of what the last one gets"
+
+
+def _of_one(found: ReachMeasures, last: float) -> str:
+    if not last:
+        return "the one earlier step gets all of the gradient"
+    times = found.strength
+    gets = f"{times:.3g} times" if times > 1 else f"{_percent(times)} of"
+    return f"the one earlier step gets {gets} what the last one gets"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1g} %" if share < 0.001 else f"{100 * share:.2g} %"
 
 
 def _steps(found: ReachMeasures) -> str:

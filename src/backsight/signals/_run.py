@@ -22,7 +22,6 @@ from backsight.signals._notebook import InNotebook
 from backsight.signals._order import natural_order
 from backsight.signals._reader import Directory, Reader
 from backsight.signals._reading import complaints, reading
-from backsight.signals._regular_file import exists
 from backsight.signals._samples import Event, Profile, SampleBlock, Series, gather
 from backsight.signals._stream import SignalStream
 from backsight.signals._stretches import stretches
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     import pandas
     import xarray
 
-__all__ = ["Run", "list_runs"]
+__all__ = ["Run"]
 
 
 class Run(InNotebook):
@@ -119,8 +118,12 @@ class Run(InNotebook):
     def heartbeat(self) -> float | None:
         """When the writer last committed, in seconds since the epoch.
 
-        Within a moment, too: it tells whether the writer is alive now.
+        Within a moment, too, it is the newest while the run goes on: it tells whether the writer is
+        alive now.
         """
+        if self.info["status"] != "running":
+            with self._reading() as reader:
+                return reader.heartbeat
         with reading(self.path / STORE, self._known) as reader:
             return reader.heartbeat
 
@@ -300,14 +303,20 @@ class Run(InNotebook):
         return to_xarray(self.read(self.names), {"run": self.name, "status": self.status})
 
     @contextmanager
-    def moment(self) -> Iterator[None]:
+    def moment(self, *, anew: bool = True) -> Iterator[None]:
         """Within it, all signals and events are of one moment, also of a run that is being written.
 
         The store is opened once. This is for one thread: others read as they do otherwise.
 
+        Args:
+            anew: False to stay in the moment that this thread is in, if it is in one.
+
         Raises:
             RunError: the store is damaged.
         """
+        if not anew and self._held is not None and self._held[0] == threading.get_ident():
+            yield
+            return
         stack = ExitStack()
         reader = stack.enter_context(reading(self.path / STORE, self._known))
         before, self._held = self._held, (threading.get_ident(), reader)
@@ -382,38 +391,3 @@ def _matching(name: str, kinds: dict[str, bool]) -> tuple[str, ...]:
 
 def _listed(names: Iterable[str]) -> list[str]:
     return sorted(names, key=natural_order)
-
-
-def list_runs(root: Path | str) -> tuple[list[Run], list[RunError]]:
-    """The runs in ``root``, oldest first, and the complaint about each folder that only looks
-    like one.
-
-    Raises:
-        RunError: ``root`` is not a folder.
-
-    Example:
-        >>> from backsight.signals import Recorder, list_runs
-        >>> Recorder("runs/first").close()
-        >>> Recorder("runs/second").close()
-        >>> runs, complaints = list_runs("runs")
-        >>> [(run.name, run.status) for run in runs], complaints
-        ([('first', 'finished'), ('second', 'finished')], [])
-    """
-    root = Path(root)
-    if not root.is_dir():
-        raise RunError(f"{root} is not a folder: expected a folder of runs, such as runs")
-    runs: list[Run] = []
-    broken: list[RunError] = []
-    try:
-        paths = sorted(root.iterdir())
-    except OSError as error:
-        raise RunError(f"{root} cannot be read: {error.strerror or error}") from error
-    for path in paths:
-        try:
-            if exists(path / RUN_JSON) or exists(path / STORE):
-                runs.append(Run(path))
-        except OSError as error:
-            broken.append(RunError(f"{path} cannot be read: {error.strerror or error}"))
-        except RunError as error:
-            broken.append(error)
-    return sorted(runs, key=lambda run: float(run.info["created"])), broken

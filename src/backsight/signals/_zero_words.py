@@ -62,7 +62,9 @@ def _units(shares: dict[str, float], inactive: float, silent: int) -> str:
     if states is not None and states > NEARLY:
         return f": {100 * states:.0f} % of the units are saturated"
     if gates and min(gates) > NEARLY:
-        return f": {100 * min(gates):.0f} % or more of the values of each gate are saturated"
+        least = f"{100 * min(gates):.0f} %"
+        share = least if least == "100 %" else f"at least {least}"
+        return f": {share} of the values of each gate are saturated"
     if silent:
         return f": no unit is active at {silent} of the steps"
     if inactive:

@@ -6,7 +6,6 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from hashlib import sha256
-from typing import Any
 
 import anyio
 from starlette.applications import Starlette
@@ -41,7 +40,7 @@ _log = logging.getLogger("backsight.ui")
 
 LIST_EVERY = 2.0
 """Seconds between looks at all folders while the table is open."""
-RUN_EVERY = 0.25
+RUN_EVERY = 0.15
 """Seconds between looks at a run while its page is open: its writer commits twice per second."""
 ALIVE = 3.0
 """Seconds between looks whether the process that writes a run lives."""
@@ -79,13 +78,14 @@ class _Dashboard:
         self.answers = AnswerCache()
         self.pages = Pages(settings.root_path)
         self._readers: anyio.CapacityLimiter | None = None
+        self._judges: anyio.CapacityLimiter | None = None
         self._worked = asyncio.Event()
         """Set where anything was read since memory was given back."""
 
     @contextlib.asynccontextmanager
     async def lifespan(self, _: Starlette) -> AsyncIterator[None]:
         """Read all runs once, in the background, as soon as the server is up; then pack files."""
-        self._readers = anyio.CapacityLimiter(READERS)
+        self._readers, self._judges = anyio.CapacityLimiter(READERS), anyio.CapacityLimiter(1)
         surveyed = asyncio.create_task(self._survey_once())
         tasks = [surveyed, *map(asyncio.create_task, (self._pack_after(surveyed), self._tidy()))]
         try:
@@ -112,8 +112,8 @@ class _Dashboard:
             self._worked.clear()
             await run_in_threadpool(give_back)
 
-    async def work(self, function: Callable[..., bytes], *arguments: Any) -> bytes:
-        """Call it in a thread, few at a time.
+    async def work(self, function: Callable[[], bytes], *, long: bool = False) -> bytes:
+        """Call it in a thread, few at a time; what takes long one at a time, beside the others.
 
         Raises:
             BacksightError: a run cannot be read.
@@ -121,7 +121,8 @@ class _Dashboard:
         """
         self._worked.set()
         try:
-            return await anyio.to_thread.run_sync(function, *arguments, limiter=self._readers)
+            limiter = self._judges if long else self._readers
+            return await anyio.to_thread.run_sync(function, limiter=limiter)
         except (BacksightError, _ProblemError):
             raise
         except Exception as error:
@@ -167,7 +168,7 @@ class _Dashboard:
         def rows() -> bytes:
             if since == 0:
                 self.survey.find()
-            return json_bytes(self.survey.since(since))
+            return self.survey.since(since)
 
         return _json(request, await self.work(rows))
 
@@ -204,7 +205,7 @@ class _Dashboard:
                 lambda: json_bytes(findings_view(run, thorough=thorough)),
             )
 
-        return _json(request, await self.work(judged))
+        return _json(request, await self.work(judged, long=wanted))
 
     async def figure(self, request: Request) -> Response:
         """A figure of a run."""

@@ -1,5 +1,6 @@
 """What the table of runs says of one of them."""
 
+import contextlib
 import math
 import os
 import shlex
@@ -54,8 +55,11 @@ def run_row(place: RunPlace) -> RunRow:
     row = first_row(place)
     try:
         run = Run(place.path)
-        told = strip(run)
-        judged = bool(run.events("diagnosis"))
+        with contextlib.ExitStack() as opened:
+            with contextlib.suppress(RunError):  # each part tells what is wrong with the store
+                opened.enter_context(run.moment())
+            told = strip(run)
+            judged, lasted = bool(run.events("diagnosis")), run.duration
     except RunError as error:
         if _begins(place.path):
             return row
@@ -71,7 +75,7 @@ def run_row(place: RunPlace) -> RunRow:
         "script": script_of(run),
         "created": float(run.info["created"]),
         "written": told.written,
-        "duration": run.duration,
+        "duration": lasted,
         "iterations": told.iterations,
         "group": group if isinstance(group, str) else "",
         "problem": told.problems[0] if told.problems else "",

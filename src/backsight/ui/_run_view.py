@@ -4,7 +4,15 @@ from typing import Any
 
 import numpy as np
 
-from backsight.diagnosis import Diagnosis, Tried, diagnose, findings_so_far, read_tried, timeline
+from backsight.diagnosis import (
+    Diagnosis,
+    Judge,
+    Tried,
+    diagnose,
+    findings_so_far,
+    read_tried,
+    timeline,
+)
 from backsight.errors import RunError
 from backsight.report import (
     Kept,
@@ -21,7 +29,7 @@ from backsight.report import (
 )
 from backsight.report.figures import FIGURES
 from backsight.report.figures import timeline as draw_timeline
-from backsight.signals import Run
+from backsight.signals import Run, family
 from backsight.ui._panels import panels_of
 from backsight.ui._wire import figure_dict
 
@@ -90,6 +98,7 @@ def findings_view(run: Run, *, thorough: bool) -> dict[str, Any]:
     """
     with run.moment():
         found: Diagnosis = diagnose(run) if thorough else findings_so_far(run)
+        whole = thorough or (found.judged == "while training" and _is_whole(found))
         drawn = frozenset(entry.key for entry in FIGURES if entry.is_drawn(run))
         chain = timeline(run, found)
         shown = [
@@ -122,7 +131,8 @@ def findings_view(run: Run, *, thorough: bool) -> dict[str, Any]:
             "healthy": sum(one.outcome == "healthy" for one in found.verdicts),
             "broken": [one.code for one in found.verdicts if one.outcome == "not finite"],
             "lacking": [list(row) for row in lacking(found)] if thorough else [],
-            "thorough": thorough or (found.judged == "while training" and _is_whole(found)),
+            "thorough": whole,
+            "unjudged": 0 if whole else _values(run),
             "chain": None if chain is None else chain.message,
             "chain_figure": figure_dict(draw_timeline(run, chain))
             if chain is not None and chain.moves
@@ -135,6 +145,12 @@ def _is_whole(found: Diagnosis) -> bool:
     return any(one.outcome == "healthy" for one in found.verdicts)
 
 
+def _values(run: Run) -> int:
+    """How many the rules would read to judge the run: a million of them take about a second."""
+    read = Judge().families
+    return sum(samples for name, (samples, _) in run.extents.items() if family(name) in read)
+
+
 def _tried(run: Run) -> str:
     try:
         tried = read_tried(run.path)
@@ -145,8 +161,8 @@ def _tried(run: Run) -> str:
 
 def _moments(run: Run, kept: Kept) -> list[int]:
     """Iterations at which profiles were recorded: where the slider stops; 400 at the most."""
-    for family in ("reach", "grad_time", "hidden_norm"):
-        names = run.members(family, profile=True)
+    for what in ("reach", "grad_time", "hidden_norm"):
+        names = run.members(what, profile=True)
         if names:
             parts = run.stream(names[0]).each(lambda block: block.iterations, "iterations", kept)
             at = np.concatenate(list(parts))

@@ -3,12 +3,12 @@
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import Any
 
 from backsight.report import Kept, keeping
 from backsight.ui._index import FolderIndex, RunPlace
 from backsight.ui._run_row import RunRow, Stamp, first_row, run_row, stamp_of
 from backsight.ui._study_row import study_row
+from backsight.ui._wire import json_bytes
 
 __all__ = ["Survey"]
 
@@ -28,6 +28,8 @@ class _Entry:
     """A row, and what it was read from."""
 
     row: RunRow
+    encoded: bytes
+    """The row as JSON: a page asks for a thousand of them, of which few have changed."""
     version: int
     stamp: Stamp | None = None
     changed: int = 0
@@ -74,7 +76,8 @@ class Survey:
             if come or gone:
                 state.version += 1
             for key in come:
-                state.rows[key] = _Entry(first_row(places[key]), state.version)
+                row = first_row(places[key])
+                state.rows[key] = _Entry(row, json_bytes(row), state.version)
                 state.gone.pop(key, None)
             for key in gone:
                 del state.rows[key]
@@ -109,20 +112,21 @@ class Survey:
         if stamp is not None and stamp == entry.stamp and not old:
             return
         row = run_row(place) if place.kind == "run" else study_row(place)
+        encoded = json_bytes(row)
         with self._lock:
             entry.stamp, entry.changed = stamp, place.changed
             entry.read_at, entry.cost = now, time.monotonic() - now
-            if repr(row) != repr(entry.row):  # two NaN are no change
+            if encoded != entry.encoded:
                 self._state.version += 1
-                entry.row, entry.version = row, self._state.version
+                entry.row, entry.encoded, entry.version = row, encoded, self._state.version
 
-    def since(self, version: int) -> dict[str, Any]:
-        """Rows that have changed after that version, and the keys of those that went."""
+    def since(self, version: int) -> bytes:
+        """Rows that have changed after that version, and the keys of those that went, as JSON."""
         with self._lock:
             state = self._state
-            return {
+            rows = [e.encoded for e in state.rows.values() if e.version > version]
+            rest = {
                 "version": state.version,
-                "rows": [e.row for e in state.rows.values() if e.version > version],
                 "gone": [key for key, at in state.gone.items() if at > version],
                 "problems": list(self.index.problems),
                 "missing": list(self.index.missing),
@@ -130,3 +134,4 @@ class Survey:
                 "folders": [str(root.path) for root in self.index.roots],
                 "now": time.time(),
             }
+        return b'{"rows": [' + b", ".join(rows) + b"], " + json_bytes(rest)[1:]

@@ -35,7 +35,7 @@ class ShortTerm(Rule):
     title: ClassVar[str] = "short-term patterns only"
     severity: ClassVar = "warning"
     reads: ClassVar = ("context_loss", "memory", "reach")
-    optional_signals: ClassVar = ("context_length", "memory_lag", "loss", "guess_loss")
+    optional_signals: ClassVar = ("context_length", "memory_lag", "loss", "guess_loss", "graph_end")
     leads_to: ClassVar = ("BKS303",)
     explanation: ClassVar[str] = (
         "Beyond a few steps, more context does not lower the loss: the model has learned what the "
@@ -54,9 +54,12 @@ class ShortTerm(Rule):
         "no gradient reaches back that far either, and the loss is less than a fraction of "
         "{better:g} below what a shorter memory achieves. Where neither is known, a short memory "
         "by itself is no fault, as a task may need no more: it is a note that no layer's gradient "
-        "reaches back {long:g} of a window of {least:.0f} steps or more. After {enough:.0f} losses "
-        "it is a warning if the loss is still less than a fraction of {better:g} below that of the "
-        "best constant answer (guess_loss)."
+        "reaches back {long:g} of a window of {least:.0f} steps or more, unless the loss is below "
+        "{solved:g} of that of the best constant answer (guess_loss), so that nothing is left to "
+        "be learned. After {enough:.0f} losses it is a warning if the loss is still less than a "
+        "fraction of {better:g} below that of the best constant answer. Where no layer's memory "
+        "was measured, as in a loop that calls no module, it is a note at most, and none where "
+        "the graph itself ends (see BKS401)."
     )
     causes: ClassVar = (
         "gradients that vanish through time (see BKS101)",
@@ -102,6 +105,9 @@ class ShortTerm(Rule):
     least: float = 20
     """Steps of a window: that a shorter one is not used whole is no news."""
 
+    solved: float = 0.01
+    """Of the loss of the best constant answer: that little is left where a task is solved."""
+
     enough: float = 800
     """Losses: memory tasks sit at their best guess for hundreds of iterations before they jump."""
     _row: dict[str, int] = field(default_factory=dict, init=False, repr=False)
@@ -109,6 +115,10 @@ class ShortTerm(Rule):
     """By layer, the newest."""
     _guesses: dict[str, float] = field(default_factory=dict, init=False, repr=False)
     """By model, the newest loss of the best constant answer."""
+    _ends: dict[str, float] = field(default_factory=dict, init=False, repr=False)
+    """By layer, the last lag that the newest graph led to; -1 where that cannot be asked."""
+    _remembers: bool = field(default=False, init=False, repr=False)
+    """Whether any layer's memory was ever measured."""
     _layer: str = field(default="", init=False, repr=False)
     """What was found of the memories is about; the longest may be another layer's later."""
 
@@ -171,8 +181,10 @@ class ShortTerm(Rule):
         known = next((b for b in (now.facts.near, now.facts.baseline) if b is not None), None)
         newest = now.numbers("guess_loss")
         self._guesses |= {member: g for member, g in newest.items() if math.isfinite(g)}
+        self._ends |= now.numbers("graph_end")
         rows, ladders = now.rows("memory"), now.rows("memory_lag")
-        if not rows or course is None:
+        self._remembers = self._remembers or bool(rows)
+        if course is None or (self._remembers and not rows):
             return
         if not course.settled or course.count < self.patience:
             return
@@ -183,6 +195,8 @@ class ShortTerm(Rule):
                 return  # another layer may hold what this one does not
             found[layer] = measure_memory(lags, row), lags, row
         if not found:
+            if lag is None and known is None:
+                self._update_reach(now, course)
             return
         self.ready = True
         if lag is None and known is None:
@@ -224,20 +238,25 @@ class ShortTerm(Rule):
         layer = max(found, key=lambda one: _steps(found[one][0]))
         where = self._layer or layer
         window = found[layer][0].window
+        if layer in self._reaches:  # calls that hand a state on without its graph are apart
+            window = max(window, self._reaches[layer].earlier + 1)
         others = [one for name, one in self._reaches.items() if name not in found]
         reaches_on = any(_far(one) >= self.long * window for one in others)
         short_term = readings <= {"forgets", "untaught"} and window >= self.least
-        if not short_term or reaches_on or not self._rests(course):
+        guess = self._guesses.get(now.label)
+        solved = guess is not None and course.level < self.solved * max(guess, 0.0)
+        if not short_term or reaches_on or solved or not self._rests(course):
             self.resolve(where, now.iteration)
             return
         self._layer = where
         memory, far = found[layer][0], max(self._horizons())
         held = f"the state{of_module(layer)} holds {memory_extent(memory)}"
-        if readings == {"forgets"}:
+        if _steps(memory) >= memory.window < window:  # how much more it holds, nobody has seen
+            what = f"no gradient reaches back more than {far} of {window} steps"
+        elif readings == {"forgets"}:
             what = f"{held}, no layer holds more, and no gradient reaches back more than {far}"
         else:
             what = f"no gradient reaches back more than {far} steps, although {held}"
-        guess = self._guesses.get(now.label)
         stuck = guess is not None and course.level >= guess - self.better * abs(guess)
         graver = stuck and course.count >= self.enough
         if graver:
@@ -250,7 +269,7 @@ class ShortTerm(Rule):
             now.iteration,
             f"{what}; {told}",
             {"memory length": _steps(memory), "horizon": float(far)}
-            | {"window": float(memory.window), "loss level": course.level}
+            | {"window": float(window), "loss level": course.level}
             | ({} if guess is None else {"loss of the best constant answer": guess}),
             signals=(f"memory/{layer}", named("loss", now.label)),
             severity="warning" if graver else "info",
@@ -258,6 +277,34 @@ class ShortTerm(Rule):
         if graver and one.severity == "info":
             one.severity = "warning"
             self.raised.append((now.iteration, one))
+
+    def _update_reach(self, now: Sample, course: LossHistory) -> None:
+        """Where no state can be run again: what the gradient alone tells, and no more than that."""
+        known = {name: one for name, one in self._reaches.items() if one.outcome == "ok"}
+        if not known:
+            return
+        layer = max(known, key=lambda name: _far(known[name]))
+        window, far = known[layer].earlier + 1, _far(known[layer])
+        guess = self._guesses.get(now.label)
+        solved = guess is not None and course.level < self.solved * max(guess, 0.0)
+        # What ends with its graph is a matter of how it is built: BKS401's.
+        whole = not 0 <= self._ends.get(layer, -1.0) < known[layer].earlier
+        short_term = far < self.long * window and window >= self.least and whole
+        where = self._layer or layer
+        if not short_term or solved or not self._rests(course):
+            self.resolve(where, now.iteration)
+            return
+        self.ready, self._layer = True, where
+        self.found(
+            where,
+            now.iteration,
+            f"no gradient reaches back more than {far} of {window} steps{of_module(layer)}; what "
+            "the state holds was not measured, and whether the task needs more is not known",
+            {"horizon": float(far), "window": float(window), "loss level": course.level}
+            | ({} if guess is None else {"loss of the best constant answer": guess}),
+            signals=(named("reach", layer), named("loss", now.label)),
+            severity="info",
+        )
 
     def _horizons(self) -> list[int]:
         """Of all layers."""

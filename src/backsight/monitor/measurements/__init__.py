@@ -3,6 +3,7 @@
 from backsight.monitor.measurements._adversary import Adversary
 from backsight.monitor.measurements._applied_gradient import AppliedGradient
 from backsight.monitor.measurements._chosen import chosen
+from backsight.monitor.measurements._clipped_share import ClippedShare
 from backsight.monitor.measurements._deep import Deep, record_measures
 from backsight.monitor.measurements._gate_growth import GateGrowth
 from backsight.monitor.measurements._gradient_norm import GradientNorm
@@ -39,6 +40,7 @@ __all__ = [
     "WIRING",
     "Adversary",
     "AppliedGradient",
+    "ClippedShare",
     "Deep",
     "GateGrowth",
     "GradientNorm",
@@ -83,5 +85,5 @@ STANDARD: tuple[type[Measurement], ...] = (
 )
 """What the numbers of a training are."""
 
-MEASUREMENTS: tuple[type[Measurement], ...] = (*STANDARD, GateGrowth, *WIRING)
+MEASUREMENTS: tuple[type[Measurement], ...] = (*STANDARD, GateGrowth, ClippedShare, *WIRING)
 """Those of every monitor, in the order in which they are fed."""

@@ -176,9 +176,12 @@ def _gru(s: States, g: Tensor) -> Backward:
     """h' = (1-z) n + z h with n = tanh(own_n + r ⊙ recurrent_n)."""
     r, z, n, rec_n = s.gates
     into_n = (1 - z) * (1 - n * n)
-    # Factors on the gradient of h' that give those of the gates, r's through n's.
-    into = torch.stack([rec_n * r * (1 - r) * into_n, (s.before - n) * z * (1 - z), into_n], dim=2)
-    through = torch.stack([into[:, :, 0], into[:, :, 1], into_n * r], dim=2)  # n's path is behind r
+    # Factors on the gradient of h' that give those of the gates, as W_hh sees them: r's through
+    # n's, and n's behind r. Written where they belong, for a stack would copy them all.
+    through = g.new_empty(*n.shape[:2], 3, n.shape[-1])
+    behind = torch.mul(into_n, r, out=through[:, :, 2])
+    torch.mul(rec_n * (1 - r), behind, out=through[:, :, 0])
+    torch.mul((s.before - n) * z, 1 - z, out=through[:, :, 1])
     total = g  # rows below are views
     totals, throughs, zs = total.unbind(), through.unbind(), z.unbind()
     rows = total.flatten(1, 2).unbind()
@@ -193,7 +196,9 @@ def _gru(s: States, g: Tensor) -> Backward:
     carried = torch.addcmul(gates.flatten(2) @ w, totals[0], zs[0])
 
     def on_x() -> Tensor:
-        return (total[:, :, :, None] * into[:, None]).flatten(3) @ s.layer.w_ih
+        delta = total[:, :, :, None] * through[:, None]
+        torch.mul(total, into_n[:, None], out=delta[..., 2, :])  # W_ih's n is not behind r
+        return delta.flatten(3) @ s.layer.w_ih
 
     return Backward(total, None, on_x, carried, None)
 

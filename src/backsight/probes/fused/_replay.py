@@ -420,7 +420,7 @@ def _last_direct(passes: list[_Pass]) -> Tensor:
     for one in passes:
         for direct in (one.g, one.gc):
             if direct is not None:
-                there |= (direct != 0).any(-1)  # a NaN is a gradient, too
+                there |= direct.abs().amax(-1) != 0  # a NaN is a gradient, too
     t = torch.arange(len(there), device=there.device)[:, None]
     return torch.where(there, t, -1).amax(0)
 

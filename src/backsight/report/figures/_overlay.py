@@ -33,6 +33,8 @@ MARKS_ROW = 11
 """Pixels of a run's row of crosses."""
 MARKS_MOST = 0.4
 """Of a panel that all rows of crosses may take."""
+MARKS_APART = 7
+"""Pixels below the rows of crosses: a tick at the top of the curves has half a line of words."""
 
 POINTS = 24_000
 """Of a panel, in all its lines: a page of twenty runs stays small."""
@@ -242,7 +244,7 @@ def _crosses(fig: go.Figure, row: int, panels: int, marked: Sequence[_Marked], s
     margin = fig.layout.margin
     pixels = fig.layout.height - margin.t - margin.b
     share = min(MARKS_ROW * (len(places) + 0.5) / pixels, MARKS_MOST * (high - low))
-    curves.domain = (low, high - share)
+    curves.domain = (low, high - share - MARKS_APART / pixels)
     number = panels + row
     fig.update_layout({
         f"yaxis{number}": {

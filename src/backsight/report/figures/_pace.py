@@ -55,13 +55,13 @@ def pace(run: Run) -> go.Figure:
             for iteration in _chosen(stream, np.arange(min(LINES, stream.samples))).tolist():
                 fig.add_vline(x=iteration, line={"color": ALARM, "width": 1, "dash": "dot"})
         # A strip of its own below the curve.
-        fig.update_layout(yaxis2={"overlaying": "y", "range": [0, 1], "visible": False})
+        fig.update_layout(yaxis4={"overlaying": "y", "range": [0, 1], "visible": False})
         count = stream.samples
         shown = _chosen(stream, np.linspace(0, count - 1, min(DOTS, count)).astype(int))
         fig.add_scatter(
             x=shown,
             y=np.full(len(shown), 0.04 + 0.05 * number),
-            yaxis="y2",
+            yaxis="y4",
             mode="markers",
             name=f"{label} ({count:,}×)",
             marker={"size": 5, "color": COLOURS[(number + 1) % len(COLOURS)]},

@@ -9,7 +9,14 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from backsight.report.figures._style import ALARM, COLOURS, figure, note, place_log_axis
+from backsight.report.figures._style import (
+    ALARM,
+    COLOURS,
+    figure,
+    make_room_above,
+    note,
+    place_log_axis,
+)
 
 __all__ = ["Curve", "spreads"]
 
@@ -95,11 +102,9 @@ def spreads(
         place_log_axis(fig, np.concatenate([shown, beside[beside > 0]]))
     broken = [(at, curve.label) for curve in curves for at in curve.broken]
     if broken:
-        fig.update_layout(
-            yaxis2={"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True}
-        )
+        make_room_above(fig)
         fig.add_scatter(
-            x=[at for at, _ in broken], y=[0.96] * len(broken), yaxis="y2", mode="markers",
+            x=[at for at, _ in broken], y=[0.5] * len(broken), yaxis="y2", mode="markers",
             name="not finite in some trial", text=[label for _, label in broken],
             marker={"symbol": "x", "size": 9, "color": ALARM},
             hovertemplate="%{text}: not finite in some trial<extra></extra>",

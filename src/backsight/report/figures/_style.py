@@ -21,6 +21,7 @@ __all__ = [
     "figure",
     "log_axis",
     "log_ticks",
+    "make_room_above",
     "mark",
     "member_label",
     "note",
@@ -33,6 +34,10 @@ ALARM = "#d1242f"
 BEHIND = "rgba(255,255,255,0.8)"
 """Behind words within a picture, through which lines shine."""
 INK = "#1b1f24"
+BELOW = "≤ 0"
+"""The kind of a value that a log axis cannot show, unlike one that is not finite."""
+CURVES = 0.93
+"""Of the height of a picture, where marks stand above."""
 SEEN = 3
 """Ticks that a log axis has among the values, where they differ."""
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
@@ -124,16 +129,17 @@ def add_series(
 
 def mark(fig: go.Figure, thinned: Thinned, label: str) -> None:
     """Put a cross over every iteration whose value cannot be drawn, by kind."""
-    if thinned.marks:
-        # A strip across the picture for the marks, whatever the scale of the values is.
-        strip = {"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True}
-        fig.update_layout(yaxis2=strip)
+    if any(kind != BELOW for kind in thinned.marks):
+        make_room_above(fig)
+    if BELOW in thinned.marks:  # across the picture, whatever the scale of the values is
+        across = {"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True}
+        fig.update_layout(yaxis3=across)
     for kind, marks in thinned.marks.items():
-        below = kind == "≤ 0"
+        below = kind == BELOW
         fig.add_scatter(
             x=marks.iterations,
-            y=np.full(len(marks.iterations), 0.02 if below else 0.96),
-            yaxis="y2",
+            y=np.full(len(marks.iterations), 0.02 if below else 0.5),
+            yaxis="y3" if below else "y2",
             mode="markers",
             name=f"{label}: {kind} ({marks.count:,}×)",
             marker={"symbol": "triangle-down" if below else "x", "size": 9, "color": ALARM},
@@ -142,6 +148,12 @@ def mark(fig: go.Figure, thinned: Thinned, label: str) -> None:
         )
         if not below:
             fig.add_vline(x=int(marks.iterations[0]), line={"color": ALARM, "width": 1})
+
+
+def make_room_above(fig: go.Figure) -> None:
+    """The axis ``y2``, above the curves: marks on it cover no line, nor what is written at one."""
+    strip = {"domain": [CURVES, 1], "anchor": "x", "range": [0, 1], "visible": False}
+    fig.update_layout(yaxis={"domain": [0, CURVES]}, yaxis2={**strip, "fixedrange": True})
 
 
 def wide_range(parts: Iterable[Thinned], ratio: float = 50.0) -> bool:

@@ -54,6 +54,20 @@ SIGNALS = (
         source="Backsight",
     ),
     Signal(
+        name="clipped_share",
+        title="share of steps clipped",
+        formula="of the last 100 iterations up to this one, those in which the step read a "
+        "gradient that had been shortened: by clip_grad_norm_ (‖g‖ above the limit) or "
+        "clip_grad_value_ (max |g| above it), called after backward and before the step, or by a "
+        "clip of the guard; recorded from the first such call or act on, not in the built-in "
+        "trainer",
+        axes=("iteration",),
+        unit="1",
+        reduction="mean over iterations",
+        cost="a comparison per call; of clip_grad_value_, a pass over the gradients",
+        source="Backsight",
+    ),
+    Signal(
         name="gate_moved",
         title="motion of a gate's weights",
         formula="‖θ_g - θ_g at the newest sampled iteration before‖ / ‖θ_g then‖, before the step; "

@@ -203,7 +203,7 @@ REMEDIES: tuple[Remedy, ...] = (
     Remedy("orthogonal", "orthogonal initial recurrent matrix", _init("orthogonal"), True),
     Remedy("identity", "identity as initial recurrent matrix", _init("identity"), True),
     Remedy(
-        "chrono", "gates initialised to remember; an LSTM if there are no gates", _chrono, True
+        "chrono", "gates or decays that remember at first; an LSTM if there are none", _chrono, True
     ),
     Remedy("gru", "a GRU", _cell("gru"), True),
     Remedy("lstm", "an LSTM", _cell("lstm"), True),

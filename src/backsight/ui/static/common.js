@@ -2,9 +2,19 @@
 
 export const root = document.documentElement.dataset.root;
 
+window.early ??= new Map(); // of first.js, unless it comes too late
+
 /** Seconds that only ever go forward, whatever is done to the clock of this machine. */
 export function monotonic() {
   return performance.now() / 1000;
+}
+
+/** Until what the page holds by now is painted; a page that nobody sees is not waited for. */
+export function painted() {
+  return new Promise((done) => {
+    requestAnimationFrame(() => setTimeout(done, 0));
+    setTimeout(done, 100);
+  });
 }
 
 /** An element. Texts are only ever set as text, so that no run can bring markup. */
@@ -49,8 +59,8 @@ export async function ask(path, params = {}) {
   const wanted = `${root}/api/${path}${query.size ? `?${query}` : ""}`;
   let answer;
   try {
-    const early = window.early?.get(wanted);
-    window.early?.delete(wanted); // what is asked for again may have changed
+    const early = window.early.get(wanted);
+    window.early.delete(wanted); // what is asked for again may have changed
     answer = await (early ?? fetch(wanted));
   } catch {
     throw new Problem(0, "Backsight does not answer: is backsight ui still running?");

@@ -1,12 +1,13 @@
 // Several runs side by side.
 
 import { ask, coalesced, el, fill, listen, note, root, runLink, svg } from "./common.js";
-import { drawOnce, onTheme, runColour } from "./figures.js";
+import { downloads, drawOnce, onTheme, runColour, start } from "./figures.js";
 
 const main = document.getElementById("main");
 const keys = new URL(location.href).searchParams.getAll("run");
 let told = null, words = null;
 const problems = el("div");
+start();
 
 /** The line of a run in all figures. */
 function swatch(style) {
@@ -40,7 +41,8 @@ function draw() {
   const plots = told.figures.map((figure) => {
     const plot = el("div", { class: "plot", role: "img", "aria-label": `${figure.title} of ${names.join(", ")}` });
     drawOnce(plot, figure);
-    return el("section", { class: "card figure", id: figure.key }, el("h3", {}, figure.title), plot, el("p", { class: "quiet reading" }, figure.reading));
+    return el("section", { class: "card figure", id: figure.key },
+      el("header", {}, el("h3", {}, figure.title), downloads(figure.title, plot, `compared-${figure.key}`)), plot, el("p", { class: "quiet reading" }, figure.reading));
   });
   fill(main,
     el("nav", { class: "crumbs", "aria-label": "Breadcrumb" }, el("a", { href: `${root}/` }, "Runs")),

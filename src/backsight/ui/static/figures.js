@@ -1,22 +1,25 @@
 // Draws figures of the server with plotly.js, in the colours of the page.
 
-import { ask, el, note } from "./common.js";
+import { ask, el, note, painted } from "./common.js";
 
 let library = null;
 
+/** It takes most of a second of the browser to start. The file is under way since the page began,
+    and starts when somebody wants a figure, behind what the page says in words. */
 function plotly() {
-  library ??= new Promise((done, failed) => {
-    if (window.Plotly) {
-      done(window.Plotly);
-      return;
-    }
-    const script = document.getElementById("plotly") ?? document.head.appendChild(el("script", { src: new URL("plotly.js", import.meta.url) }));
+  library ??= painted().then(() => new Promise((done, failed) => {
+    const script = document.head.appendChild(el("script", { src: new URL("plotly.js", import.meta.url) }));
     script.onload = () => done(window.Plotly);
     script.onerror = () => failed(new Error("plotly.js could not be loaded from this server"));
-  });
+  }));
   return library;
 }
-plotly().catch(() => {});
+
+/** Have it started by the time that a figure is there. */
+export function start() {
+  plotly().catch(() => {}); // whoever wants a figure is told
+}
+setTimeout(start, 2000); // for the first figures of a run that has none yet
 
 // The first figure has the server to itself, so that something is there soon; then a few share it.
 const SHARING = 3;
@@ -117,6 +120,40 @@ function intervening(marks) {
   }];
 }
 
+/** Buttons that save what a figure shows: the picture, and its points. */
+export function downloads(title, plot, name) {
+  const file = name.replace(/[^\w.-]+/g, "_");
+  const button = (kind, onclick) => el("button", { type: "button", class: "small", "aria-label": `${title}: download as ${kind}`, onclick }, kind);
+  return el("span", { class: "actions" }, button("PNG", () => png(plot, file)), button("CSV", () => csv(plot, file)));
+}
+
+async function png(plot, filename) {
+  const Plotly = await plotly();
+  await Plotly.downloadImage(plot, { format: "png", scale: 2, filename });
+}
+
+/** What is drawn, a row a point: not the whole signal. A mark stands for what no line can show. */
+function csv(plot, filename) {
+  const quoted = (text) => `"${String(text).replaceAll('"', '""').replace(/^([=+\-@])/, "'$1")}"`;
+  const cell = (given) => (typeof given === "number" ? given : quoted(given ?? ""));
+  const lines = ["trace,x,y,value"];
+  (plot.data ?? []).forEach((trace, index) => {
+    const full = plot._fullData?.find((one) => one.index === index) ?? trace;
+    const name = quoted(trace.name ?? "");
+    const x = Array.from(full.x ?? []), y = Array.from(full.y ?? []);
+    if (full.type === "heatmap") {
+      Array.from(full.customdata ?? full.z ?? [], (row) => Array.from(row)).forEach((row, j) =>
+        row.forEach((value, i) => lines.push([name, cell(x[i] ?? i), cell(y[j] ?? j), cell(value ?? "")].join(","))));
+      return;
+    }
+    const kind = trace.meta?.kind ?? /^(NaN|\+Inf|−Inf|≤ 0)<extra>/.exec(trace.hovertemplate ?? "")?.[1];
+    x.forEach((at, i) => lines.push([name, cell(at), kind ? kind.replace("−", "-") : cell(y[i]), ""].join(",")));
+  });
+  const link = el("a", { href: URL.createObjectURL(new Blob([`${lines.join("\n")}\n`], { type: "text/csv" })), download: `${filename}.csv` });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+}
+
 /** One figure in a card: loads itself when seen, again when told so, and finer when zoomed. */
 export class FigureCard {
   constructor(panel, state) {
@@ -131,9 +168,7 @@ export class FigureCard {
     this.element = el("section", { class: "card figure", id: panel.key, "aria-labelledby": `${panel.key}-title` },
       el("header", {},
         el("h3", { id: `${panel.key}-title` }, panel.title),
-        el("span", { class: "actions" },
-          el("button", { type: "button", class: "small", "aria-label": `${panel.title}: download as PNG`, onclick: () => this.png() }, "PNG"),
-          el("button", { type: "button", class: "small", "aria-label": `${panel.title}: download as CSV`, onclick: () => this.csv() }, "CSV"))),
+        downloads(panel.title, this.plot, `${state.key.split("/").at(-1)}-${panel.key}`)),
       this.plot, this.words,
       panel.reading ? el("details", { class: "reading" }, el("summary", {}, "How to read it"), el("p", { class: "quiet" }, panel.reading)) : "");
   }
@@ -160,6 +195,7 @@ export class FigureCard {
     const asked = { run: key, figure: this.panel.key };
     if (this.panel.at) asked.until = at;
     else if (range) Object.assign(asked, { from: Math.max(0, Math.floor(range[0])), to: Math.ceil(range[1]) });
+    start(); // while the server draws
     try {
       await inTurn(async () => {
         this.answer = await ask("figure", asked);
@@ -207,37 +243,6 @@ export class FigureCard {
     if (!name) return;
     const range = [change[name], change[name.replace("[0]", "[1]")]].map(Number).sort((a, b) => a - b);
     if (range.every(Number.isFinite) && range[1] > 0) this.state.zoom([Math.max(0, Math.floor(range[0])), Math.max(1, Math.ceil(range[1]))]);
-  }
-
-  async png() {
-    const Plotly = await plotly();
-    await Plotly.downloadImage(this.plot, { format: "png", scale: 2, filename: this.fileName() });
-  }
-
-  /** What is drawn, a row a point: not the whole signal. A mark stands for what no line can show. */
-  csv() {
-    const quoted = (text) => `"${String(text).replaceAll('"', '""').replace(/^([=+\-@])/, "'$1")}"`;
-    const cell = (given) => (typeof given === "number" ? given : quoted(given ?? ""));
-    const lines = ["trace,x,y,value"];
-    (this.plot.data ?? []).forEach((trace, index) => {
-      const full = this.plot._fullData?.find((one) => one.index === index) ?? trace;
-      const name = quoted(trace.name ?? "");
-      const x = Array.from(full.x ?? []), y = Array.from(full.y ?? []);
-      if (full.type === "heatmap") {
-        Array.from(full.customdata ?? full.z ?? [], (row) => Array.from(row)).forEach((row, j) =>
-          row.forEach((value, i) => lines.push([name, cell(x[i] ?? i), cell(y[j] ?? j), cell(value ?? "")].join(","))));
-        return;
-      }
-      const kind = /^(NaN|\+Inf|−Inf|≤ 0)<extra>/.exec(trace.hovertemplate ?? "")?.[1];
-      x.forEach((at, i) => lines.push([name, cell(at), kind ? kind.replace("−", "-") : cell(y[i]), ""].join(",")));
-    });
-    const link = el("a", { href: URL.createObjectURL(new Blob([`${lines.join("\n")}\n`], { type: "text/csv" })), download: `${this.fileName()}.csv` });
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-  }
-
-  fileName() {
-    return `${this.state.key.split("/").at(-1)}-${this.panel.key}`.replace(/[^\w.-]+/g, "_");
   }
 }
 

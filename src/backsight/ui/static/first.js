@@ -1,6 +1,6 @@
 // Asks for what a page shows first, before its modules are there: `ask` in common.js takes it.
 
-{
+if (!window.early) {
   const { page, root } = document.documentElement.dataset;
   const answers = new Map();
   const early = (path, params) => {

@@ -4,12 +4,14 @@ import {
   Problem, address, ask, coalesced, count, duration, el, fill, keyHere, listen, monotonic, note, number, param, root,
   severityChip, stateChip,
 } from "./common.js";
-import { FigureCard, drawOnce, onTheme, quiet } from "./figures.js";
+import { FigureCard, downloads, drawOnce, onTheme, quiet } from "./figures.js";
 import { strip, worst } from "./strip.js";
 
 const main = document.getElementById("main");
 const key = keyHere("run");
 const STALE = 16;
+const AT_ONCE = 500_000; // values that are judged without being asked: half a second of the server
+const VALUES = 1_000_000; // that are judged in a second
 let view = null, offset = 0, gone = false, loaded = 0;
 const cards = new Map();
 const clock = () => monotonic() - offset;
@@ -193,7 +195,8 @@ function drawFindings(told) {
       details(`${card.code} evidence`, evidence(card)),
       el("p", { class: "quiet" }, el("code", {}, `backsight explain ${card.code}`), " lists all causes."))),
     told.tried ? el("p", { class: "card" }, el("strong", {}, "Study of remedies: "), told.tried) : null,
-    told.chain ? [el("h3", {}, "What changed first"), el("p", {}, told.chain), told.chain_figure ? el("div", { class: "card figure" }, chain) : null] : null,
+    told.chain ? [el("h3", {}, "What changed first"), el("p", {}, told.chain), told.chain_figure ? el("div", { class: "card figure" },
+      el("header", {}, el("span"), downloads("What changed first", chain, `${view.name}-what-changed-first`)), chain) : null] : null,
     told.thorough && (told.healthy || told.broken.length) ? el("p", { class: "quiet" }, `${told.healthy} rules found no fault.`,
       told.broken.length ? ` The signals of these rules were not finite at the end: ${told.broken.join(", ")}.` : "") : null,
     told.lacking.length ? details("lacking", el("details", { class: "quiet" }, el("summary", {}, `Not enough data for ${told.lacking.length} rules`),
@@ -202,7 +205,7 @@ function drawFindings(told) {
   if (told.chain_figure) drawOnce(chain, told.chain_figure);
 }
 
-let lastFindings = null;
+let lastFindings = null, judged = false;
 
 /** The strip says at once what the writer told; judging the whole run may find more. */
 function drawWorst(told) {
@@ -223,13 +226,25 @@ async function loadFindings() {
     drawWorst(told);
   };
   draw();
-  if (!told.thorough && view.strip.state !== "running") {
-    findings.append(el("p", { class: "quiet", role: "status" }, "Judging the whole run …"));
+  if (told.thorough || view.strip.state === "running") return;
+  const judge = async () => {
+    offer.replaceChildren("Judging the whole run …");
     await quiet(); // it takes the server's time, and figures are waited for
-    told = await ask("findings", { run: key, thorough: 1 });
+    try {
+      told = await ask("findings", { run: key, thorough: 1 });
+    } catch (problem) {
+      offer.replaceChildren(problem.message);
+      return;
+    }
+    judged = true;
     lastFindings = null;
     draw();
-  }
+  };
+  const offer = el("p", { class: "quiet", role: "status" },
+    `The run holds no verdict of the rules that are installed: it was killed, or other rules judged it. To judge its ${count(told.unjudged)} values takes some ${duration(Math.max(1, told.unjudged / VALUES))}. `,
+    el("button", { type: "button", class: "small", onclick: judge }, "Judge the whole run"));
+  findings.append(offer);
+  if (judged || told.unjudged <= AT_ONCE) await judge();
 }
 
 function table(title, rows) {

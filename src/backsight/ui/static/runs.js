@@ -5,9 +5,9 @@ import {
   progressWords, reachCell, root, runLink, several, severityChip, stateChip, studyLink,
 } from "./common.js";
 
-const FIRST = 200;
+const SCREEN = 40, FIRST = 200;
 const rows = new Map();
-let version = 0, shown = FIRST, told = null, offset = 0;
+let version = 0, shown = SCREEN, told = null, offset = 0;
 const open = new Set();
 const chosen = new Set();
 
@@ -260,6 +260,11 @@ fill(main,
     el("label", { class: "check" }, findings, " with findings only"), compare),
   notes, studies, box, more);
 listen({}, load);
+setTimeout(() => { // a screen of rows is there at once, and more of them before anybody scrolls
+  if (shown !== SCREEN) return;
+  shown = FIRST;
+  draw();
+}, 200);
 setInterval(() => {
   if (document.hidden) return;
   drawStudies();

@@ -116,7 +116,8 @@ def _content(data: Tensor) -> Content:
     """What is something else once many numbers are others, or stand in other places."""
     data = data.detach()
     if data.numel() <= LOOKED_AT and data.dtype in READABLE and on_host(data):
-        return tuple(data.shape), hash(data.numpy().tobytes()), 0.0  # a step of a loop, mostly
+        # A step of a loop, mostly. Of a copy: NumPy forbids a storage that it sees to be resized.
+        return tuple(data.shape), hash(data.clone().numpy().tobytes()), 0.0
     flat = data.reshape(-1)
     flat = flat[:: max(1, len(flat) // LOOKED_AT)].double()
     places = torch.arange(1, len(flat) + 1, dtype=torch.float64, device=flat.device)

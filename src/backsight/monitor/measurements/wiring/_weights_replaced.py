@@ -25,7 +25,7 @@ LOOKS = 64
 averaged after each step."""
 
 READABLE = (torch.float32, torch.float64)
-"""By NumPy, which is quicker for one number."""
+"""One number of them is read at once."""
 
 ALIKE = 0.5
 """A cosine that two matrices have where one was made of the other."""
@@ -72,12 +72,15 @@ class WeightsReplaced(Measurement):
                     break
             else:
                 # No function of its own: it would be called twice in every iteration.
-                quick, before = left.quick, left.last
-                if quick is None or (p := quick()) is None or not p.data_ptr():  # 0: put away
+                quick, element, before = left.quick, left.element, left.last
+                if quick is None or element is None or before is None:
                     continue
-                last = p.detach().numpy().item(-1)
-                if before is None or last == before or (last != last and before != before):
-                    continue  # as in nearly every iteration
+                if (p := quick()) is None or not (at := p.data_ptr()):  # 0: put away
+                    continue
+                if at == left.address:
+                    last = element.item()
+                    if last == before or (last != last and before != before):
+                        continue  # as in nearly every iteration
                 left.last = None
             matrices = [p for one in left.matrices if (p := one()) is not None]
             versions = [p._version for p in matrices]
@@ -111,9 +114,7 @@ class WeightsReplaced(Measurement):
         if -1 in left.versions:
             left.matrices = [one for one in left.matrices if one() is not None]
             left.versions = [version for version in left.versions if version >= 0]
-        quick, left.last = left.quick, None
-        if quick is not None and (p := quick()) is not None and p.data_ptr():
-            left.last = p.detach().numpy().item(-1)
+        left.read()
         if self._wary > 0:
             left.contents = [_some_of(p) for one in left.matrices if (p := one()) is not None]
         elif left.contents:
@@ -132,11 +133,29 @@ class _Left:
     """The last number of the largest matrix; the first one of an embedding may be padding."""
     quick: "weakref.ref[nn.Parameter] | None" = field(init=False, default=None)
     """That matrix, where it is quick to read."""
+    element: Tensor | None = field(init=False, default=None)
+    """The place of that number: NumPy would read it, too, but forbid its storage to be resized."""
+    address: int = field(init=False, default=0)
+    """Where that matrix was then."""
 
     def __post_init__(self) -> None:
         p = self.matrices[0]() if self.matrices else None
         if type(p) is nn.Parameter and on_host(p) and p.dtype in READABLE:
             self.quick = self.matrices[0]
+
+    def read(self) -> None:
+        """The last number, where it is quick to read."""
+        self.last = None
+        if self.quick is None or (p := self.quick()) is None or not (at := p.data_ptr()):
+            self.element = None
+            return
+        if self.element is None or at != self.address:
+            # A part of a storage that is put away is not at 0.
+            whole = p.numel() and p.is_contiguous() and not p.storage_offset()
+            self.element = p.detach().view(-1)[-1] if whole else None
+            self.address = at
+        if self.element is not None:
+            self.last = self.element.item()
 
 
 def _largest(parameters: Mapping[str, nn.Parameter]) -> list[nn.Parameter]:
