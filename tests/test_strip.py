@@ -228,6 +228,30 @@ def test_what_the_writer_has_told_so_far(run_path: Path) -> None:
     recorder.close()
 
 
+def test_a_verdict_of_other_rules_says_what_was_over_and_what_was_told_later_counts(
+    run_path: Path,
+) -> None:
+    first, second = (Judge().update(at, {"loss": NAN})[0].as_dict() for at in (7, 70))
+    first["code"] = "BKS302"  # a state, which may be over
+    over = {**first, "last": 8, "resolved_at": 20}
+    with Recorder(run_path) as recorder:
+        recorder.series("loss", range(100), [1.0] * 100)
+        recorder.event("finding", 7, first)
+        recorder.event("diagnosis", 50, {"rules": "others", "findings": [over, {"code": "?"}]})
+    found = findings_so_far(Run(run_path))
+    assert [one.resolved_at for one in found.findings] == [20]
+    assert found.lasting == ()
+    assert strip(Run(run_path)).finding is None
+    with Recorder(run_path.with_name("resumed")) as recorder:
+        recorder.series("loss", range(100), [1.0] * 100)
+        recorder.event("finding", 7, first)  # none in the end
+        recorder.event("diagnosis", 50, {"findings": []})
+        recorder.event("finding", 70, second)
+    told = strip(Run(run_path.with_name("resumed"))).finding
+    assert told is not None
+    assert told.iteration == 70
+
+
 def test_findings_so_far_keep_models_apart(run_path: Path) -> None:
     """A finding on one model is no symptom of one on another."""
     with Recorder(run_path) as recorder:

@@ -1,5 +1,8 @@
 """What the writer of a run has found so far, without judging anything again."""
 
+from collections.abc import Iterator
+from typing import Any
+
 from backsight.diagnosis._diagnose import facts_of, merged, models_of
 from backsight.diagnosis._finding import Finding, Verdict
 from backsight.diagnosis._judge import Diagnosis, Judge
@@ -15,6 +18,7 @@ def findings_so_far(run: Run) -> Diagnosis:
 
     This takes milliseconds, however long the run is. While a run trains, the record has the first
     sign of each finding alone: it does not say which of them are over, and no rule is ``healthy``.
+    A verdict of other rules says which were over by then.
 
     Args:
         run: a run, which may still be written.
@@ -51,17 +55,32 @@ def findings_so_far(run: Run) -> Diagnosis:
 
 def _told(run: Run, models: list[list[str]]) -> list[list[Finding]]:
     """By model, as the writer recorded them last; what is no finding of today's rules is left
-    out."""
+    out.
+
+    A verdict of other rules does not count, but it knows of what was found until then what was
+    over, and what was none in the end.
+    """
     told: list[list[Finding]] = [[] for _ in models]
     newest = {}
-    for event in run.events("finding"):
-        finding = finding_of(event.body)
+    for body in _bodies(run):
+        finding = finding_of(body)
         if finding is not None:
             newest[finding.code, finding.module, finding.signals, finding.iteration] = finding
     for finding in newest.values():
         about = (i for i, names in enumerate(models) if not set(finding.signals).isdisjoint(names))
         told[next(about, 0)].append(finding)
     return told
+
+
+def _bodies(run: Run) -> Iterator[Any]:
+    """Findings of verdicts, and those that were told later."""
+    judged = -1
+    for event in run.events("diagnosis"):
+        known = event.body.get("findings") if isinstance(event.body, dict) else None
+        if isinstance(known, list):
+            judged = max(judged, event.iteration)
+            yield from known
+    yield from (event.body for event in run.events("finding") if event.iteration > judged)
 
 
 def _diagnosis(told: list[Finding]) -> Diagnosis:

@@ -23,6 +23,7 @@ from backsight.probes._data_entries import given_beside, put_elsewhere
 from backsight.probes._decays import DecayReader
 from backsight.probes._deep import DeepMeasures, LayerRun, deep_measures
 from backsight.probes._delayed import lag_of
+from backsight.probes._divergence_sign import divergences_raised
 from backsight.probes._dropout import dropout_of, rate_between, rate_of_dropout
 from backsight.probes._errors_by_hand import error_by_hand
 from backsight.probes._first_step import StepCalls, first_step_alone
@@ -51,6 +52,7 @@ from backsight.probes._mixed_rows import (
     batch_axes,
     data_mixed,
     mixes,
+    moved,
     states_mixed,
     views_that_mix,
 )
@@ -196,6 +198,7 @@ __all__ = [
     "counts_all",
     "data_mixed",
     "deep_measures",
+    "divergences_raised",
     "driven",
     "dropout_of",
     "embedded_from",
@@ -234,6 +237,7 @@ __all__ = [
     "memory_capacity",
     "memory_of_whole",
     "mixes",
+    "moved",
     "moves_across",
     "named_modules",
     "named_parameters",
