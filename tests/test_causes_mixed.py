@@ -323,3 +323,52 @@ def test_steps_are_taken_from_behind_channels() -> None:
         ((2, 8, 16, 20), (4, 16, 80)),
     ):
         assert not moved(old, new), (old, new)
+
+
+# -- initial states -------------------------------------------------------------------------------
+
+LAYERS = 2
+STORED: dict[str, tuple[Callable[[Tensor], Tensor], int]] = {
+    "reshaped": (lambda s: s.reshape(LAYERS, BATCH, UNITS), 1),
+    "reshaped, detached": (lambda s: s.detach().reshape(LAYERS, BATCH, UNITS), 1),
+    "exchanged": (lambda s: s.transpose(0, 1).contiguous(), 0),
+    "exchanged, detached": (lambda s: s.detach().transpose(0, 1).contiguous(), 0),
+    "joined and parted again": (
+        lambda s: s.flatten(1).view(BATCH, LAYERS, UNITS).transpose(0, 1).contiguous(),
+        0,
+    ),
+    "zeros": (lambda s: torch.zeros_like(s).reshape(LAYERS, BATCH, UNITS), 0),
+}
+
+
+@pytest.mark.parametrize("kind", ["GRU", "LSTM"])
+@pytest.mark.parametrize("which", STORED)
+def test_states_that_were_stored_by_sequence(which: str, kind: str, tmp_path: Path) -> None:
+    back, told = STORED[which]
+
+    def loss(m: nn.ModuleDict) -> Tensor:
+        final = m["rnn"](drawn(STEPS, BATCH))[1]
+        states = [back(one.permute(1, 0, 2).contiguous()) for one in _several(final)]
+        given = tuple(states) if kind == "LSTM" else states[0]
+        square: Tensor = m["rnn"](drawn(STEPS, BATCH), given)[0].square().mean()
+        return square
+
+    found = findings("BKS413", loss, tmp_path, {"rnn": rnn(kind, num_layers=LAYERS)})
+    assert len(found) == told
+
+
+@pytest.mark.parametrize("sound", [True, False])
+def test_states_that_a_linear_layer_makes(sound: bool, tmp_path: Path) -> None:
+    def loss(m: nn.ModuleDict) -> Tensor:
+        made = m["make"](drawn(BATCH))
+        by_row = made.view(BATCH, LAYERS, UNITS).transpose(0, 1).contiguous()
+        state = by_row if sound else made.view(LAYERS, BATCH, UNITS)
+        square: Tensor = m["rnn"](drawn(STEPS, BATCH), state)[0].square().mean()
+        return square
+
+    modules = {"rnn": rnn(num_layers=LAYERS), "make": nn.Linear(INPUTS, LAYERS * UNITS)}
+    assert len(findings("BKS413", loss, tmp_path, modules)) == (not sound)
+
+
+def _several(states: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    return states if isinstance(states, tuple) else (states,)

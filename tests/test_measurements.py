@@ -667,7 +667,8 @@ def test_ours_declare_what_they_record(kind: type[Measurement], every_family: se
     # PyTorch's has targets, under weight decay, and of a model that is evaluated.
     seldom = {"reach_share", "begun_anew", "underflow", "inactive", "adversary", "memory_loss"}
     seldom |= {"memory_alike"}
-    seldom |= {"one_step_read", "padding_packed", "clip_factor", "clipped_share"}
+    seldom |= {"padding_packed", "clip_factor", "clipped_share"}
+    seldom |= {"answer_lag"}
     seldom |= {"increment_correlation", "persistence_loss"}
     seldom |= {"answers_unrelated", "rows_out_of_order", "rows_sorted"}
     seldom |= {"answer_in_input", "guess_answer", "guess_loss", "one_class"}

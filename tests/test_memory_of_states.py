@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -279,6 +280,19 @@ def test_what_is_forgotten_is_worth_what_a_shorter_context_is() -> None:
     assert str(profile.length) in ("2", "4")
     np.testing.assert_allclose(profile.losses[3:], context.losses[3:], rtol=1e-3)
     assert abs(profile.losses[0] - context.losses[0]) > 1e-3
+
+
+def _part_of(out: Tensor, part: slice | int, target: Tensor) -> Tensor:
+    return functional.mse_loss(out[..., part], target)
+
+
+def test_a_loss_that_reads_a_part_of_what_a_layer_gives_is_not_told() -> None:
+    net, head, x = nn.GRU(3, HIDDEN), nn.Linear(HIDDEN, 7), torch.randn(7, 5, 3)
+    for part in (slice(0, 3), 2):
+        target = torch.randn(7, 5, 7)[..., part]
+        profile = worth_of(net, head, x, partial(_part_of, part=part, target=target))
+        assert profile.losses is None
+        assert len(profile.lags)
 
 
 def test_the_loss_with_another_past_is_not_told_where_more_lies_between() -> None:

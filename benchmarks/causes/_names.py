@@ -16,7 +16,7 @@ _CODES = {
     "mode": "422",
     "not_shifted": "431",
     "not_zeroed": "410",
-    "one_column": "408 437",
+    "one_column": "408 414 437",
     "optimizer_anew": "424",
     "padding_in_loss": "420",
     "padding_read": "415 416",

@@ -22,9 +22,11 @@ from backsight.probes._compilers import (
 from backsight.probes._data_entries import given_beside, put_elsewhere
 from backsight.probes._decays import DecayReader
 from backsight.probes._deep import DeepMeasures, LayerRun, deep_measures
+from backsight.probes._delayed import lag_of
 from backsight.probes._divergence_sign import divergences_raised
 from backsight.probes._dropout import dropout_of, rate_between, rate_of_dropout
 from backsight.probes._errors_by_hand import error_by_hand
+from backsight.probes._first_step import StepCalls, first_step_alone
 from backsight.probes._following import Window, is_asked, last_targets
 from backsight.probes._graph_tags import GraphTags
 from backsight.probes._guesses import ConstantAnswer, Guesses
@@ -41,12 +43,19 @@ from backsight.probes._input_spread import InputRange
 from backsight.probes._last_step import asks_for_last
 from backsight.probes._loss_operations import LossOperations
 from backsight.probes._loss_sign import likelihoods_lowered, terms_without_bound
-from backsight.probes._loss_targets import LossTarget, asks_a_layer, loss_targets
+from backsight.probes._loss_targets import LossTarget, asks_a_layer, asks_a_unit, loss_targets
 from backsight.probes._loss_terms import LossTerm, loss_terms
 from backsight.probes._lyapunov import LyapunovSpectrum, lyapunov, step_jacobian
 from backsight.probes._memory import MemoryProfile, compared_of, ladder, memory
 from backsight.probes._memory_capacity import MemoryCapacity, driven, memory_capacity
-from backsight.probes._mixed_rows import batch_axes, data_mixed, mixes, moved, views_that_mix
+from backsight.probes._mixed_rows import (
+    batch_axes,
+    data_mixed,
+    mixes,
+    moved,
+    states_mixed,
+    views_that_mix,
+)
 from backsight.probes._module_calls import ModuleCalls
 from backsight.probes._modules import (
     children_of,
@@ -165,6 +174,7 @@ __all__ = [
     "RowAnswers",
     "ScanReader",
     "Sharpness",
+    "StepCalls",
     "SteppedReader",
     "StepsRead",
     "Window",
@@ -172,6 +182,7 @@ __all__ = [
     "answers_given",
     "as_it_was",
     "asks_a_layer",
+    "asks_a_unit",
     "asks_for_last",
     "autocast_now",
     "batch_axes",
@@ -194,6 +205,7 @@ __all__ = [
     "embedded_from",
     "error_by_hand",
     "error_compares_padding",
+    "first_step_alone",
     "given_beside",
     "gradient_norm",
     "hangs_on_spent",
@@ -206,6 +218,7 @@ __all__ = [
     "is_spent",
     "keys_within",
     "ladder",
+    "lag_of",
     "largest_value",
     "last_targets",
     "left_by_compilers",
@@ -257,6 +270,7 @@ __all__ = [
     "smooth_across",
     "sorted_apart",
     "spectrum",
+    "states_mixed",
     "step_jacobian",
     "symbols_of",
     "taken_apart",

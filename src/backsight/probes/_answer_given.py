@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import GradientEdge, Node
 
+from backsight.probes._answer_windows import STEPS, in_packing, same, varies, windows
 from backsight.probes._autograd import gradients_of
+from backsight.probes._delayed import lag_of
 from backsight.probes._loss_operations import LossOperations
 from backsight.probes._loss_targets import LossTarget, loss_targets
 from backsight.probes._operations import saved, shape_of
@@ -19,16 +21,13 @@ __all__ = ["AnswerGiven", "LayerInput", "answers_given", "inputs_read", "mark_in
 
 MARK = "backsight input"
 
-AnswerKind = Literal["this step", "next step", "reproduced"]
+AnswerKind = Literal["this step", "next step", "reproduced", "earlier step"]
 
 MOST = 64
 """Losses of one graph that are looked at: a loop has one a step."""
 
 BEFORE_PACKING = {"Clone", "IndexSelect", "Mul", "NativeDropout", "Transpose"}
 """Between an embedding and the packing: sorted, dropped in part."""
-
-STEPS = 3
-"""The fewest steps of a window: in a shorter one, equality may be chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +68,12 @@ class AnswerGiven:
     kind: AnswerKind
     """``this step``: the newest input that an answer depends on is the answer. ``next step``: a
     bidirectional layer reads the input after it, which is. ``reproduced``: as the first, but of
-    numbers and by a model that may be an autoencoder."""
+    numbers and by a model that may be an autoencoder. ``earlier step``: it was read some steps
+    before, as where a delay is to be learned."""
     targets: int
     """How many there are."""
+    lag: int = 0
+    """Of an earlier step, how many steps before."""
 
 
 def mark_input(output: Tensor, given: LayerInput) -> None:
@@ -133,8 +135,8 @@ def answers_given(made: LossOperations) -> list[AnswerGiven] | None:
             return [by_step]
     found = []
     for loss in losses[:MOST]:
-        answers = (_judge(loss, stream, marks) for stream in streams)
-        one = next((answer for answer in answers if answer is not None), None)
+        ways = (judge(loss, stream, marks) for judge in (_judge, _behind) for stream in streams)
+        one = next((answer for answer in ways if answer is not None), None)
         if one is not None:
             found.append(one)
     return found
@@ -259,12 +261,12 @@ def _judge(loss: LossTarget, stream: _Stream, marks: LayerInputs) -> AnswerGiven
     if whole and not a * b - max(a, b) <= len(target) <= a * b:
         return None
     given = symbols_of(stream.given) if loss.of_classes else stream.given
-    if given is None or given.dtype.is_complex or not _varies(given):
+    if given is None or given.dtype.is_complex or not varies(given):
         return None
     if not loss.of_classes and stream.layer is None:
         return None  # numbers that are to be indices
-    for window, first in _windows(given) if places is None else _in_packing(given, places):
-        if _same(window, target, counted) and _newest(loss, stream, first):
+    for window, first in windows(given) if places is None else in_packing(given, places):
+        if same(window, target, counted) and _newest(loss, stream, first):
             kind: AnswerKind = "this step"
             if not loss.of_classes and not _plain(stream, marks):
                 kind = "reproduced"
@@ -274,45 +276,17 @@ def _judge(loss: LossTarget, stream: _Stream, marks: LayerInputs) -> AnswerGiven
     return None
 
 
-def _varies(given: Tensor) -> bool:
-    """Whether steps differ, and sequences: what stays the same is its own next step."""
-    a, b = given.shape[:2]
-    steps = a == 1 or bool((given[1:] != given[:-1]).any())
-    return steps and (b == 1 or bool((given[:, 1:] != given[:, :-1]).any()))
-
-
-def _windows(given: Tensor) -> Iterator[tuple[Tensor, tuple[int, int]]]:
-    """What the targets may be, whole or without one end; and the place of the first."""
-    a, b = given.shape[:2]
-    if max(a, b) < STEPS:
-        return
-    yield given.flatten(), (0, 0)
-    yield given.transpose(0, 1).flatten(), (0, 0)
-    for part, place in (
-        (given[:, :-1], (0, 0)),
-        (given[:-1], (0, 0)),
-        (given[:, 1:], (0, 1)),
-        (given[1:], (1, 0)),
-    ):
-        if min(part.shape[:2]) > 0 and max(part.shape[:2]) >= STEPS:
-            yield part.flatten(), place
-            yield part.transpose(0, 1).flatten(), place
-
-
-def _in_packing(given: Tensor, places: Tensor) -> Iterator[tuple[Tensor, tuple[int, int]]]:
-    first, columns = int(places[0]), given.shape[1]
-    yield given.flatten()[places], (first // columns, first % columns)
-
-
-def _same(given: Tensor, target: Tensor, counted: Tensor) -> bool:
-    if given.shape != target.shape or given.device != target.device:
-        return False
-    if not bool(counted.any()):
-        return False
-    here, there = given[counted], target[counted]
-    if len(here) < STEPS or not torch.equal(here.to(there.dtype), there):
-        return False
-    return bool((here != here[0]).any())  # what is always the same is equal by chance
+def _behind(loss: LossTarget, stream: _Stream, marks: LayerInputs) -> AnswerGiven | None:
+    """Whether what is asked for was read some steps before."""
+    given = symbols_of(stream.given) if loss.of_classes else stream.given
+    if given is None or stream.places is not None or not bool(loss.counted.all()):
+        return None
+    if any(mark.both_ways for _, mark in marks) or (not loss.of_classes and stream.layer is None):
+        return None
+    lag = lag_of(_rows(loss), given)
+    if not lag or not _newest(loss, stream, (0, 0)):
+        return None
+    return AnswerGiven("earlier step", loss.target.numel(), lag)
 
 
 def _support(loss: LossTarget, edges: Sequence[tuple[Node, int]]) -> list[Tensor | None]:
@@ -373,7 +347,7 @@ def _ahead(loss: LossTarget, given: Tensor, marks: LayerInputs) -> AnswerGiven |
         if given.shape[steps] < STEPS:
             continue
         for now, later in _next_ones(given, steps, target.numel()):
-            if not _same(later, target[now], counted[now]):
+            if not same(later, target[now], counted[now]):
                 continue
             (gradient,) = _support(loss, [(node, 0)])
             if gradient is not None and _from_behind(gradient):
@@ -412,12 +386,12 @@ def _step_by_step(losses: Sequence[LossTarget], streams: Sequence[_Stream]) -> A
     counted = torch.stack([loss.counted for loss in ordered])
     for stream in streams:
         given = symbols_of(stream.given)
-        if given is None or not _varies(given):
+        if given is None or not varies(given):
             continue
         for inputs in (given, given.T):
             if inputs.shape != targets.shape:
                 continue
-            if not _same(inputs.flatten(), targets.flatten(), counted.flatten()):
+            if not same(inputs.flatten(), targets.flatten(), counted.flatten()):
                 continue
             turned = inputs is not given and len(stream.edges) == 1
             if all(_newest_step(ordered[k], stream, k, turned) for k in (0, len(ordered) // 2)):

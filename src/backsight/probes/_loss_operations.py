@@ -39,7 +39,9 @@ class LossOperations:
 
     def __init__(self, roots: Sequence[Tensor]) -> None:
         starts = (node for root in roots if (node := root.grad_fn) is not None)
-        self._waiting = deque(dict.fromkeys(starts))
+        self.roots = tuple(dict.fromkeys(starts))
+        """The last operations."""
+        self._waiting = deque(self.roots)
         self._seen = set(self._waiting)
         self._found: list[tuple[str, Node]] = []
 

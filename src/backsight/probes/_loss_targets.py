@@ -1,5 +1,6 @@
 """The targets that PyTorch's losses keep in autograd's graph."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import torch
@@ -7,9 +8,25 @@ from torch import Tensor
 from torch.autograd.graph import Node
 
 from backsight.probes._loss_operations import LossOperations
-from backsight.probes._operations import Edge, saved, signed
+from backsight.probes._operations import (
+    LAYERS,
+    SAME_ORDER,
+    Edge,
+    operation,
+    saved,
+    shape_of,
+    signed,
+)
 
-__all__ = ["CLASSES", "NUMBERS", "LossTarget", "asks_a_layer", "loss_targets", "target_of"]
+__all__ = [
+    "CLASSES",
+    "NUMBERS",
+    "LossTarget",
+    "asks_a_layer",
+    "asks_a_unit",
+    "loss_targets",
+    "target_of",
+]
 
 CLASSES = frozenset({"NllLoss", "NllLoss2D"})
 """Losses of indices of classes."""
@@ -18,6 +35,17 @@ NUMBERS = frozenset(
     {"BinaryCrossEntropy", "BinaryCrossEntropyWithLogits", "HuberLoss", "MseLoss", "SmoothL1Loss"}
 )
 """Losses of numbers, element by element."""
+
+
+YES_OR_NO = frozenset({"BinaryCrossEntropy", "BinaryCrossEntropyWithLogits"})
+
+BETWEEN = SAME_ORDER | {"Index", "Permute", "Select", "Sigmoid", "Slice", "To", "ToCopy"} | {
+    "MaskedSelect", "Transpose",
+}  # fmt: skip
+"""Between a layer and the loss that asks it."""
+
+MOST = 64
+"""Operations between them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,4 +182,53 @@ def asks_a_layer(given: LossTarget) -> bool:
         if len(inner) != 1:
             return False
         (node,) = inner
+    return False
+
+
+def asks_a_unit(given: LossTarget, own: Collection[Tensor]) -> bool:
+    """Whether the loss is of a yes or no that one unit of a linear layer answers.
+
+    A difference of two scores (a ranking) is no such answer, nor is a product of two vectors, nor
+    the judgement of an adversary, whose layer somebody else trains.
+
+    Args:
+        given: one of :func:`loss_targets`.
+        own: parameters that the training moves.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import LossOperations, asks_a_unit, loss_targets
+        >>> head, x = torch.nn.Linear(4, 1), torch.randn(5, 4, requires_grad=True)
+        >>> for scores in (head(x)[:, 0], head(x)[:, 0] - head(x)[:, 0], x.sum(1)):
+        ...     loss = torch.nn.functional.binary_cross_entropy_with_logits(scores, torch.ones(5))
+        ...     print(asks_a_unit(*loss_targets(LossOperations([loss])), [*head.parameters()]))
+        True
+        False
+        False
+    """
+    if given.loss not in YES_OR_NO:
+        return False
+    node, number = given.edge
+    for _ in range(MOST):
+        if operation(node) in LAYERS:
+            leaves = (
+                getattr(leaf, "variable", None)
+                for below, _ in node.next_functions
+                if below is not None
+                for leaf in (below, *(deeper for deeper, _ in below.next_functions))
+            )
+            mine = {id(parameter) for parameter in own}
+            return shape_of(node, number)[-1] == 1 and any(
+                leaf is not None and id(leaf) in mine for leaf in leaves
+            )
+        inner = [
+            edge
+            for edge in node.next_functions
+            if edge[0] is not None and operation(edge[0]) != "AccumulateGrad"
+        ]
+        if len(inner) != 1 or operation(node) not in BETWEEN:
+            return False
+        ((below, number),) = inner
+        assert below is not None
+        node = below
     return False

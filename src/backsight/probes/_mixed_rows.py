@@ -1,7 +1,7 @@
 """Views that give a tensor another shape where its axes were to be exchanged: sequences mix."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from torch import Tensor
 from torch.autograd.graph import Node
@@ -18,7 +18,7 @@ from backsight.probes._operations import (
     shape_of,
 )
 
-__all__ = ["batch_axes", "data_mixed", "mixes", "moved", "views_that_mix"]
+__all__ = ["batch_axes", "data_mixed", "mixes", "moved", "states_mixed", "views_that_mix"]
 
 Shape = tuple[int, ...]
 
@@ -106,14 +106,14 @@ def batch_axes(sizes: Sequence[tuple[int, int]]) -> dict[Shape, int]:
 
 
 def views_that_mix(
-    made: LossOperations, axes: Mapping[Shape, int], states: Sequence[Shape] = ()
+    made: LossOperations, axes: Mapping[Shape, int], states: Collection[Shape] = ()
 ) -> list[tuple[Shape, Shape]]:
     """The shapes before and after of each view in the graph of a loss that mixes sequences.
 
     Args:
         made: the operations of the loss.
         axes: as of :func:`batch_axes`.
-        states: shapes ``(L·D, B, ·)`` of final states.
+        states: shapes ``(L·D, B, ·)`` of initial and final states.
 
     Example:
         >>> import torch
@@ -184,12 +184,39 @@ def data_mixed(x: Tensor) -> tuple[Shape, Shape] | None:
     return (rows, second, *base.shape[2:]), tuple(x.shape)
 
 
+def states_mixed(state: Tensor) -> tuple[Shape, Shape] | None:
+    """The same of the initial states of a layer, which were stored by sequence and then viewed.
+
+    Args:
+        state: ``(L·D, B, H)``, without a graph.
+
+    Returns:
+        None where nothing is mixed, or where all states are 0.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import states_mixed
+        >>> stored = torch.randn(16, 2, 4)  # a row for each sequence
+        >>> states_mixed(stored.reshape(2, 16, 4)), states_mixed(stored.transpose(0, 1))
+        (((16, 2, 4), (2, 16, 4)), None)
+    """
+    base, shape = state._base, tuple(state.shape)
+    if base is None or len(shape) != 3 or not state.is_contiguous() or not base.is_contiguous():
+        return None
+    layers, rows, units = shape
+    stored = tuple(base.shape[-3:])
+    if stored != (rows, layers, units) or rows == layers or min(rows, layers) < 2:
+        return None
+    whole = state.storage_offset() % state.numel() == base.storage_offset() % state.numel()
+    return (stored, shape) if whole and bool(state.any()) else None
+
+
 def _mixed(
     below: Edge,
     old: Shape,
     new: Shape,
     axes: Mapping[Shape, int],
-    states: Sequence[Shape],
+    states: Collection[Shape],
     tokens: set[Shape],
 ) -> bool:
     axis = 1 if old in states else axes.get(old[:2])
@@ -197,6 +224,8 @@ def _mixed(
         return True
     if axis is not None:
         return mixes(old, new, axis)
+    if new in states and new[:2] not in axes:  # states that a layer begins with
+        return mixes(new, old, 1)
     axis = axes.get(new[:2])
     if axis is not None and mixes(new, old, axis):
         return True

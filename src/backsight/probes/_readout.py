@@ -87,8 +87,8 @@ class Readout:
 def readout_of(roots: Sequence[Tensor]) -> Readout | None:
     """The only loss of PyTorch's in a graph, and the linear layer that its predictions come from.
 
-    None where there are several, or something else between them, or where targets are ignored or
-    weigh differently.
+    None where there are several, or something else between them, or a part of what the layer gives
+    alone is read, or where targets are ignored or weigh differently.
 
     Args:
         roots: what backward is about to be called on, while the graph is whole.
@@ -117,6 +117,8 @@ def readout_of(roots: Sequence[Tensor]) -> Readout | None:
     if found is None:
         return None
     weight, bias = found
+    if weight.shape[0] not in (1, given.prediction.shape[-1]):
+        return None  # the loss reads a part of its output
     if given.loss != "NllLoss" and given.target.shape != given.prediction.shape:
         return None
     return Readout(given, weight, bias)

@@ -35,6 +35,10 @@ class InARow(Rule):
         """The numbers to look at, by where."""
         return now.numbers(self.reads[0])
 
+    def signal(self, where: str, value: float) -> str:
+        """The one that it is read from."""
+        return named(self.reads[0], where)
+
     @property
     def requirement(self) -> Requirement:
         """In a row, where it is so; a single one where not."""
@@ -57,8 +61,7 @@ class InARow(Rule):
             if self._row[where] >= self.samples:
                 self.ready = True
                 message, evidence = self.tell(where, value, now)
-                signal = named(self.reads[0], where)
                 self.found(
                     where, now.iteration, message, evidence,
-                    signals=(signal,), severity=self.severity_of(value),
+                    signals=(self.signal(where, value),), severity=self.severity_of(value),
                 )  # fmt: skip

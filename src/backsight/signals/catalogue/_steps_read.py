@@ -10,11 +10,24 @@ SIGNALS = (
         title="directions read after one step",
         formula="1 if the reverse half of a bidirectional layer's output is read only at the last "
         "step of each sequence, where it begins, plus 2 if the forward half is read only at the "
-        "first one; 0 if neither, or if a final state is read",
+        "first one; 4 if a layer in one direction is; 0 if none, or if a final state is read",
         axes=("iteration",),
         unit="1",
         reduction="of several calls, the smallest",
         cost="one comparison of each gradient on a layer's output, in the iterations of unowned",
+        source="Backsight",
+        per="layer",
+    ),
+    Signal(
+        name="first_step_read",
+        title="steps of which the first is read",
+        formula="calls of a module that hand their state on, if the first one alone is in the "
+        "graph of L; 0 otherwise; loop: states that the graph of L has put side by side, if an "
+        "index takes the one that was made first",
+        axes=("iteration",),
+        unit="steps",
+        reduction="of several loops, the longest",
+        cost="shared with one_step_read; a mark on the graph of each call of a cell",
         source="Backsight",
         per="layer",
     ),

@@ -9,8 +9,8 @@ SIGNALS = (
         name="answer_in_input",
         title="targets that their model reads",
         formula="targets of a loss that are the newest input their answer depends on (this step), "
-        "that a bidirectional layer reads one step later (next step), or that are numbers to be "
-        "reproduced; in all, and by kind",
+        "that a bidirectional layer reads one step later (next step), that are numbers to be "
+        "reproduced, or that were read some steps before (earlier step); in all, and by kind",
         axes=("iteration",),
         unit="targets",
         reduction="none",
@@ -18,6 +18,17 @@ SIGNALS = (
         "backward pass",
         source="Backsight",
         per="kind, and in all",
+    ),
+    Signal(
+        name="answer_lag",
+        title="steps since a target was read",
+        formula="steps between the input that a target equals and the target, the same for all "
+        "of a window; 0 where there is no such number",
+        axes=("iteration",),
+        unit="steps",
+        reduction="maximum over the losses of an iteration",
+        cost="shared with answer_in_input",
+        source="Backsight",
     ),
     Signal(
         name="units_alike",

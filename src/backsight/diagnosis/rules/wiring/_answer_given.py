@@ -11,6 +11,10 @@ from backsight.diagnosis.rules._in_a_row import InARow
 __all__ = ["TargetIsInput"]
 
 
+MAY_BE_MEANT = {"reproduced", "earlier step"}
+"""Kinds that a correct training may have."""
+
+
 @dataclass
 class TargetIsInput(InARow):
     """A target that was not shifted; a decoder that is fed its answer."""
@@ -20,6 +24,7 @@ class TargetIsInput(InARow):
     severity: ClassVar = "error"
     cause: ClassVar[bool] = True
     reads: ClassVar = ("answer_in_input",)
+    optional_signals: ClassVar = ("answer_lag",)
     explanation: ClassVar[str] = (
         "At each step, the loss asks for what the model reads at that very step, or what a "
         "bidirectional layer reads one step later. The loss falls to zero fast and no memory is "
@@ -32,13 +37,17 @@ class TargetIsInput(InARow):
         "bidirectional layer reads that step. An encoder whose input is to be reproduced does not "
         "count, nor do masked inputs or a delay; where numbers are to be reproduced by a model "
         "that may be an autoencoder, this is told as a note. Or the one number that each row is "
-        "asked for is a feature of the last step of what the model was given."
+        "asked for is a feature of the last step of what the model was given. Or each target was "
+        "read some steps before, and the first ones, which were not, are neither one value nor the "
+        "end of the window: that is told as a note."
     )
     causes: ClassVar = (
         "the target of a language model is not shifted: it is to be the next symbol",
         "a decoder is fed the answer itself, not the answer one step earlier",
         "a bidirectional layer is to predict what comes next",
         "a window that ends in the value that is to be forecast",
+        "inputs and targets exchanged: the series without its beginning is read, and the one "
+        "without its end asked for",
     )
     remedies: ClassVar = (
         "shift by one: read text[:, :-1] and ask for text[:, 1:]",
@@ -49,14 +58,14 @@ class TargetIsInput(InARow):
     source: ClassVar[str] = "Backsight; a frequent question about language models and decoders"
 
     def look_at(self, now: Sample) -> Mapping[str, float]:
-        """The number in all; negative where they are only to be reproduced."""
+        """The number in all; negative where that may be meant."""
         return {
-            where: -targets if self._kinds(where, now) == ["reproduced"] else targets
+            where: -targets if set(self._kinds(where, now)) <= MAY_BE_MEANT else targets
             for where, targets in in_all(now, "answer_in_input").items()
         }
 
     def severity_of(self, value: float) -> Severity:
-        """An autoencoder is to do so."""
+        """An autoencoder is to do so, and so is what learns a delay."""
         return "info" if value < 0 else self.severity
 
     def tell(self, where: str, value: float, now: Sample) -> tuple[str, Evidence]:
@@ -73,6 +82,12 @@ class TargetIsInput(InARow):
             message = (
                 "the target of each step is the input of the next one, which a bidirectional layer "
                 "reads: it sees what it is to predict"
+            )
+        elif "earlier step" in kinds:
+            lag = max(in_all(now, "answer_lag").values(), default=0.0)
+            message = (
+                f"the target of each step was read {lag:,.0f} {'step' if lag == 1 else 'steps'} "
+                "before: that learns a delay; a forecast has to ask for a later value"
             )
         else:
             message = (

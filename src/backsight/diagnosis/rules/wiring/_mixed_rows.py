@@ -28,17 +28,20 @@ class MixedSequences(InARow):
     )
     criterion: ClassVar[str] = (
         "In {samples:.0f} samples in a row, a view in the graph of the loss, or between the data "
-        "and the input of a layer, has an axis of the size of the batch that is not the axis of "
-        "the batch before it. Which axis that is follows from the calls of the recurrent layers, "
-        "or, for data, from the memory that both share. A view that keeps the axis, or joins it "
-        "with another one, does not count. Or a view gives the sizes of other axes to each other, "
-        "or makes the steps that a layer is given of an axis that came behind features or channels."
+        "and the input or the initial states of a layer, has an axis of the size of the batch that "
+        "is not the axis of the batch before it. Which axis that is follows from the calls of the "
+        "recurrent layers, or, for data, from the memory that both share. A view that keeps the "
+        "axis, or joins it with another one, does not count. Or a view gives the sizes of other "
+        "axes to each other, or makes the steps that a layer is given of an axis that came behind "
+        "features or channels."
     )
     causes: ClassVar = (
         "x.view(T, B, -1) of an x of shape (B, T, features), to change the layout",
         "h_n.view(B, -1) of final states of shape (layers · directions, B, hidden)",
         "output.view(B, T, -1) of an output whose time axis comes first",
         "x.view(B, T, -1) of what a convolution returns, of shape (B, channels, T, ...)",
+        "states that were stored by sequence, (B, layers, hidden), and reshaped to (layers, B, "
+        "hidden); a linear layer's output, (B, layers · hidden), likewise",
     )
     remedies: ClassVar = (
         "exchange axes with transpose or permute: x.transpose(0, 1)",

@@ -26,8 +26,10 @@ class OneClass(Rule):
     )
     criterion: ClassVar[str] = (
         "All targets of at least {samples:.0f} samples, at least {targets:.0f} of them, are of one "
-        "class, in a cross-entropy whose logits come from a layer with weights for each class. "
-        "Candidates of which the first is always the right one (a contrast) do not count. One "
+        "class, in a cross-entropy whose logits come from a layer with weights for each class, or "
+        "of one answer, yes or no, that one unit of a layer of the training's own gives. "
+        "Candidates of which the first is always the right one (a contrast) do not count, nor do "
+        "differences of scores (a ranking), or an adversary's answers. One "
         "target of another class ends it for good. The other sign: sequences that come again have "
         "targets that agree no better than those of other sequences, in {looks:.0f} samples in a "
         "row (answers_unrelated). Only targets of whole sequences count, and only where a model "
@@ -35,6 +37,7 @@ class OneClass(Rule):
     )
     causes: ClassVar = (
         "the labels are read from the wrong column, or are set to one value for all rows",
+        "a threshold that all of the data are above, or below: in another unit, or of a logarithm",
         "the data are sorted by class and not shuffled",
         "the other classes are very rare",
         "the labels were shuffled, and their sequences were not",

@@ -9,6 +9,7 @@ from backsight.monitor.measurements.wiring._answer_given import AnswerInInput
 from backsight.monitor.measurements.wiring._axis_of_time import AxisOfTime
 from backsight.monitor.measurements.wiring._clip_moment import ClipMoment
 from backsight.monitor.measurements.wiring._decay import DecayShare
+from backsight.monitor.measurements.wiring._first_step import FirstStep
 from backsight.monitor.measurements.wiring._gradient_left import GradientLeft
 from backsight.monitor.measurements.wiring._graphs_kept import GraphsKept
 from backsight.monitor.measurements.wiring._group_rates import GroupRates
@@ -37,6 +38,7 @@ __all__ = [
     "AxisOfTime",
     "ClipMoment",
     "DecayShare",
+    "FirstStep",
     "GradientLeft",
     "GraphsKept",
     "GroupRates",
@@ -66,6 +68,7 @@ WIRING: tuple[type[Measurement], ...] = (
     Unowned,
     MixedRows,
     StepsOfLoss,
+    FirstStep,
     AnswerInInput,
     AxisOfTime,
     InputScale,

@@ -43,18 +43,19 @@ class AnswerInInput(Measurement):
     """
 
     name = "answer in input"
-    signals = ("answer_in_input",)
+    signals = ("answer_in_input", "answer_lag")
     schedule = FIRST_AND_RARELY
     samples_cells = True
 
     def __init__(self) -> None:
         self._found: Counter[str] | None = None
+        self._lag = 0
         self._given: list[Tensor] = []
         """What models were given: windows of numbers."""
 
     def on_iteration_begin(self, now: Iteration) -> None:
         """No pass has been seen."""
-        self._found, self._given = None, []
+        self._found, self._lag, self._given = None, 0, []
 
     def on_forward_end(self, call: LayerCall, now: Iteration) -> None:
         """Leave the input of a recurrent layer at the graph of its output."""
@@ -88,6 +89,7 @@ class AnswerInInput(Measurement):
             self._found = self._found or Counter()
             for answer in answers:
                 self._found[answer.kind] += answer.targets
+                self._lag = max(self._lag, answer.lag)
             if not answers:
                 targets = loss_targets(passed.operations)
                 asked = [one for one in targets if any(asks_for_last(one, x) for x in self._given)]
@@ -100,5 +102,6 @@ class AnswerInInput(Measurement):
         if self._found is None:
             return
         now.record("answer_in_input", float(self._found.total()))
+        now.record("answer_lag", float(self._lag))
         for kind, targets in self._found.items():
             now.record(f"answer_in_input/{kind}", float(targets))

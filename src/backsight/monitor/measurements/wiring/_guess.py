@@ -6,12 +6,21 @@ from copy import deepcopy
 
 from backsight.monitor._iteration import BackwardPass, Iteration
 from backsight.monitor.measurements._measurement import SAMPLED_THEN_RARELY, Measurement
-from backsight.probes import ConstantAnswer, Guesses, LossTerm, asks_a_layer, loss_terms
+from backsight.probes import (
+    ConstantAnswer,
+    Guesses,
+    LossTerm,
+    asks_a_layer,
+    asks_a_unit,
+    loss_terms,
+)
 
 __all__ = ["Guess"]
 
 EXACT = 1e-3
 """A loss that its terms come to within this share is their sum: half precision has as much."""
+
+YES_OR_NO = frozenset({"BinaryCrossEntropy", "BinaryCrossEntropyWithLogits"})
 
 SINGLY = 8
 """Losses up to which each has frequencies of its own; of more, a loop adds one a step."""
@@ -23,8 +32,8 @@ class Guess(Measurement):
     ``guess_loss`` is recorded where the loss is known to be a sum of PyTorch's losses of classes
     and of numbers, or of squared or absolute errors written by hand, and nothing else; classes may
     have weights, targets a mask or label smoothing. It has the same reduction. ``guess_answer``:
-    what that answer is, by kind. ``one_class``: the targets of a loss of classes so far, if all of
-    them are the same; otherwise 0.
+    what that answer is, by kind. ``one_class``: the targets of a loss of classes so far, or of yes
+    or no, if all of them are the same; otherwise 0.
 
     Example:
         >>> import torch
@@ -63,7 +72,7 @@ class Guess(Measurement):
         terms = loss_terms(passed.roots)
         for number, term in enumerate(terms):
             known.guesses.add(self._key(term, number, len(terms)), term)
-            if asks_a_layer(term.given):
+            if asks_a_layer(term.given) or asks_a_unit(term.given, now.parameters.values()):
                 known.count(term)
         guess = self._sum(terms, passed)
         known.passes += 1
@@ -83,8 +92,10 @@ class Guess(Measurement):
             now.record("guess_loss", self._known.loss)
             for kind, value in self._known.said.items():
                 now.record(f"guess_answer/{kind}", value)
-        if self._known.labels:
-            counts = [self._known.answers[key] for key in self._known.labels]
+        # An adversary is asked whether it is deceived: always, or by one batch in two.
+        labels = {key for key in self._known.labels if not (now.opposed and key[0] in YES_OR_NO)}
+        if labels:
+            counts = [self._known.answers[key] for key in labels]
             now.record("one_class", float(max(n if c >= 0 else 0 for c, n in counts)))
 
     @staticmethod
@@ -152,12 +163,18 @@ class _Known:
 
     def count(self, term: LossTerm) -> None:
         given = term.given
-        key = given.loss, int(given.prediction.shape[min(1, given.prediction.dim() - 1)])
-        answers = given.target.reshape(-1)[given.counted]
+        yes_or_no = given.loss in YES_OR_NO
+        classes = (
+            1 if yes_or_no else int(given.prediction.shape[min(1, given.prediction.dim() - 1)])
+        )
+        key = given.loss, classes
+        answers = given.target.reshape(-1)[term.amounts != 0 if yes_or_no else given.counted]
         if not len(answers):
             return
         self.labels.add(key)
-        first = int(answers[0])
-        one = first if bool((answers == first).all()) else -1
+        first = float(answers[0])
+        one = int(first) if first in (0.0, 1.0) or not yes_or_no else -1
+        if not bool((answers == first).all()):
+            one = -1
         known, count = self.answers.get(key, (one, 0))
         self.answers[key] = one if one == known else -1, count + len(answers)

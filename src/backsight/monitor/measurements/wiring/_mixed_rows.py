@@ -7,7 +7,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall
 from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
-from backsight.probes import batch_axes, data_mixed, tensors_in, views_that_mix
+from backsight.probes import batch_axes, data_mixed, states_mixed, tensors_in, views_that_mix
 
 __all__ = ["MixedRows"]
 
@@ -20,7 +20,7 @@ class MixedRows(Measurement):
     """Views that exchange the sizes of two axes and leave the numbers where they are.
 
     Looked for in the graph of the loss, where a layer's calls tell steps from sequences, and in
-    what the input of a layer, or the indices of an embedding, are a view of.
+    what the input of a layer, its initial states, or the indices of an embedding, are a view of.
 
     Example:
         >>> import torch
@@ -60,7 +60,7 @@ class MixedRows(Measurement):
         self._begin()
 
     def on_forward_end(self, call: LayerCall, now: Iteration) -> None:
-        """Note the sizes of a layer's call, and what its input is a view of."""
+        """Note the sizes of a layer's call, and what it is given a view of."""
         if call.adapter is None:
             return
         x = now.readers[call.path].input_of(call.inputs, call.named)
@@ -77,6 +77,10 @@ class MixedRows(Measurement):
             if x.grad_fn is None:
                 self._note(data_mixed(x))
         self._states |= {tuple(s.shape) for s in tensors_in(call.result[1]) if s.dim() == 3}
+        begun = call.inputs[1] if len(call.inputs) > 1 else call.named.get("hx")
+        for state in tensors_in(begun):
+            if state.grad_fn is None:
+                self._note(states_mixed(state))
 
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
         """Look at each view in the graph."""

@@ -28,14 +28,15 @@ __all__ = ["StepsOfLoss"]
 SHORTEST = 3
 """Steps of a sequence of which one can be read too early."""
 
-REVERSE, FORWARD = 1.0, 2.0
-"""Which direction is read where it has seen one step; their sum where both are."""
+REVERSE, FORWARD, ONLY = 1.0, 2.0, 4.0
+"""Which direction is read where it has seen one step, of two; their sum where both are; or the only
+one."""
 
 
 class StepsOfLoss(Measurement):
     """What the gradient on a fused layer's output tells of how the loss reads it.
 
-    ``one_step_read``: of a bidirectional layer, a direction is read at the step where it begins.
+    ``one_step_read``: a direction is read at the step where it begins, and nowhere else.
     ``padding_read``: the last step alone is read, and most sequences end in padding before it.
     ``padding_packed``: the sequences were packed with the length of the padded batch, each.
     ``one_unit_read``, ``one_row_read``: an index takes one unit of several, or one sequence, and no
@@ -176,8 +177,7 @@ class StepsOfLoss(Measurement):
         reached = [one for one in calls if one[0].arrived]
         if not reached:
             return
-        if any(read.directions == 2 for read, _ in reached):
-            now.record(f"one_step_read/{name}", min(_begun(*one) for one in reached))
+        now.record(f"one_step_read/{name}", min(_begun(*one) for one in reached))
         now.record(f"padding_read/{name}", max(_behind(*one) for one in reached))
         if any(read.packed for read, _ in reached):
             now.record(f"padding_packed/{name}", max(_packed(*one) for one in reached))
@@ -253,12 +253,14 @@ def _only(there: Tensor, taken: list[ColumnTaken]) -> ColumnTaken | None:
 
 def _begun(read: StepsRead, padding: _Padding | None) -> float:
     """Which directions are read at the step where they begin, and at no other."""
-    if read.directions < 2 or read.steps < SHORTEST or read.final_read:
+    if read.steps < SHORTEST or read.final_read:
         return 0.0
-    forward, reverse = read.read_at(0), read.read_at(1)
-    value = 0.0
-    if forward is not None and int(forward.max()) == 0:
-        value += FORWARD
+    forward = read.read_at(0)
+    begins = forward is not None and int(forward.max()) == 0
+    if read.directions < 2:
+        return ONLY if begins else 0.0
+    reverse = read.read_at(1)
+    value = FORWARD if begins else 0.0
     if reverse is not None and int(reverse.max()) >= 0:
         first = [read.lengths.to(reverse.device) - 1]
         if padding is not None and padding.certain:

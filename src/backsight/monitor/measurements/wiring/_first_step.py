@@ -1,0 +1,69 @@
+"""Whether a loss reads the first step of a loop alone."""
+
+import torch
+
+from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall
+from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
+from backsight.probes import StepCalls, first_step_alone, tensors_in
+
+__all__ = ["FirstStep"]
+
+
+class FirstStep(Measurement):
+    """Loops over steps, of cells or of a user's own code, whose first state alone is in the loss.
+
+    By module where its calls hand their state on. Of a loop that is no module (``loop``), where
+    states are put side by side, and an index takes the one that was made first.
+
+    Example:
+        >>> import torch
+        >>> import backsight
+        >>> cell = torch.nn.GRUCell(3, 4)
+        >>> optimizer = torch.optim.SGD(cell.parameters(), lr=0.1)
+        >>> with backsight.watch(cell, optimizer, "runs/mine", every=1):
+        ...     state, states = torch.zeros(2, 4), []
+        ...     for x in torch.randn(20, 2, 3):
+        ...         state = cell(x, state)
+        ...         states.insert(0, state)
+        ...     states[-1].square().mean().backward()
+        ...     optimizer.step()
+        >>> backsight.Run("runs/mine")["first_step_read/model"].tolist()
+        [20.0]
+    """
+
+    name = "first step"
+    signals = ("first_step_read",)
+    schedule = FIRST_AND_RARELY
+    samples_cells = True
+
+    def __init__(self) -> None:
+        self._calls = StepCalls()
+        self._side_by_side: list[int] = []
+        """Of each pass, the steps of a loop that is no module; 0 where more than one is read."""
+
+    def on_iteration_begin(self, now: Iteration) -> None:
+        """Nothing has run."""
+        self._calls, self._side_by_side = StepCalls(), []
+
+    def on_forward_end(self, call: LayerCall, now: Iteration) -> None:
+        """See which call its state comes from."""
+        if not torch.is_grad_enabled():
+            return
+        given = [*tensors_in((call.inputs, dict(call.named)))]
+        if call.adapter is not None:
+            x = now.readers[call.path].input_of(call.inputs, call.named)
+            given = [one for one in given if one is not x]
+        self._calls.add(call.path, given, tensors_in(call.result))
+
+    def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
+        """See which calls the loss comes from, and what it takes of states side by side."""
+        self._calls.reach(passed.operations)
+        self._side_by_side.append(first_step_alone(passed.operations))
+
+    def on_iteration_end(self, now: Iteration) -> None:
+        """Record it by module."""
+        for path, steps in self._calls.first_alone().items():
+            now.record(f"first_step_read/{path or 'model'}", float(steps))
+        if self._side_by_side:
+            now.record("first_step_read/loop", float(min(self._side_by_side)))
+        self._calls = StepCalls()

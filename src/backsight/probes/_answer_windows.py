@@ -1,0 +1,54 @@
+"""What the targets of a loss may be, of the inputs of its model."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+__all__ = ["STEPS", "in_packing", "same", "varies", "windows"]
+
+STEPS = 3
+"""The fewest steps of a window: in a shorter one, equality may be chance."""
+
+
+def varies(given: Tensor) -> bool:
+    """Whether steps differ, and sequences: what stays the same is its own next step."""
+    a, b = given.shape[:2]
+    steps = a == 1 or bool((given[1:] != given[:-1]).any())
+    return steps and (b == 1 or bool((given[:, 1:] != given[:, :-1]).any()))
+
+
+def windows(given: Tensor) -> Iterator[tuple[Tensor, tuple[int, int]]]:
+    """What the targets may be, whole or without one end; and the place of the first."""
+    a, b = given.shape[:2]
+    if max(a, b) < STEPS:
+        return
+    yield given.flatten(), (0, 0)
+    yield given.transpose(0, 1).flatten(), (0, 0)
+    for part, place in (
+        (given[:, :-1], (0, 0)),
+        (given[:-1], (0, 0)),
+        (given[:, 1:], (0, 1)),
+        (given[1:], (1, 0)),
+    ):
+        if min(part.shape[:2]) > 0 and max(part.shape[:2]) >= STEPS:
+            yield part.flatten(), place
+            yield part.transpose(0, 1).flatten(), place
+
+
+def in_packing(given: Tensor, places: Tensor) -> Iterator[tuple[Tensor, tuple[int, int]]]:
+    """Of sequences that were packed: each input in the order of the packing."""
+    first, columns = int(places[0]), given.shape[1]
+    yield given.flatten()[places], (first // columns, first % columns)
+
+
+def same(given: Tensor, target: Tensor, counted: Tensor) -> bool:
+    """Whether those that count are equal, and not all one value."""
+    if given.shape != target.shape or given.device != target.device:
+        return False
+    if not bool(counted.any()):
+        return False
+    here, there = given[counted], target[counted]
+    if len(here) < STEPS or not torch.equal(here.to(there.dtype), there):
+        return False
+    return bool((here != here[0]).any())  # what is always the same is equal by chance

@@ -1,0 +1,80 @@
+"""BKS435 of yes or no: one unit that is always asked for the same."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy, binary_cross_entropy_with_logits
+
+from backsight import diagnose, watch
+from tests.causes import INPUTS, STEPS, UNITS, Loss
+
+MANY = 64
+Z = Callable[[], Tensor]
+
+logits = binary_cross_entropy_with_logits
+
+
+def rare() -> Tensor:
+    """One in 64."""
+    return (torch.arange(MANY) == 5).float()
+
+
+def ended() -> Tensor:
+    """0 where a target does not count: one in three."""
+    return (torch.arange(MANY) % 3 > 0).float()
+
+
+def severities(loss: Loss, folder: Path, modules: dict[str, nn.Module]) -> list[str]:
+    """Of what BKS435 finds; where nothing is recorded for it, that is not enough data."""
+    torch.manual_seed(0)
+    model = nn.ModuleDict(modules)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
+    with watch(model, optimizer, folder / "run", every=1):
+        for _ in range(16):
+            optimizer.zero_grad()
+            loss(model).backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+    return [one.severity for one in diagnose(folder / "run").findings if one.code == "BKS435"]
+
+
+ASKED: dict[str, tuple[Callable[[Z], Tensor], bool]] = {
+    "all yes": (lambda z: logits(z(), torch.ones(MANY)), True),
+    "all no": (lambda z: logits(z(), torch.zeros(MANY)), True),
+    "after a sigmoid": (lambda z: binary_cross_entropy(z().sigmoid(), torch.ones(MANY)), True),
+    "one by one": (lambda z: logits(z(), torch.ones(MANY), reduction="none").mean(), True),
+    "both": (lambda z: logits(z(), rare()), False),
+    "smoothed": (lambda z: logits(z(), torch.full((MANY,), 0.9)), False),
+    "a ranking": (lambda z: logits(z() - z(), torch.ones(MANY)), False),
+    "two losses": (lambda z: logits(z(), torch.ones(MANY)) + logits(z(), torch.zeros(MANY)), False),
+    "masked": (
+        lambda z: (logits(z(), torch.ones(MANY), reduction="none") * ended()).sum() / 42.0,
+        True,
+    ),
+    "a product": (lambda z: logits((z()[:, None] * z()).sum(1), torch.ones(MANY)), False),
+}
+
+
+@pytest.mark.parametrize("which", ASKED)
+def test_what_one_unit_is_asked_for(which: str, tmp_path: Path) -> None:
+    loss, told = ASKED[which]
+
+    def asked(m: nn.ModuleDict) -> Tensor:
+        x = torch.randn(MANY, STEPS, INPUTS)
+        return loss(lambda: m["head"](m["rnn"](x)[0][:, -1]).squeeze(1))
+
+    modules = {"rnn": nn.GRU(INPUTS, UNITS, batch_first=True), "head": nn.Linear(UNITS, 1)}
+    assert severities(asked, tmp_path, modules) == ["warning"] * told
+
+
+def test_a_layer_that_nobody_trains_here_is_an_adversary(tmp_path: Path) -> None:
+    judge = nn.Linear(UNITS, 1)
+
+    def deceive(m: nn.ModuleDict) -> Tensor:
+        made = m["rnn"](torch.randn(MANY, STEPS, INPUTS))[0][:, -1]
+        return logits(judge(made).squeeze(1), torch.ones(MANY))
+
+    modules: dict[str, nn.Module] = {"rnn": nn.GRU(INPUTS, UNITS, batch_first=True)}
+    assert severities(deceive, tmp_path, modules) == []
