@@ -1,6 +1,7 @@
 # make demo    the main job on real input, with a page to look at
 # make test    what CI runs: lint, types, imports, tests
-# make test-all  the tests that only confirm at length, too
+# make test-long  the tests that only confirm at length
+# make test-all  both
 # make integrations  the callbacks, each with its library, in .venv-integrations
 # make sentences  every sentence a user may read, with its place
 # make gallery  pictures of every page of the dashboard, in build/gallery
@@ -17,7 +18,7 @@ READY  := $(VENV)/.ready
 CALLBACKS := lightning,transformers,keras,skorch,sb3,ignite,optuna
 LIBRARIES := .venv-integrations
 
-.PHONY: demo test test-all integrations lint bench sentences gallery clean
+.PHONY: demo test test-long test-all integrations lint bench sentences gallery clean
 
 # torch first and by itself: as a mere dependency pip may pick a build with gigabytes of CUDA.
 $(READY): pyproject.toml constraints.txt
@@ -37,6 +38,9 @@ PYTEST := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n auto --dis
 
 test: lint
 	$(PYTEST)
+
+test-long: $(READY)
+	$(PYTEST) -m long
 
 test-all: lint
 	$(PYTEST) -m ''

@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
-from backsight.probes import batch_axes, data_mixed, mixes
+from backsight.probes import batch_axes, data_mixed, mixes, moved
 from tests.causes import BATCH, INPUTS, STEPS, UNITS, Loss, drawn, findings, rnn
 
 
@@ -110,6 +111,28 @@ MIXED: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
         joined_directions, {"rnn": rnn(num_layers=2, bidirectional=True)},
     ),
     "a loop": (looped, {"cell": nn.GRUCell(INPUTS, UNITS)}),
+    "channels and frames": (
+        lambda m: m["rnn"](
+            m["filter"](torch.randn(BATCH, 1, STEPS, 3)).relu().view(BATCH, STEPS, -1)
+        )[0].mean(),
+        {"rnn": rnn(inputs=4 * 3, batch_first=True), "filter": nn.Conv2d(1, 4, 3, padding=1)},
+    ),
+    "channels and frames, bins between them": (
+        lambda m: m["rnn"](
+            m["filter"](torch.randn(BATCH, 1, 3, STEPS)).tanh().reshape(BATCH, STEPS, -1)
+            .transpose(0, 1)
+        )[0].mean(),
+        {"rnn": rnn(inputs=4 * 3), "filter": nn.Conv2d(1, 4, 3, padding=1)},
+    ),
+    "filters and frames": (
+        lambda m: m["rnn"](m["filter"](torch.randn(BATCH, 1, STEPS)).view(BATCH, STEPS, 4))[0]
+        .mean(),
+        {"rnn": rnn(inputs=4, batch_first=True), "filter": nn.Conv1d(1, 4, 3, padding=1)},
+    ),
+    "bins and frames of the data": (
+        lambda m: m["rnn"](torch.randn(BATCH, 4, STEPS).view(BATCH, STEPS, 4))[0].mean(),
+        {"rnn": rnn(inputs=4, batch_first=True)},
+    ),
     "classes for steps": (
         lambda m: nn.functional.cross_entropy(
             m["rnn"](drawn(BATCH, STEPS))[0].contiguous().view(BATCH, UNITS, STEPS),
@@ -197,6 +220,27 @@ SOUND: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
         .permute(1, 0, 2).reshape(BATCH, -1).mean(),
         {"rnn": rnn()},
     ),
+    "channels and frames permuted": (
+        lambda m: m["rnn"](
+            m["filter"](torch.randn(BATCH, 1, STEPS, 3)).permute(0, 2, 1, 3)
+            .reshape(BATCH, STEPS, -1)
+        )[0].mean(),
+        {"rnn": rnn(inputs=4 * 3, batch_first=True), "filter": nn.Conv2d(1, 4, 3, padding=1)},
+    ),
+    "one channel": (
+        lambda m: m["rnn"](
+            m["filter"](torch.randn(BATCH, 1, STEPS, 3)).view(BATCH, STEPS, 3)
+        )[0].mean(),
+        {"rnn": rnn(inputs=3, batch_first=True), "filter": nn.Conv2d(1, 1, 3, padding=1)},
+    ),
+    "rows of an image": (
+        lambda m: m["rnn"](torch.randn(BATCH, 1, STEPS, 4).view(BATCH, STEPS, 4))[0].mean(),
+        {"rnn": rnn(inputs=4, batch_first=True)},
+    ),
+    "rows of a coloured image": (
+        lambda m: m["rnn"](torch.randn(BATCH, 2, STEPS, STEPS).view(BATCH, STEPS, -1))[0].mean(),
+        {"rnn": rnn(inputs=2 * STEPS, batch_first=True)},
+    ),
     "as many steps as sequences": (
         lambda m: m["rnn"](drawn(STEPS, STEPS).view(STEPS, STEPS, INPUTS))[0][-1].mean(),
         {"rnn": rnn()},
@@ -260,3 +304,22 @@ def test_of_data_alone_what_cannot_be_told_is_none() -> None:
     assert data_mixed(torch.randn(10, 6)[:, :3]) is None
     assert data_mixed(torch.zeros(10, 6).expand(3, 10, 6)[0]) is None
     assert data_mixed(torch.randn(10, 6)[1:].view(6, 9)) == ((9, 6), (6, 9))
+    row = torch.from_numpy(np.ones(10, np.float32)[np.newaxis, :, np.newaxis])
+    assert row.stride(0) == 0  # NumPy's new axes have strides of 0
+    assert data_mixed(row[:, 2:8]) is None
+    assert data_mixed(torch.randn(3, 0, 2).view(0, 3, 2)) is None
+
+
+def test_steps_are_taken_from_behind_channels() -> None:
+    assert moved((2, 8, 16, 20), (2, 16, 160))
+    assert moved((2, 6, 10), (2, 10, 6))
+    for old, new in (
+        ((2, 16, 8, 20), (2, 16, 160)),
+        ((2, 8, 4, 20), (2, 32, 20)),  # channels and frames joined
+        ((2, 8, 16, 20), (2, 20, 128))[::-1],
+        ((2, 5, 10), (2, 10, 5)),  # each step parted in two
+        ((2, 3, 32, 32), (2, 32, 96)),
+        ((2, 1, 16, 20), (2, 16, 20)),
+        ((2, 8, 16, 20), (4, 16, 80)),
+    ):
+        assert not moved(old, new), (old, new)

@@ -46,6 +46,20 @@ def findings(
     return [one for one in diagnosis.findings if one.code == "BKS424"]
 
 
+class Prepared(Optimizer):
+    """One whose averages are there from the beginning, and that does not count."""
+
+    def __init__(self, parameters: list[nn.Parameter], settings: dict[str, Any]) -> None:
+        super().__init__(parameters, settings)
+        for one in parameters:
+            self.state[one]["average"] = torch.zeros_like(one)
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        for one in self.param_groups[0]["params"]:
+            one.sub_(self.state[one]["average"].lerp_(one.grad, 0.1), alpha=1e-3)
+
+
 def anew(
     make: Make, steps: int = 34, each: int = 1
 ) -> Callable[[list[nn.Parameter]], Iterator[Optimizer]]:
@@ -67,6 +81,8 @@ def anew(
         lambda ps: Adam(ps, lr=1e-3),
         lambda ps: SGD(ps, lr=1e-3, momentum=0.9),
         lambda ps: torch.optim.RMSprop(ps, lr=1e-3),
+        lambda ps: torch.optim.Adagrad(ps, lr=1e-3),
+        lambda ps: Prepared(ps, {"lr": 1e-3}),
         lambda ps: torch.optim.AdamW([{"params": ps[:1]}, {"params": ps[1:]}], lr=1e-3),
     ],
 )
@@ -86,6 +102,15 @@ def loaded(parameters: list[nn.Parameter]) -> Iterator[Optimizer]:
     for _ in range(34):
         yield optimizer
         before, optimizer = optimizer, Adam(parameters)
+        optimizer.load_state_dict(before.state_dict())
+
+
+def loaded_adagrad(parameters: list[nn.Parameter]) -> Iterator[Optimizer]:
+    """The same of one whose state is there from the beginning."""
+    optimizer = torch.optim.Adagrad(parameters)
+    for _ in range(34):
+        yield optimizer
+        before, optimizer = optimizer, torch.optim.Adagrad(parameters)
         optimizer.load_state_dict(before.state_dict())
 
 
@@ -117,6 +142,7 @@ def restarts(parameters: list[nn.Parameter]) -> Iterator[Optimizer]:
         anew(lambda ps: SGD(ps, lr=1e-3)),
         anew(lambda ps: Adam(ps), each=20),  # a new phase
         loaded,
+        loaded_adagrad,
         in_turns,
         both_of_all,
     ],

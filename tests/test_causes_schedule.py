@@ -2,8 +2,10 @@
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -13,6 +15,7 @@ from torch.optim import lr_scheduler as lr
 from backsight import Run, diagnose, watch
 from backsight.diagnosis import Finding, Judge
 from backsight.diagnosis.rules.wiring._rate_course import RateCourse
+from backsight.signals import Series
 
 Make = Callable[[Optimizer], lr.LRScheduler]
 COUNT = 300
@@ -176,3 +179,74 @@ def test_only_groups_that_are_used_are_recorded(tmp_path: Path) -> None:
     ]
     assert run["group_lr/0"].tolist() == [0.1, 0.1]
     assert not diagnose(run).lasting
+
+
+def epochs(rise: Callable[[int], float], batches: int = 15, count: int = 20) -> list[float]:
+    """A rate that depends on the batch within the epoch."""
+    return [rise(i) for _ in range(count) for i in range(batches)]
+
+
+def of_every_iteration(rates: Sequence[float], cuts: Sequence[int] = ()) -> list[Finding]:
+    """Of rule BKS423, where ``lr`` is recorded, too; in portions, where there are cuts."""
+    judge, losses = Judge(rules=[RateCourse()]), falling(len(rates))
+    if not cuts:
+        for i, rate in enumerate(rates):
+            group = {"group_lr/0": rate} if i % 10 == 0 else {}
+            judge.update(i, {"loss": losses[i], "lr": rate} | group)
+    for begin, end in pairwise([0, *cuts, len(rates)] if cuts else []):
+        at = np.arange(begin, end)
+        sampled = at[at % 10 == 0]
+        judge.update_many(
+            {
+                "loss": Series(at, np.array(losses)[at]),
+                "lr": Series(at, np.array(rates)[at]),
+                "group_lr/0": Series(sampled, np.array(rates)[sampled]),
+            }
+        )
+    assert not judge.failed
+    return list(judge.diagnosis().findings)
+
+
+def test_a_warm_up_that_begins_again_in_each_epoch_is_found() -> None:
+    (found,) = of_every_iteration(epochs(lambda i: 1e-6 + 1e-4 * i / 200))
+    assert (found.severity, found.iteration, found.resolved_at) == ("warning", 45, None)
+    assert found.evidence["iterations"] == 15
+    assert of_every_iteration(epochs(lambda i: 1e-4 * i, batches=8))
+    uneven = [1e-5 * i for batches in (12, 11, 12, 12) for i in range(batches)]
+    assert of_every_iteration(uneven + epochs(lambda i: 1e-5 * i, batches=12))
+    multiplied = [0.1**epoch * (0.1 + i / 20) for epoch in range(4) for i in range(9)]
+    assert of_every_iteration(multiplied)  # LinearLR, made anew in each epoch
+
+
+@pytest.mark.parametrize("cuts", [(7, 8, 100, 131), (15, 30, 45, 60)])
+def test_it_is_the_same_in_portions(cuts: tuple[int, ...]) -> None:
+    rates = epochs(lambda i: 1e-6 + 1e-4 * i / 200)
+    assert of_every_iteration(rates, cuts) == of_every_iteration(rates)
+
+
+@pytest.mark.parametrize(
+    "rates",
+    [
+        epochs(lambda i: min(1.0, i / 10)),  # a warm-up that is over when the epoch is
+        epochs(lambda i: 1e-3 * (1 + min(i, 30 - i)), batches=30),  # cyclic
+        epochs(lambda i: math.cos(math.pi * i / 30) + 1, batches=30),  # restarts
+        epochs(lambda i: 1e-3 * (i % 3 + 1)),
+        [1e-5 * i for _ in range(3) for i in range(100)],  # two falls
+        [1e-5 * i for n in (10, 30, 20, 50, 25) for i in range(n)],  # phases
+        [1e-3 * (1 + 2 * n) * (i + 1) for n in range(6) for i in range(10)],  # ever higher
+    ],
+)
+def test_other_rates_that_fall_back_are_not_accused(rates: list[float]) -> None:
+    assert of_every_iteration(rates) == []
+
+
+def test_a_rate_that_falls_faster_than_it_is_sampled_is_found() -> None:
+    """And is no phase of its own."""
+    for make in (
+        lambda o: lr.ExponentialLR(o, 0.5),
+        lambda o: lr.ExponentialLR(o, 0.3),
+        lambda o: lr.MultiplicativeLR(o, lambda i: 0.4 + min(0.01 * i, 0.6)),
+    ):
+        (found,) = findings(rates(make))
+        assert (found.severity, found.resolved_at) == ("warning", None)
+    assert findings([0.1] * 150 + [1e-4] * 20 + [5e-5] * 130) == []

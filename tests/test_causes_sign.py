@@ -11,7 +11,7 @@ from torch.nn import functional as f
 
 from backsight import Run, diagnose
 from backsight.monitor import LateRecorder, ProcessMonitor
-from backsight.probes import likelihoods_lowered, terms_without_bound
+from backsight.probes import divergences_raised, likelihoods_lowered, terms_without_bound
 from tests.causes import findings
 
 N, CLASSES = 6, 3
@@ -229,14 +229,30 @@ def attacks(t: Maker) -> None:
     t.of_maker.zero_grad()
 
 
-@pytest.mark.parametrize("step", [ascends, climbs_an_error, accumulates])
+def spreads(t: Maker, sign: float = -1.0) -> None:
+    """A divergence is subtracted from the loss."""
+    made = t.maker(torch.randn(N, 2))
+    logvar = made[:, 1:]
+    kl = (made[:, :1] ** 2 + logvar.exp() - 1 - logvar).sum()
+    (f.cross_entropy(made, Y) + sign * 0.1 * kl).backward()
+    t.of_maker.step()
+    t.of_maker.zero_grad()
+
+
+def keeps_together(t: Maker) -> None:
+    spreads(t, 1.0)
+
+
+@pytest.mark.parametrize("step", [ascends, climbs_an_error, accumulates, spreads])
 def test_a_step_along_the_wrong_sign_is_found(
     step: Callable[[Maker], object], tmp_path: Path
 ) -> None:
     assert codes(step, tmp_path / "run") == {"BKS429"}
 
 
-@pytest.mark.parametrize("step", [climbs_a_gain, deceives, deceives_a_frozen_judge, attacks])
+@pytest.mark.parametrize(
+    "step", [climbs_a_gain, deceives, deceives_a_frozen_judge, attacks, keeps_together]
+)
 def test_an_adversary_and_a_climber_are_not_accused(
     step: Callable[[Maker], object], tmp_path: Path
 ) -> None:
@@ -289,3 +305,75 @@ def test_a_policy_that_is_made_worse_is_a_note(
     modules: dict[str, nn.Module] = {"rnn": nn.GRU(2, 4), "head": nn.Linear(4, CLASSES)}
     found = findings("BKS429", loss, tmp_path, modules, iterations=6)
     assert [one.severity for one in found] == severities
+
+
+def standard(x: Tensor) -> Tensor:
+    """The divergence of rows of means and logarithms of variances from a standard normal."""
+    mean, logvar = x[:3], x[3:]
+    return -0.5 * (1 + logvar - mean.pow(2) - logvar.exp()).sum()
+
+
+def by_deviation(x: Tensor) -> Tensor:
+    mean, deviation = x[:3], x[3:].exp()
+    return 0.5 * (mean**2 + deviation**2 - 1 - torch.log(deviation**2 + 1e-8)).sum(-1).mean()
+
+
+def by_half(x: Tensor) -> Tensor:
+    """``std = exp(logvar / 2)`` is at hand already."""
+    mean, logvar = x[:3], x[3:]
+    std = torch.exp(0.5 * logvar)
+    return (-0.5 * torch.sum(1 + logvar - mean.square() - std.pow(2), dim=-1)).mean()
+
+
+def by_log_std(x: Tensor) -> Tensor:
+    mean, log_std = x[:3], x[3:]
+    return ((mean**2 + (2 * log_std).exp()) / 2 - log_std - 0.5).sum()
+
+
+def of_library(x: Tensor) -> Tensor:
+    one = Normal(x[:3], f.softplus(x[3:]))
+    other = Normal(torch.zeros(3, CLASSES), torch.ones(3, CLASSES))
+    return torch.distributions.kl_divergence(one, other).sum(-1).mean()
+
+
+def of_counts(x: Tensor) -> Tensor:
+    return f.poisson_nll_loss(x, Y[:, None].expand(N, CLASSES).float()) + x.exp().mean() - x.mean()
+
+
+def raised(loss: Tensor, *, maximised: bool = False) -> int:
+    return divergences_raised([loss], [None], maximised=maximised)
+
+
+@pytest.mark.parametrize(
+    "distance", [standard, by_deviation, by_half, by_log_std, of_library, of_counts]
+)
+def test_a_distance_between_distributions_has_a_sign(distance: Loss) -> None:
+    x = X.clone().requires_grad_()
+    error = f.mse_loss(x.tanh(), TARGET)
+    assert raised(error - 0.3 * distance(x)) == 1
+    assert raised(error - distance(x) / 8) == 1
+    assert raised(-(distance(x) - error)) == 1
+    assert raised(error + distance(x)) == 0
+    assert raised(error + distance(x), maximised=True) == 1
+    assert raised(-(-error - 0.1 * distance(x))) == 0
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda x: (0.5 * x[:3] + (x[3:] - x[:3].detach()) ** 2 * (-x[:3]).exp()).mean(),
+        lambda x: -Normal(x[:3], x[3:].exp()).log_prob(TARGET[:3]).mean(),  # type: ignore[no-untyped-call]
+        lambda x: -Normal(x[:3], x[3:].exp()).entropy().mean(),  # type: ignore[no-untyped-call]
+        lambda x: (-((x - TARGET) ** 2)).exp().mean().neg() + x.mean(),  # a kernel
+        lambda x: -(x.exp() * x).mean() + x.mean(),
+        lambda x: x[:3].mean() - (x[3:] - 1).exp().mean(),  # of different samples
+        lambda x: x.logsumexp(-1).mean() - x.mean(),
+        lambda x: f.cross_entropy(x, Y) - f.softplus(x).log().mean(),
+        lambda x: f.softplus(x).log().mean() + f.softplus(x).mean(),
+        lambda x: -(x.softmax(-1) * x.log_softmax(-1)).sum(),
+        lambda x: f.kl_div(x.log_softmax(-1), X.softmax(-1), reduction="batchmean"),
+        lambda x: f.gaussian_nll_loss(x[:3], TARGET[:3], f.softplus(x[3:])),
+    ],
+)
+def test_other_losses_raise_no_distance(loss: Loss) -> None:
+    assert raised(loss(X.clone().requires_grad_())) == 0

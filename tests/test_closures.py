@@ -219,14 +219,13 @@ def test_each_closure_of_several_optimizers_is_looked_at() -> None:
 # -- the monitor --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("how", ["plain", "clipped", "twice"])
-@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
-def test_the_same_is_recorded_as_without_closures(how: str, make: Any, tmp_path: Path) -> None:
+@crossed("how,kind", ["plain", "clipped", "twice"], MAKERS, together=1)
+def test_the_same_is_recorded_as_without_closures(how: str, kind: str, tmp_path: Path) -> None:
     """And the weights are those of a training that nobody observes."""
 
     def one(closure: bool, path: Path | None) -> dict[str, Any]:
         model = net()
-        optimizer = make(model.parameters())
+        optimizer = MAKERS[kind](model.parameters())
         options: dict[str, Any] = {"clip": 0.1} if how == "clipped" else {}
         options |= {"passes": 2} if how == "twice" else {}
         if path is None:

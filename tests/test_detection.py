@@ -114,7 +114,7 @@ def test_every_code_that_is_expected_is_a_rules() -> None:
 
 def test_the_same_seed_makes_the_same_run(tmp_path: Path) -> None:
     chosen = case("2-spike-one-huge-step")
-    plan = replace(chosen.of(3), iterations=60)
+    plan = replace(chosen.of(3), iterations=25)
     first, again, other = (
         train(plan, seed, tmp_path / name) for name, seed in (("a", 3), ("b", 3), ("c", 4))
     )

@@ -60,7 +60,7 @@ def end(run: Run) -> dict[str, Any]:
     "changes",
     [
         {},
-        {"stateful": False},
+        pytest.param({"stateful": False}, marks=pytest.mark.long),
         {"guard": "safe"},
         {"optimizer": "momentum", "curriculum": "linear", "seq_len": 70, "lr_schedule": "linear"},
     ],

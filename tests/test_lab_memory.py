@@ -1,5 +1,6 @@
 """Training on memory tasks: the same loop, and words that are true of them."""
 
+import itertools
 import math
 import os
 import re
@@ -42,8 +43,7 @@ from backsight.signals import Recorder, Run
 from backsight.tasks import NO_LOSS, Adding, Batches, Criterion, TemporalOrder
 from tests import processes
 from tests.capability import skip_where_there_is_no_bf16_lstm
-from tests.crossed import crossed
-from tests.memory_settings import EACH, EVERY, ONE_OF_A_KIND
+from tests.memory_settings import EACH, EVERY, FIRST, ONE_OF_A_KIND
 
 
 @pytest.fixture
@@ -117,7 +117,18 @@ def test_validating_does_not_change_training(small: dict[str, Any], tmp_path: Pa
     assert often["val_loss"][-1] == never["val_loss"][-1]
 
 
-@crossed("task,precision", EVERY, ["64-true", "bf16-mixed", "bf16-true"], together=1)
+PRECISIONS = ("64-true", "bf16-mixed", "bf16-true")
+SHORT = list(zip(FIRST, PRECISIONS, strict=False))
+"""An answer at the end, a number, and answers at several steps."""
+
+
+@pytest.mark.parametrize(
+    ("task", "precision"),
+    [
+        pytest.param(*one, marks=() if one in SHORT else pytest.mark.long)
+        for one in itertools.product(EVERY, PRECISIONS)
+    ],
+)
 def test_every_task_in_other_precisions(
     task: tuple[type[Memory], dict[str, Any]], precision: Any, small: dict[str, Any]
 ) -> None:
@@ -130,6 +141,7 @@ def test_every_task_in_other_precisions(
     assert in_float32.all() == (precision != "64-true")
 
 
+@pytest.mark.long  # the next one learns as well; words of a summary are tested below
 def test_a_short_memory_is_learned_and_the_summary_says_so(small: dict[str, Any]) -> None:
     settings = small | {"iterations": 150, "hidden": 32, "lr": 0.02, "batch": 16}
     run = train(MemoryEcho(**settings, length=16, lag=1, symbols=4))

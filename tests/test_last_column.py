@@ -146,3 +146,50 @@ def test_the_run_and_its_closing_sentence_tell_it(run_path: Path) -> None:
     assert (
         "the loss reads only the last of the 20 sequences: batch and time are swapped" in sentence
     )
+
+
+# -- loops over steps ----------------------------------------------------------------------------
+
+
+class Loop(nn.Module):
+    """Goes along the first axis, as a layer without ``batch_first`` does."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.cell = nn.LSTMCell(3, 4) if kind == "cell" else None
+        self.into, self.again = nn.Linear(3, 4), nn.Linear(4, 4, bias=False)
+
+    def forward(self, x: Tensor, axis: int = 0) -> Tensor:
+        h = c = x.new_zeros(x.shape[1], 4)
+        outputs = []
+        for step in x:
+            if self.cell is None:
+                h = torch.tanh(self.into(step) + self.again(h))
+            else:
+                h, c = self.cell(step, (h, c))
+            outputs.append(h)
+        return torch.stack(outputs, axis)
+
+
+@pytest.mark.parametrize("kind", ["cell", "linear"])
+def test_a_loop_that_walks_along_the_batch_is_told(kind: str) -> None:
+    torch.manual_seed(0)
+    net, x = Loop(kind), torch.randn(STEPS, BATCH, 3)
+
+    def told(loss: Loss, axis: int = 0) -> set[int | None]:
+        profiles = probe(net, lambda: loss(net(x, axis)))
+        assert profiles
+        return {profile.last_column for profile in profiles.values()}
+
+    assert told(LAST) == {BATCH}
+    assert told(FIRST, 1) == {BATCH}
+    for loss in (
+        FIRST,
+        lambda output: output.sum(),
+        lambda output: output[1:, -1].sum(),
+        lambda output: output[:, 0].sum(),
+        lambda output: (output * padding(BATCH - 1)).sum(),
+        lambda output: output[:, -1].sum() + output[-1].sum(),
+    ):
+        assert told(loss) == {0}
+    assert told(LAST, 1) == {0}

@@ -108,6 +108,27 @@ def alive(module: nn.Module) -> nn.Module:
 
 CASES = cases()
 EVERY_CASE = pytest.mark.parametrize("case", CASES, ids=str)
+
+
+def quickly(short: Callable[[str], bool]) -> pytest.MarkDecorator:
+    """Every case; those of the lab's cells whose name is not ``short`` at length only."""
+    return pytest.mark.parametrize(
+        "case",
+        [
+            pytest.param(
+                case,
+                marks=pytest.mark.long if case.name.startswith("cell ") and not short(case.name)
+                else (),
+                id=str(case),
+            )
+            for case in CASES
+        ],
+    )  # fmt: skip
+
+
+TWO_LAYERS = quickly(lambda name: name.endswith("layers=2"))
+"""Of each cell the stack, whose lowest layer is the cell alone."""
+ONE_LAYER = quickly(lambda name: name.endswith("layers=1"))
 EVERY_CELL = pytest.mark.parametrize("cell", CELLS)
 
 
@@ -198,7 +219,7 @@ def trained(module: nn.Module, form: str, xs: list[Tensor], path: Path | None) -
     return monitor.run
 
 
-@EVERY_CASE
+@TWO_LAYERS
 def test_the_recorded_gradient_is_that_of_an_explicit_loop(case: Case, tmp_path: Path) -> None:
     module, xs = case.make(), sequences(case.form)
     module.eval()  # a dropout mask is drawn: those have their tests in test_probe.py
@@ -226,7 +247,7 @@ def test_the_recorded_gradient_is_that_of_an_explicit_loop(case: Case, tmp_path:
             np.testing.assert_allclose(row, cells, 1e-10, err_msg=name)
 
 
-@EVERY_CASE
+@ONE_LAYER
 def test_observing_leaves_training_bit_identical(case: Case, tmp_path: Path) -> None:
     """And what is recorded of how saturated it is has the gates of its kind."""
     xs = sequences(case.form)
@@ -356,7 +377,7 @@ def refusal(action: Callable[[], Any]) -> str | None:
 
 
 @pytest.mark.parametrize("name", get_args(Init))
-@EVERY_CASE
+@TWO_LAYERS
 def test_an_initialisation_works_or_is_refused_in_a_sentence(case: Case, name: Init) -> None:
     module = case.make()
     before = [p.detach().clone() for p in module.parameters()]
@@ -518,7 +539,8 @@ def test_only_the_registry_asks_for_pytorch_s_classes() -> None:
     asking = {
         path.relative_to(SOURCE).as_posix()
         for path in SOURCE.rglob("*.py")
-        if TORCHS_OWN & set(asked_classes(ast.parse(path.read_text())))
+        if any(name in (text := path.read_text()) for name in TORCHS_OWN)
+        and TORCHS_OWN & set(asked_classes(ast.parse(text)))
     }
     assert asking == {"layers/_fused.py"}
 
@@ -529,7 +551,8 @@ def test_only_the_table_and_the_defaults_name_a_cell() -> None:
         path.relative_to(SOURCE).as_posix()
         for room in ("lab", "studies", "cli", "report", "nn")
         for path in (SOURCE / room).rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text()))
+        if any(f'"{cell}"' in (text := path.read_text()) for cell in CELLS)
+        for node in ast.walk(ast.parse(text))
         if isinstance(node, (ast.Compare, ast.match_case))
         for part in ast.walk(node.pattern if isinstance(node, ast.match_case) else node)
         if isinstance(part, ast.Constant) and part.value in CELLS

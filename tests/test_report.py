@@ -296,7 +296,9 @@ def test_a_run_with_a_loss_alone_gets_one_figure_and_a_page(record: Callable[...
     assert write_report(run).is_file()
 
 
-@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize(
+    "bad", [math.nan, *(pytest.param(bad, marks=pytest.mark.long) for bad in (math.inf, -math.inf))]
+)
 def test_a_run_in_which_nothing_is_finite_gets_every_figure_and_a_page(
     bad: float, record: Callable[..., Run]
 ) -> None:

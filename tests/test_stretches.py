@@ -177,6 +177,14 @@ def made_up(random: np.random.Generator, size: int) -> Columns:
         stem = f"guess_answer{label}." if label else "guess_answer/"
         add(f"{stem}frequency", some(0.1, 0.02), random.random(size))
         add(f"{stem}mean", some(0.1, 0.02), guesses)
+    if random.random() < 0.5:
+        rises = 1e-4 * (every % int(random.integers(5, 40)) + random.integers(1, 5))
+        rates = random.choice([rises, rises, norms_of(random, size), 0.9**every])
+        rates[random.random(size) < random.choice([0, 0.01])] = NAN
+        add(f"lr{label}", some(1, 1, 0.9), rates)
+        add("group_lr/0", samples, rates)
+    if random.random() < 0.3:
+        add(f"phase{label}", some(0.01, 0.002), random.integers(1, 4, size).astype(float))
     return columns
 
 
@@ -305,7 +313,7 @@ def test_it_does_not_matter_how_the_values_come_to_the_monitor(seed: int) -> Non
 def test_no_rule_but_those_of_every_iteration_has_two_ways() -> None:
     """A new rule is fed singly, which is right, and slow only if it reads every iteration."""
     own = {rule.code for rule in RULES if "update_many" in vars(rule.__mro__[0])}
-    assert own <= {"BKS201", "BKS202", "BKS205", "BKS206", "BKS302", "BKS403", "BKS406"}
+    assert own <= {"BKS201", "BKS202", "BKS205", "BKS206", "BKS302", "BKS403", "BKS406", "BKS423"}
 
 
 # -- reading -------------------------------------------------------------------------------------

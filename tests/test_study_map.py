@@ -126,7 +126,11 @@ ENGINE = ("--engine", "local:1")
 
 @pytest.mark.parametrize(
     ("engine", "fresh"),
-    [((), False), (ENGINE, False), pytest.param(ENGINE, True, marks=pytest.mark.long)],
+    [
+        pytest.param((), False, marks=pytest.mark.long),  # as in test_map.py
+        (ENGINE, False),
+        pytest.param(ENGINE, True, marks=pytest.mark.long),
+    ],
     ids=["here", "engine", "engine of its own"],
 )
 def test_a_ctrl_c_keeps_what_is_done(engine: tuple[str, ...], fresh: bool, tmp_path: Path) -> None:

@@ -142,6 +142,10 @@ def exported(model: Any) -> Iterator[Any]:
     made = torch.export.export(model, (batch(),), strict=False)
     yield str(made.graph), made.module()(batch())
     yield saved(lambda file: torch.export.save(made, file))
+
+
+@aside
+def exported_by_dynamo(model: Any) -> Iterator[Any]:
     yield str(torch.export.export(model, (batch(),), strict=True).graph)
 
 
@@ -333,17 +337,23 @@ def around(kind: type[nn.Module], what: Aside) -> Scene:
     return scene
 
 
-ONCE = ("scripted", "exported", "quantized", "func_vmap")
+ONCE = ("scripted", "exported", "exported_by_dynamo", "quantized", "func_vmap")
 """Of which PyTorch warns once a process."""
 
 
 BOTH = ("traced", "function_mode", "checkpointed")
 """Where a loop over cells is a case of its own, whose gradients are asked for."""
 
+SLOW = ("exported_by_dynamo",)
+"""What compiles takes seconds; ``test_compiled`` goes through Dynamo as well."""
+
 
 @pytest.mark.parametrize(
     ("name", "kind"),
-    cases(itertools.product(ASIDES, [Net, Loop]), lambda name, kind: kind is Net or name in BOTH),
+    cases(
+        itertools.product(ASIDES, [Net, Loop]),
+        lambda name, kind: (kind is Net or name in BOTH) and name not in SLOW,
+    ),
 )
 def test_pytorch_looks_at_the_model(
     name: str, kind: type[nn.Module], tmp_path: Path, caplog: Log
@@ -414,11 +424,15 @@ def compiled(kind: type[nn.Module], how: str, when: str, **settings: Any) -> Sce
     return scene
 
 
+COMPILED = [(Loop, "module", "before"), (Net, "method", "during"), (Loop, "function", "during")]
+"""Each kind, way and moment once."""
+
+
 @pytest.mark.parametrize(
     ("kind", "how", "when"),
     cases(
         itertools.product([Net, Loop], ["module", "method", "function"], ["before", "during"]),
-        lambda kind, how, when: (how == "module") == (when == "before"),
+        lambda kind, how, when: (kind, how, when) in COMPILED,
     ),
 )
 def test_compiled(kind: type[nn.Module], how: str, when: str, tmp_path: Path, caplog: Log) -> None:
@@ -621,8 +635,8 @@ RESULTS: dict[str, tuple[Callable[[Tensor], Any], Callable[[Any], Tensor]]] = {
     "a generator": (lambda h: (one for one in [h]), next),
     "a list in itself": (itself, lambda r: r[0]),
     "deep": (
-        lambda h: functools.reduce(lambda held, _: [held], range(2000), cast(Any, h)),
-        lambda r: functools.reduce(lambda held, _: held[0], range(2000), r),
+        lambda h: functools.reduce(lambda held, _: [held], range(1200), cast(Any, h)),
+        lambda r: functools.reduce(lambda held, _: held[0], range(1200), r),
     ),
     "odd things": (lambda h: (h, object(), 3, "x", None), lambda r: r[0]),
     "sparse": (lambda h: (torch.eye(3).to_sparse(), h), lambda r: r[1]),

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from backsight.diagnosis._finding import Finding, Verdict
 from backsight.diagnosis._objective import Objectives, softened, softened_verdict
 from backsight.diagnosis._origin import with_origin
+from backsight.diagnosis._phases import Phases, cut_at_phases
 from backsight.diagnosis._ranking import ORDER, Lead, advice_of, lead_rank, leads_of
 from backsight.diagnosis._rule import Facts, Rule, Sample
 from backsight.diagnosis._rules_version import rules_version
@@ -14,7 +15,7 @@ from backsight.diagnosis._sample import Value
 from backsight.diagnosis._stretch import Stretch
 from backsight.diagnosis.rules import RULES
 from backsight.diagnosis.stability import LossHistory
-from backsight.signals import Profile, Series
+from backsight.signals import Profile, Series, family
 
 __all__ = ["Diagnosis", "Judge", "Judged"]
 
@@ -138,6 +139,7 @@ class Judge:
         self.version = rules_version(self.rules)
         """Of the rules that judge; read now, since another version may be installed meanwhile."""
         self._courses: dict[str, LossHistory] = {}
+        self._phases = Phases(self._courses)
         self._objectives = Objectives()
         self._readers: dict[frozenset[str], list[Rule]] = {}
         self._known: dict[int, int] = {id(rule): 0 for rule in self.rules}
@@ -150,7 +152,7 @@ class Judge:
     def families(self) -> frozenset[str]:
         """Signals that any rule looks at."""
         return frozenset(
-            {"loss", "lr", "adversary"}.union(
+            {"loss", "lr", "adversary", "phase"}.union(
                 *((*r.reads, *r.optional_signals) for r in self.rules)
             )
         )
@@ -165,12 +167,19 @@ class Judge:
         for member, loss in now.numbers("loss").items():
             self._courses.setdefault(member, LossHistory()).add(iteration, loss)
         self._objectives.update(now)
+        self._phases.add(now)
+        if "phase" in now.families and self._phases.begin(now, self.rules):
+            self._known |= {id(rule): len(rule.findings) for rule in self.rules}
+            self._readers.clear()
+        here = now
+        if self._phases.several:
+            here = Sample(iteration, values, self._phases.courses, self.facts)
         new: list[Finding] = []
         for rule in self._reading(now.families):
             if rule.code in self.failed:
                 continue
             try:
-                rule.update(now)
+                rule.update(here if rule.begins_anew else now)
             except Exception as error:  # noqa: BLE001 - one rule must not silence the others
                 self.failed[rule.code] = error
             if len(rule.findings) != self._known[id(rule)]:
@@ -192,14 +201,31 @@ class Judge:
             what was found for the first time, or has turned out to be graver than a note, in
             order.
         """
-        stretch = Stretch(signals, self._courses, self.facts)
+        found: list[Finding] = []
+        for part in cut_at_phases(signals):
+            if any(family(name) == "phase" for name in part):
+                (iteration,) = {int(one.iterations[0]) for one in part.values()}
+                values: dict[str, Value] = {
+                    name: one.rows[0] if isinstance(one, Profile) else float(one.values[0])
+                    for name, one in part.items()
+                }
+                found += self.update(iteration, values)
+            else:
+                found += self._update_stretch(part)
+        return found
+
+    def _update_stretch(self, signals: Mapping[str, Series | Profile]) -> list[Finding]:
+        """The same, where no phase begins."""
+        stretch = here = Stretch(signals, self._courses, self.facts)
+        if self._phases.several:
+            here = Stretch(signals, self._phases.courses, self.facts)
         self._objectives.update_many(stretch)
         new: list[tuple[int, int, Finding]] = []
         for number, rule in enumerate(self.rules):
             if rule.code in self.failed or not len(stretch.places(rule.reads)):
                 continue
             try:
-                rule.update_many(stretch)
+                rule.update_many(here if rule.begins_anew else stretch)
             except Exception as error:  # noqa: BLE001 - one rule must not silence the others
                 self.failed[rule.code] = error
             first = list(rule.findings.values())[self._known[id(rule)] :]
@@ -216,7 +242,7 @@ class Judge:
         """What it has come to so far."""
         verdicts = []
         for rule in self.rules:
-            verdict = rule.verdict()
+            verdict = self._phases.verdict(rule)
             verdict = softened_verdict(verdict, tuple(self._told(rule, verdict.findings)))
             error = self.failed.get(rule.code)
             if error is not None and not verdict.findings:

@@ -8,7 +8,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +61,9 @@ class Rule(ABC):
     """Whether a learning rate that is too high, or too low, gives it."""
     lasting: ClassVar[bool] = True
     """Whether it is a state, which may be over, rather than something that happened."""
+    begins_anew: ClassVar[Literal["", "loss", "steps"]] = ""
+    """Whether it begins anew in another phase of the training: where that begins with a higher
+    loss, or, of a rule on steps, also where these move other parameters."""
     cause: ClassVar[bool] = False
     """Whether it names a mistake of the script, from which others of what is found may follow."""
     explanation: ClassVar[str]

@@ -20,7 +20,7 @@ from backsight.monitor._seen import Seen
 from backsight.monitor.events import Forwards, IterationDetector, ObservedParameters, Sampler
 from backsight.monitor.measurements import Measurement, MeasurementSet
 from backsight.monitor.sinks import Outbox
-from backsight.probes import Readers, largest_value, named_modules, on_host, read_as_loop
+from backsight.probes import Readers, largest_value, on_host, read_as_loop
 
 __all__ = ["Observation"]
 
@@ -122,9 +122,8 @@ class Observation:
             inputs: paths of the modules that embed its input; where none are given and the model
                 has no recurrent layer, they are found.
         """
-        for path, module in named_modules(model):
-            self.forwards.watch(".".join(filter(None, (name, path))), module)
-        if inputs or all(adapter_of(module) is None for _, module in named_modules(model)):
+        has_layers = self.forwards.watch_all(name, model)
+        if inputs or not has_layers:
             self.forwards.search(name, model, inputs or None)
         self.forwards.watch_decays(name, model)
         self.readers.loops.watch(model, name)

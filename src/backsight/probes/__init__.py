@@ -22,6 +22,7 @@ from backsight.probes._compilers import (
 from backsight.probes._data_entries import given_beside, put_elsewhere
 from backsight.probes._decays import DecayReader
 from backsight.probes._deep import DeepMeasures, LayerRun, deep_measures
+from backsight.probes._divergence_sign import divergences_raised
 from backsight.probes._dropout import dropout_of, rate_between, rate_of_dropout
 from backsight.probes._errors_by_hand import error_by_hand
 from backsight.probes._following import Window, is_asked, last_targets
@@ -45,11 +46,12 @@ from backsight.probes._loss_terms import LossTerm, loss_terms
 from backsight.probes._lyapunov import LyapunovSpectrum, lyapunov, step_jacobian
 from backsight.probes._memory import MemoryProfile, compared_of, ladder, memory
 from backsight.probes._memory_capacity import MemoryCapacity, driven, memory_capacity
-from backsight.probes._mixed_rows import batch_axes, data_mixed, mixes, views_that_mix
+from backsight.probes._mixed_rows import batch_axes, data_mixed, mixes, moved, views_that_mix
 from backsight.probes._module_calls import ModuleCalls
 from backsight.probes._modules import (
     children_of,
     listed_optimizers,
+    modules_above,
     named_modules,
     named_parameters,
     parameters_of,
@@ -186,6 +188,7 @@ __all__ = [
     "counts_all",
     "data_mixed",
     "deep_measures",
+    "divergences_raised",
     "driven",
     "dropout_of",
     "embedded_from",
@@ -222,6 +225,8 @@ __all__ = [
     "memory_capacity",
     "memory_of_whole",
     "mixes",
+    "modules_above",
+    "moved",
     "moves_across",
     "named_modules",
     "named_parameters",

@@ -9,7 +9,7 @@ from torch.autograd.graph import Node
 from backsight.probes._loss_operations import RESHAPED
 from backsight.probes._operations import operation
 
-__all__ = ["likelihoods_lowered", "terms_without_bound"]
+__all__ = ["LIMIT", "factors", "likelihoods_lowered", "sign_of", "terms_without_bound"]
 
 LIMIT = 500
 """Operations between the loss and its terms."""
@@ -58,7 +58,7 @@ def terms_without_bound(
     """
     waiting: list[tuple[Node, float, bool]] = []
     for root, gradient in zip(roots, gradients, strict=True):
-        sign = 1.0 if gradient is None else _sign_of(gradient)
+        sign = 1.0 if gradient is None else sign_of(gradient)
         if root.grad_fn is None or not sign:
             return 0
         waiting.append((root.grad_fn, -sign if maximised else sign, False))
@@ -70,7 +70,7 @@ def terms_without_bound(
             continue
         known = _bound(node, sign, picked)
         if known is None:
-            inside = _factors(node)
+            inside = factors(node)
             if inside is None or looked_at > LIMIT:
                 return 0
             picked = picked or operation(node) in PICKS
@@ -104,7 +104,7 @@ def likelihoods_lowered(
     """
     waiting: list[tuple[Node, float, bool, bool]] = []
     for root, gradient in zip(roots, gradients, strict=True):
-        sign = 1.0 if gradient is None else _sign_of(gradient)
+        sign = 1.0 if gradient is None else sign_of(gradient)
         if root.grad_fn is not None and sign:
             waiting.append((root.grad_fn, -sign if maximised else sign, False, False))
     lowered = looked_at = 0
@@ -125,7 +125,7 @@ def likelihoods_lowered(
             weighted = True
             inside = [(below, 1.0) for below in _below(node) if below is not None]
         else:
-            inside = _factors(node) or []
+            inside = factors(node) or []
         picked = picked or name in PICKS
         waiting += [(below, sign * factor, picked, weighted) for below, factor in inside if factor]
     return lowered
@@ -201,7 +201,7 @@ def _below(node: Node) -> list[Node | None]:
     return [below for below, _ in node.next_functions]
 
 
-def _factors(node: Node) -> list[tuple[Node, float]] | None:
+def factors(node: Node) -> list[tuple[Node, float]] | None:
     """What a sum is made of, each with the sign of its factor; None where that is not known."""
     name, below = operation(node), _below(node)
     there = [one for one in below if one is not None]
@@ -220,12 +220,12 @@ def _factors(node: Node) -> list[tuple[Node, float]] | None:
         constant = getattr(node, "_saved_other", None)
         if constant is None and name == "Mul":
             constant = getattr(node, "_saved_self", None)
-        sign = _sign_of(constant) if isinstance(constant, Tensor) and below else 0.0
+        sign = sign_of(constant) if isinstance(constant, Tensor) and below else 0.0
         return [(there[0], sign)] if sign and (name == "Mul" or below[0] is not None) else None
     return None
 
 
-def _sign_of(constant: Tensor) -> float:
+def sign_of(constant: Tensor) -> float:
     """1 or -1 of a constant or of a mask; 0 where the sign is not known."""
     with torch.no_grad():
         if constant.numel() == 0 or constant.is_complex():

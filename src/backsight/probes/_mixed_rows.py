@@ -18,7 +18,7 @@ from backsight.probes._operations import (
     shape_of,
 )
 
-__all__ = ["batch_axes", "data_mixed", "mixes", "views_that_mix"]
+__all__ = ["batch_axes", "data_mixed", "mixes", "moved", "views_that_mix"]
 
 Shape = tuple[int, ...]
 
@@ -55,6 +55,35 @@ def mixes(old: Sequence[int], new: Sequence[int], axis: int) -> bool:
     step = math.prod(old[a] for a in left if a > axis)
     same = [a for a in right if new[a] == old[axis] > 1]
     return bool(same) and all(math.prod(new[b] for b in right if b > a) != step for a in same)
+
+
+def moved(old: Sequence[int], new: Sequence[int]) -> bool:
+    """Whether a view makes steps of an axis that is not where the steps are: of frames behind
+    channels, as a convolution has them.
+
+    Args:
+        old: ``(B, C, T)``, ``(B, C, T, F)`` or ``(B, C, F, T)``.
+        new: ``(B, T, ·)``, what a recurrent layer is given.
+
+    Where each of the new steps would be a whole number of old ones, or each old one of new ones,
+    that may be what is meant; of two axes beside the batch, whose sizes are exchanged then.
+
+    Example:
+        >>> from backsight.probes import moved
+        >>> moved((2, 8, 16, 20), (2, 16, 160)), moved((2, 8, 20, 16), (2, 16, 160))
+        (True, True)
+        >>> moved((2, 16, 8, 20), (2, 16, 160)), moved((2, 80, 40), (2, 40, 80))
+        (False, False)
+    """
+    if len(new) != 3 or len(old) not in (3, 4) or old[0] != new[0]:
+        return False
+    inner, steps = tuple(old[1:]), new[1]
+    ahead = [math.prod(inner[: n + 1]) for n in range(len(inner))]
+    if math.prod(inner) != math.prod(new[1:]) or steps in ahead:
+        return False
+    if steps not in inner[1:] or inner.count(steps) > 1:  # of a square image, rows may be meant
+        return False
+    return len(inner) > 2 or bool(inner[0] % steps and steps % inner[0])
 
 
 def batch_axes(sizes: Sequence[tuple[int, int]]) -> dict[Shape, int]:
@@ -131,8 +160,13 @@ def data_mixed(x: Tensor) -> tuple[Shape, Shape] | None:
         (((32, 8, 3), (8, 32, 3)), None)
     """
     base = x._base
-    if base is None or x.dim() not in (2, 3) or base.dim() < 2 or not base.is_contiguous():
+    if base is None or x.dim() not in (2, 3) or base.dim() < 2 or not _in_rows(base):
         return None
+    begins = x.storage_offset() % math.prod(base.shape[1:]) == 0
+    if x.is_contiguous() and begins:
+        before = (x.shape[0], *base.shape[1:])
+        if moved(before, x.shape):
+            return before, tuple(x.shape)
     features = math.prod(base.shape[2:])
     if features != math.prod(x.shape[2:]) or (x.dim() == 3 and features > 1 and x.stride(2) != 1):
         return None
@@ -145,7 +179,7 @@ def data_mixed(x: Tensor) -> tuple[Shape, Shape] | None:
     if rows == first:  # all of the data, of which a part may have been taken since
         if first < 2 or (long != second and short != first):
             return None
-    elif long != second or short != rows or x.storage_offset() % base.stride(0):
+    elif long != second or short != rows or not begins:
         return None
     return (rows, second, *base.shape[2:]), tuple(x.shape)
 
@@ -166,6 +200,8 @@ def _mixed(
     axis = axes.get(new[:2])
     if axis is not None and mixes(new, old, axis):
         return True
+    if axis == 0 and moved(_shape_before(below), new):
+        return True
     if old[:2] in tokens and new[:2] == old[1::-1] and old[0] != old[1] and min(old[:2]) > 1:
         source = LossOperations.source(below[0])
         return source is not None and operation(source) not in PADDED
@@ -174,6 +210,17 @@ def _mixed(
         if axis is not None:
             return mixes((*joined, *old[1:]), new, axis)
     return False
+
+
+def _shape_before(edge: Edge) -> Shape:
+    """Of what a row of views begins with."""
+    node, number = edge
+    while operation(node) in SAME_ORDER:
+        below, index = node.next_functions[0]
+        if below is None or operation(below) == "AccumulateGrad":
+            break
+        node, number = below, index
+    return shape_of(node, number)
 
 
 def _exchanged(old: Shape, new: Shape) -> bool:
@@ -210,9 +257,15 @@ def _joined_data(node: Node, name: str, rows: int) -> Iterator[tuple[int, int]]:
     if data is None or base is None or base.dim() != 3 or data.shape[1] != base.shape[2]:
         return
     steps = base.shape[1]
-    begins = data.storage_offset() % base.stride(0) == 0 and rows % steps == 0
-    if base.is_contiguous() and data.is_contiguous() and begins:
+    if not _in_rows(base) or not data.is_contiguous() or rows % steps:
+        return
+    if data.storage_offset() % math.prod(base.shape[1:]) == 0:
         yield rows // steps, steps
+
+
+def _in_rows(data: Tensor) -> bool:
+    """Whether its rows lie one behind the other; the strides of a single one may be anything."""
+    return data.is_contiguous() and data.numel() > 0
 
 
 def _main(node: Node, name: str, rows: int) -> Edge | None:

@@ -4,7 +4,7 @@ A user's module may define ``==``, ``hash``, ``len`` or ``parameters`` as it lik
 and must not be asked: PyTorch's own dictionaries are read.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from torch import nn
@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 __all__ = [
     "children_of",
     "listed_optimizers",
+    "modules_above",
     "named_modules",
     "named_parameters",
     "parameters_of",
@@ -58,6 +59,36 @@ def named_modules(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
         yield path, module
         inside = [(f"{path}.{name}" if path else name, part) for name, part in children_of(module)]
         waiting.extend(reversed(inside))
+
+
+def modules_above(model: nn.Module, wanted: Callable[[nn.Module], bool]) -> set[int]:
+    """The ``id`` of each module of ``model`` that is a wanted one or has one in it.
+
+    In one walk up from these, however deep the model is.
+
+    Example:
+        >>> from torch import nn
+        >>> from backsight.probes import modules_above
+        >>> layer, other = nn.Sequential(nn.GRU(3, 4)), nn.Linear(3, 4)
+        >>> model = nn.Sequential(layer, other)
+        >>> above = modules_above(model, lambda module: type(module) is nn.GRU)
+        >>> [id(module) in above for module in (model, layer, layer[0], other)]
+        [True, True, True, False]
+    """
+    holders: dict[int, list[int]] = {}
+    waiting: list[int] = []
+    for _, module in named_modules(model):
+        for _, child in children_of(module):
+            holders.setdefault(id(child), []).append(id(module))
+        if wanted(module):
+            waiting.append(id(module))
+    above: set[int] = set()
+    while waiting:
+        one = waiting.pop()
+        if one not in above:
+            above.add(one)
+            waiting.extend(holders.get(one, ()))
+    return above
 
 
 def named_parameters(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:

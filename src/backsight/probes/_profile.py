@@ -84,7 +84,7 @@ class GradientProfile:
     last_column: int | None = None
     """``B`` where the loss reads the last of ``B`` sequences alone, at every step: time and batch
     may be swapped. 0 where it reads others. None where it is not asked: of a layer below the top
-    one, of cells, of packed sequences, of one step or one sequence."""
+    one, of packed sequences, of few steps or one sequence."""
     underflow: bool = False
     """Whether the gradient is exactly zero from some lag on because smaller numbers do not exist
     in its dtype."""
@@ -237,6 +237,7 @@ def profile_of(
     least: float = 0.0,
     begun: float = 0.0,
     inactive: float | None = None,
+    last_column: int | None = None,
 ) -> GradientProfile:
     """A profile from the means of its norms; a gradient below ``least`` underflows."""
     return GradientProfile(
@@ -251,4 +252,5 @@ def profile_of(
         underflow=_underflows(lags.mean(), least),
         begun=begun,
         inactive=inactive,
+        last_column=last_column,
     )

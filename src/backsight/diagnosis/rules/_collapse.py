@@ -26,6 +26,7 @@ class Collapse(LossRule):
     explodes: ClassVar[bool] = True
     judges_objective: ClassVar[bool] = True
     judges_rate: ClassVar[bool] = True
+    begins_anew: ClassVar = "loss"
     leads_to: ClassVar = (
         "BKS101",
         "BKS104",

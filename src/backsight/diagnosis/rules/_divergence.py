@@ -30,6 +30,7 @@ class Divergence(LossRule):
     explodes: ClassVar[bool] = True
     judges_objective: ClassVar[bool] = True
     judges_rate: ClassVar[bool] = True
+    begins_anew: ClassVar = "loss"
     leads_to: ClassVar = (
         "BKS104",
         "BKS202",

@@ -1,5 +1,6 @@
 """BKS207: steps that grow against the weights, long before the loss goes."""
 
+import math
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -12,6 +13,10 @@ from backsight.diagnosis.rules._updates import MIDDLE, Paying, matrices, middle_
 __all__ = ["GrowingUpdates"]
 
 
+NEAR = 1.5
+"""Times the lowest median: as low as that, but for what the first large steps leave in it."""
+
+
 @dataclass
 class GrowingUpdates(Rule):
     """In healthy training they become smaller; these have turned round."""
@@ -22,6 +27,7 @@ class GrowingUpdates(Rule):
     reads: ClassVar = ("update_ratio",)
     optional_signals: ClassVar = ("loss",)
     judges_rate: ClassVar[bool] = True
+    begins_anew: ClassVar = "steps"
     leads_to: ClassVar = (
         "BKS104",
         "BKS201",
@@ -41,9 +47,11 @@ class GrowingUpdates(Rule):
     )
     criterion: ClassVar[str] = (
         "The median of ‖Δθ‖/‖θ‖ over weight matrices and over {samples:.0f} samples is above "
-        "{ratio:g} and above {times:g} times its lowest value in the run, and over those samples "
-        "the loss has not fallen by {pays:g} of its initial level. (While the loss falls that "
-        "fast, as in a warm-up or where learning takes off, large steps are useful.)"
+        "{ratio:g} and above {times:g} times its lowest value in the run; all of these samples but "
+        "one are above all of those that the lowest value was of, because single steps differ "
+        "tenfold where gradients are noise; and over the newest samples the loss has not fallen by "
+        "{pays:g} of its initial level. (While the loss falls that fast, as in a warm-up or where "
+        "learning takes off, large steps are useful.)"
     )
     causes: ClassVar = (
         "a learning rate that rises: a warm-up that ends too high, or a schedule with a wrong sign",
@@ -73,6 +81,8 @@ class GrowingUpdates(Rule):
     _recent: Recent | None = field(default=None, init=False, repr=False)
     _lowest: float = field(default=0.0, init=False, repr=False)
     """Of the medians; 0 while there is none."""
+    _calm: float = field(default=math.inf, init=False, repr=False)
+    """The highest of the samples whose median was near that, where it was lowest."""
     _paying: Paying | None = field(default=None, init=False, repr=False)
 
     @property
@@ -95,7 +105,10 @@ class GrowingUpdates(Rule):
         level = self._recent.median
         if level > 0 and (level < self._lowest or not self._lowest):
             self._lowest = level  # weights that rest say nothing of steps
-        if level <= max(self.ratio, self.times * self._lowest) or pays:
+        if level <= NEAR * self._lowest:
+            self._calm = min(self._calm, self._recent.quantile(1.0))
+        grown = sum(one > self._calm for one in self._recent.oldest_first) >= self.samples - 1
+        if level <= max(self.ratio, self.times * self._lowest) or pays or not grown:
             self.resolve(now.label, now.iteration)
             return
         self.found(

@@ -28,6 +28,7 @@ class Oscillation(LossRule):
     reads: ClassVar = ("loss",)
     judges_objective: ClassVar[bool] = True
     judges_rate: ClassVar[bool] = True
+    begins_anew: ClassVar = "loss"
     leads_to: ClassVar = (
         "BKS202",
         "BKS302",

@@ -26,6 +26,7 @@ class Precursor(Rule):
     reads: ClassVar = ("grad_norm", "hidden_norm_mean")
     optional_signals: ClassVar = ("loss",)
     judges_rate: ClassVar[bool] = True
+    begins_anew: ClassVar = "loss"
     leads_to: ClassVar = (
         "BKS201",
         "BKS202",

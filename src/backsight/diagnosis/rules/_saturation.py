@@ -39,8 +39,9 @@ class SaturatedUnits(Rule):
     criterion: ClassVar[str] = (
         "The share of states with |h| > 0.99 is above {nearly:g}, or is above {state:g} in "
         "{patience:.0f} samples in a row, or the share of a gate's values within 0.01 of an end of "
-        "their range is above {gate:g} (that limit is high because an LSTM remembers through open "
-        "and shut gates). Each share is a median of {samples:.0f} samples."
+        "their range is above {shut:g}, or above {gate:g} in {stays:.0f} samples in a row (these "
+        "limits are high because an LSTM remembers through open and shut gates). Each share is a "
+        "median of {samples:.0f} samples."
     )
     causes: ClassVar = (
         "a recurrent matrix or an input that is too large",
@@ -63,7 +64,12 @@ class SaturatedUnits(Rule):
     patience: float = 25
     """Samples. Deep GRUs and RNNs have had 0.7 for 17 of them early on, and learned out of it."""
     gate: float = 0.95
-    """Of a gate's values."""
+    """Of a gate's values, where it lasts."""
+    shut: float = 0.99
+    """So many that a gate is none any more."""
+    stays: float = 10
+    """Samples. Adam drives the candidates of an LSTM to 0.96 in its first 100 iterations, and they
+    come back by themselves."""
     samples: float = 3
     """Whose median counts."""
     _recent: dict[str, Recent] = field(default_factory=dict, init=False, repr=False)
@@ -95,14 +101,15 @@ class SaturatedUnits(Rule):
                 self.resolve(where, now.iteration)
                 continue
             self._row[where] = self._row.get(where, 0) + 1
-            slow = bool(gate) or recent.median <= self.nearly
-            if not gate and slow and self._row[where] < self.patience:
+            most, patience = (self.shut, self.stays) if gate else (self.nearly, self.patience)
+            slow = recent.median <= most
+            if slow and self._row[where] < patience:
                 continue
             what = f"the values of the {gate} gate of {layer}" if gate else f"the units of {where}"
             self.found(
                 where,
                 now.iteration,
                 f"{percent(recent.median)} of {what} are saturated",
-                {"share saturated": recent.median, "limit": limit if slow else self.nearly},
+                {"share saturated": recent.median, "limit": limit if slow else most},
                 signals=(f"saturation/{where}",),
             )

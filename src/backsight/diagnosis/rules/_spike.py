@@ -45,6 +45,7 @@ class LossSpike(LossRule):
     lasting: ClassVar[bool] = False
     judges_objective: ClassVar[bool] = True
     judges_rate: ClassVar[bool] = True
+    begins_anew: ClassVar = "loss"
     leads_to: ClassVar = ("BKS104", "BKS302", "BKS303")
     explanation: ClassVar[str] = (
         "The loss of one iteration was far above the losses before it: a step, or a batch, undid "

@@ -12,7 +12,7 @@ from backsight.monitor._iteration import Followed, LayerCall, Role, those_follow
 from backsight.monitor.events._call_chains import CallChains
 from backsight.monitor.events._evaluations import Evaluations
 from backsight.monitor.events._lone_calls import LoneCalls
-from backsight.probes import LayerReader, ModuleCalls, Readers, named_modules
+from backsight.probes import LayerReader, ModuleCalls, Readers, modules_above, named_modules
 
 __all__ = ["Forwards"]
 
@@ -156,14 +156,31 @@ class Forwards:
             calls.let_go()
         self.unhooked.clear()
 
-    def watch(self, path: str, module: nn.Module) -> None:
-        """Watch ``module`` if it is of interest and is not watched yet."""
+    def watch_all(self, name: str, model: nn.Module) -> bool:
+        """Watch whatever in ``model`` is of interest, under paths that begin with ``name``; whether
+        there is a recurrent layer."""
+        holders = modules_above(model, lambda module: adapter_of(module) is not None)
+        for path, module in named_modules(model):
+            self.watch(".".join(filter(None, (name, path))), module, holds=id(module) in holders)
+        return id(model) in holders
+
+    def watch(self, path: str, module: nn.Module, *, holds: bool | None = None) -> None:
+        """Watch ``module`` if it is of interest and is not watched yet.
+
+        Args:
+            path: its own, by which it is told of.
+            module: the caller's.
+            holds: whether a recurrent layer is inside it, where that is known: see
+                :func:`~backsight.probes.modules_above`.
+        """
         number = id(module)
         if number in self._watched:
             return
         self._watched[number] = weakref.ref(module, lambda _: self._watched.pop(number, None))
         adapter = adapter_of(module)
-        if adapter is None and any(adapter_of(part) for _, part in named_modules(module)):
+        if holds is None:
+            holds = any(adapter_of(part) for _, part in named_modules(module))
+        if adapter is None and holds:
             self._models[path] = weakref.ref(module)
             self._evaluations.watch(module)
         reader = self._readers.adopt(path, module)

@@ -8,13 +8,10 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from backsight.probes._tensors import made_from
+from backsight.probes._last_taken import takes_last
 from backsight.probes.fused._calls import Call
 
 __all__ = ["last_column"]
-
-FAR = 4096
-"""Operations between the loss and the layer that are looked through."""
 
 
 def last_column(calls: Sequence[Call], roots: Sequence[Tensor]) -> int | None:
@@ -38,19 +35,4 @@ def last_column(calls: Sequence[Call], roots: Sequence[Tensor]) -> int | None:
         return 0
     axis = 0 if calls[0].module.batch_first else 1
     sizes = (batch, steps) if axis == 0 else (steps, batch)
-    return batch if any(_takes_last(root, sizes, axis) for root in roots) else 0
-
-
-def _takes_last(root: Tensor, sizes: tuple[int, int], axis: int) -> bool:
-    """Whether ``root`` was made from the last row along an axis of a tensor of those sizes."""
-    for node, _ in made_from(root, FAR):
-        if node.name() == "SelectBackward0":
-            shape = tuple(getattr(node, "_saved_self_sym_sizes", ()))
-            dim, index = (getattr(node, f"_saved_{what}", None) for what in ("dim", "index"))
-            if shape[:2] != sizes or dim is None or index is None:
-                continue
-            last = shape[axis] - 1
-            # PyTorch shows a negative number as an unsigned one.
-            if dim in (axis, axis - len(shape) + 2**64) and index in (last, -1, 2**64 - 1):
-                return True
-    return False
+    return batch if any(takes_last(root, sizes, axis) for root in roots) else 0

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.autograd.graph import GradientEdge
 
 from backsight.probes._autograd import GradientTarget, each_gradient, gradients_of
+from backsight.probes._last_taken import column_of_steps
 from backsight.probes._precision import least_norm
 from backsight.probes._profile import SATURATED, GradientProfile, profile_of
 from backsight.probes._steps import (
@@ -87,6 +88,9 @@ def profiles_of_steps(
     edges = [_Edges(limit) for limit in limits]
     tallies = [StateTally() for _ in names]
     least = [0.0] * len(names)
+    columns: list[list[dict[int, NDArray[np.float64]]]] = [[] for _ in names]
+    """By place and chain, the gradient of each sequence at each step."""
+    lengths: set[int] = set()
     anew = np.zeros(2)  # sequences that begin anew on the way, and sequences
     for layers in zip(*stack.values(), strict=True):
         states = [
@@ -114,7 +118,9 @@ def profiles_of_steps(
             positions.append(at if idle is None and not begun[there].any() else None)
         anew += (begun > first)[at >= 0].sum(), (at >= 0).sum()
         scaled, alone = _on_host(totals, factor), _on_host(back)
+        lengths.add(len(states))
         for place, tally in enumerate(tallies):
+            columns[place].append(scaled.get(place, {}))
             known = [
                 (t, state.detach())
                 for t, step in enumerate(states)
@@ -141,8 +147,11 @@ def profiles_of_steps(
             least=smallest,
             begun=float(anew[0] / max(anew[1], 1)),
             inactive=found.inactive,
+            last_column=column_of_steps(column, max(lengths), roots) if len(lengths) == 1 else None,
         )
-        for name, tally, found, smallest in zip(names, tallies, edges, least, strict=True)
+        for name, tally, found, smallest, column in zip(
+            names, tallies, edges, least, columns, strict=True
+        )
     }
 
 

@@ -124,13 +124,14 @@ SIGNALS = (
         title="batch read at its last column alone",
         formula="B if ∂L/∂h_{t,b} through the output is not zero for the last of B sequences at "
         "every step, exactly zero for all others, and the loss takes that sequence by an index; "
-        "otherwise 0. Not recorded for packed sequences, nor for a single step or sequence",
+        "otherwise 0. Not recorded for packed sequences, nor for a single step or sequence, nor "
+        "for a loop of fewer than three steps",
         axes=("iteration",),
         unit="sequences",
         reduction="none",
         cost="a look at the gradient of the last step",
         source="Backsight",
-        per="layer: the top one of a module of fused layers",
+        per="layer: the top one of a module of fused layers; of a loop, each",
     ),
     Signal(
         name="underflow",

@@ -270,6 +270,29 @@ SIGNALS = (
         source="Williams 1992, 10.1007/BF00992696",
     ),
     Signal(
+        name="phase",
+        title="another phase may begin",
+        formula="1: after 20 or more iterations, the first step is that of an optimizer of other "
+        "parameters; 2: that of a new optimizer of the same ones; 3: the last operations of L are "
+        "others than in 20 or more iterations before. Recorded only then",
+        axes=("iteration",),
+        unit="1",
+        reduction="none",
+        cost="the names of three operations",
+        source="Backsight",
+    ),
+    Signal(
+        name="divergence_raised",
+        title="distances between distributions that the step makes larger",
+        formula="sums c·(x - exp x), or c·(log y - y), within L, with c > 0; 0 unless the step "
+        "moves all that L depends on",
+        axes=("iteration",),
+        unit="terms",
+        reduction="sum over the passes of an iteration",
+        cost="a walk from the loss to its terms",
+        source="Kingma & Welling 2014, arXiv:1312.6114, appendix B, for the terms",
+    ),
+    Signal(
         name="decay_ratio",
         title="weight decay relative to the gradient",
         formula="‖λθ‖ / ‖g‖ over the parameters that are decayed; where the optimizer decays them "

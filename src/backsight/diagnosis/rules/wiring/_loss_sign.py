@@ -20,10 +20,11 @@ class WrongSign(InARow):
     severity: ClassVar = "error"
     cause: ClassVar[bool] = True
     reads: ClassVar = ("loss_unbounded",)
-    optional_signals: ClassVar = ("likelihood_lowered",)
+    optional_signals: ClassVar = ("divergence_raised", "likelihood_lowered")
     explanation: ClassVar[str] = (
-        "What the optimizer minimises is the negative of an error, or a log-likelihood itself. It "
-        "falls without bound, and the model learns to be wrong."
+        "What the optimizer minimises is the negative of an error, or a log-likelihood itself, or "
+        "has a distance between distributions with a minus among its terms. It falls without "
+        "bound, and the model learns to be wrong."
     )
     criterion: ClassVar[str] = (
         "In the graph of the loss, every term is a loss of PyTorch's that is never negative (or a "
@@ -31,28 +32,40 @@ class WrongSign(InARow):
         "log-probability of a class with a positive one, in {samples:.0f} samples in a row; and "
         "the step moves everything that is trained. A term that is multiplied by a reward or by "
         "any other varying number does not count, nor does one that is known to have a bound, nor "
-        "an adversary that has an optimizer of its own. With maximize=True, it is the other way "
-        "round. A note: log-probabilities are multiplied by numbers that vary, and the step makes "
-        "them smaller where these are positive, which is right for a cost and wrong for a reward."
+        "an adversary that has an optimizer of its own. Or, beside any other terms and in as many "
+        "samples, x - exp(x) or log(y) - y is added to the loss, with a positive constant factor: "
+        "the Kullback-Leibler divergence of normal distributions has these terms the other way "
+        "round. With maximize=True, all of it is the other way round. A note: log-probabilities "
+        "are multiplied by numbers that vary, and the step makes them smaller where these are "
+        "positive, which is right for a cost and wrong for a reward."
     )
     causes: ClassVar = (
         "a minus in front of a loss that PyTorch has negated already",
         "a log-likelihood, or a gain, without the minus that makes a loss of it",
+        "a divergence from the prior that is subtracted from the loss, or whose formula has lost "
+        "its minus",
         "an optimizer with maximize=True",
         "a policy gradient in its form for ascent, given to an optimizer that descends",
     )
     remedies: ClassVar = (
         "minimise the error: remove the minus in front of the loss",
         "minimise the negative log-likelihood: put a minus in front of log_prob",
+        "add a Kullback-Leibler divergence: loss = reconstruction + weight * kl, where kl is "
+        "0.5 * (mu**2 + logvar.exp() - 1 - logvar).sum()",
         "of a policy, minimise -(log_prob * advantage).mean()",
     )
     source: ClassVar[str] = "Backsight; public reports"
 
     _lowered: dict[str, float] = field(default_factory=dict, init=False, repr=False)
+    _raised: dict[str, float] = field(default_factory=dict, init=False, repr=False)
+    """By where, the divergences of the newest sample that has no other wrong term."""
 
     def look_at(self, now: Sample) -> Mapping[str, float]:
         """Negative where it depends on what is meant."""
-        certain = now.numbers("loss_unbounded")
+        certain = dict(now.numbers("loss_unbounded"))
+        for where, count in now.numbers("divergence_raised").items():
+            self._raised[where] = 0.0 if certain.get(where) else count
+            certain[where] = certain.get(where) or count
         hints = now.numbers("likelihood_lowered")
         for where, count in hints.items():
             # How a loss is put together does not change; all numbers may be nought for a while.
@@ -70,6 +83,12 @@ class WrongSign(InARow):
                 "the loss is a log-probability times a number, and a step makes what was given a "
                 "positive number less likely: right for a cost, and wrong for a reward",
                 {"terms": -value},
+            )
+        if self._raised.get(where):
+            return (
+                "the loss has a distance between distributions with the wrong sign: it falls "
+                "without bound as the two are driven apart",
+                {"terms": value},
             )
         terms = "its only term falls" if value == 1 else f"all its {value:.0f} terms fall"
         return (

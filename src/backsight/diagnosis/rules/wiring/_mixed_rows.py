@@ -31,15 +31,18 @@ class MixedSequences(InARow):
         "and the input of a layer, has an axis of the size of the batch that is not the axis of "
         "the batch before it. Which axis that is follows from the calls of the recurrent layers, "
         "or, for data, from the memory that both share. A view that keeps the axis, or joins it "
-        "with another one, does not count."
+        "with another one, does not count. Or a view gives the sizes of other axes to each other, "
+        "or makes the steps that a layer is given of an axis that came behind features or channels."
     )
     causes: ClassVar = (
         "x.view(T, B, -1) of an x of shape (B, T, features), to change the layout",
         "h_n.view(B, -1) of final states of shape (layers · directions, B, hidden)",
         "output.view(B, T, -1) of an output whose time axis comes first",
+        "x.view(B, T, -1) of what a convolution returns, of shape (B, channels, T, ...)",
     )
     remedies: ClassVar = (
         "exchange axes with transpose or permute: x.transpose(0, 1)",
+        "after a convolution, x.permute(0, 2, 1, 3).flatten(2), where axis 2 is time",
         "join states with torch.cat([h_n[-2], h_n[-1]], dim=1), or "
         "h_n.transpose(0, 1).reshape(B, -1)",
     )
@@ -54,9 +57,10 @@ class MixedSequences(InARow):
         kinds = [*parts_of(now, "mixed_rows", where)]
         before, _, after = kinds[0].partition(" as ") if kinds else ("one shape", "", "another")
         more = f" (and {len(kinds) - 1} more)" if len(kinds) > 1 else ""
+        mix = "steps" if before.split("×")[0] == after.split("×")[0] else "sequences"
         return (
             f"a view takes a tensor of shape {_spelled(before)} for one of shape "
-            f"{_spelled(after)}{more}: the elements stay where they are, and sequences mix",
+            f"{_spelled(after)}{more}: the elements stay where they are, and {mix} mix",
             {"views": value},
         )
 

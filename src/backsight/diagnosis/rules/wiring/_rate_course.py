@@ -1,11 +1,17 @@
-"""BKS423: the learning rate is 0, falls to nothing too early, or grows until the loss does."""
+"""BKS423: the learning rate is 0, falls to nothing too early, grows until the loss does, or begins
+again and again."""
 
 import math
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._rule import Rule, Sample, named, short
+from backsight.diagnosis._stretch import Stretch
+from backsight.diagnosis.rules.wiring._rate_teeth import Teeth, Tooth
 from backsight.diagnosis.stability import LossHistory
 
 __all__ = ["RateCourse"]
@@ -27,19 +33,21 @@ class _Course:
     """Iterations that it was constant for, the longest time before it was low."""
     changed: int = 0
     """When it changed last."""
+    before: "_Course | None" = None
+    """That of the phase before, until it is known that this is another phase."""
 
 
 @dataclass
 class RateCourse(Rule):
-    """A warm-up that is stuck, a decay by batch where one by epoch was meant, a schedule that
-    grows.
+    """A warm-up that is stuck or never ends, a decay by batch where one by epoch was meant, a
+    schedule that grows.
     """
 
     code: ClassVar[str] = "BKS423"
     title: ClassVar[str] = "learning rate schedule"
     severity: ClassVar = "warning"
     cause: ClassVar[bool] = True
-    reads: ClassVar = ("group_lr",)
+    reads: ClassVar = ("group_lr", "lr")
     optional_signals: ClassVar = ("loss",)
     explanation: ClassVar[str] = (
         "What a schedule makes of the learning rate decides whether anything is learned. At a rate "
@@ -54,10 +62,13 @@ class RateCourse(Rule):
         "ends, nor does a single drop to a new phase. Where it was constant for {held:.0f} "
         "iterations or more before, as when a plateau lowers it, a note tells of it. Or it has "
         "risen in {rising:.0f} samples in a row to {growth:g} times what it began with, and the "
-        "loss is 3 times its lowest level, or is not finite."
+        "loss is 3 times its lowest level, or is not finite. Or it rises in every iteration, falls "
+        "back at once to where it began, and rises again, {teeth:.0f} times in a row for as many "
+        "iterations: a rise that comes to an end, and a rate that falls by steps, do not count."
     )
     causes: ClassVar = (
         "a warm-up from 0 whose scheduler.step() is never called, or only once an epoch",
+        "a warm-up that counts the steps of an epoch, or a scheduler made anew in each epoch",
         "scheduler.step() after each batch, of a schedule that counts epochs",
         "a schedule that multiplies where it should divide, or that is stepped beyond its end",
         "a group of parameters that was given lr=0",
@@ -84,7 +95,13 @@ class RateCourse(Rule):
     """Iterations."""
     rising: float = 8
     growth: float = 10
+    teeth: float = 3
+    """Rises that end alike: two epochs may be a pause, or another phase."""
     _courses: dict[str, _Course] = field(default_factory=dict, init=False, repr=False)
+    _teeth: dict[str, Teeth] = field(default_factory=dict, init=False, repr=False)
+    """By member of ``lr``, whose first group is that of ``group_lr``."""
+    _again: set[str] = field(default_factory=set, init=False, repr=False)
+    """Groups whose rate begins again and again."""
 
     @property
     def requirement(self) -> Requirement:
@@ -95,17 +112,72 @@ class RateCourse(Rule):
         )  # fmt: skip
 
     def _update(self, now: Sample) -> None:
+        for member, value in now.numbers("lr").items():
+            self._rise(member, np.array([now.iteration]), np.array([value]))
+        self._look(now)
+
+    def _look(self, now: Sample) -> None:
+        """What becomes of the rate of each group."""
         rates = now.numbers("group_lr")
         for where, rate in rates.items():
             if not self.finite(where, rate):
                 continue
-            course = self._courses.get(where)
-            if course is None or 0 < rate * self.drop < course.last:
-                self._courses[where] = course = _Course(
-                    now.iteration, rate, rate, rate, changed=now.iteration
-                )
+            course = self._at(where, now.iteration, rate)
             self._follow(course, now.iteration, rate)
             self._judge(where, course, now)
+
+    def update_many(self, stretch: Stretch) -> None:
+        """As of any rule; rates of every iteration all at once."""
+        told: list[tuple[int, str, Tooth]] = []
+        for column in stretch.scalars("lr"):
+            at = stretch.iterations[column.at]
+            for tooth in self._teeth.setdefault(column.member, Teeth()).add(at, column.numbers):
+                told.append((tooth.iteration, column.member, tooth))
+        told.sort(key=lambda one: one[0])
+        if not self.ready:
+            self._tally_many(stretch)
+        for place in stretch.places(("group_lr",)).tolist():
+            iteration = int(stretch.iterations[place])
+            while told and told[0][0] <= iteration:
+                self._tell_again(*told.pop(0)[1:])
+            self._look(stretch.sample(place))
+        for _, member, tooth in told:
+            self._tell_again(member, tooth)
+
+    def _rise(self, member: str, iterations: NDArray[np.int64], rates: NDArray[np.float64]) -> None:
+        for tooth in self._teeth.setdefault(member, Teeth()).add(iterations, rates):
+            self._tell_again(member, tooth)
+
+    def _tell_again(self, member: str, tooth: Tooth) -> None:
+        if tooth.number < self.teeth:
+            return
+        where = f"{member}.0" if member else "0"
+        self._again.add(where)
+        self.found(
+            where,
+            tooth.iteration,
+            f"the learning rate{_whose(where)} has begun again {tooth.number:,} times in the "
+            f"middle of its rise: every {tooth.steps + 1:,} iterations it falls back from "
+            f"{short(tooth.highest)}",
+            {"highest": tooth.highest, "iterations": float(tooth.steps + 1)},
+            signals=(named("lr", member),),
+        )
+
+    def _at(self, where: str, iteration: int, rate: float) -> _Course:
+        """The course of the phase that this rate belongs to."""
+        known = self._courses.get(where)
+        if known is not None and known.before is not None:
+            # What falls by half again within a sample does not begin: it fell all the time.
+            before, known.before = known.before, None
+            if 2 * rate < known.last:
+                self._follow(before, known.began, known.last)
+                self._courses[where] = known = before
+        if known is None or (0 < rate * self.drop < known.last and known.low_since is None):
+            known = _Course(
+                iteration, rate, rate, rate, changed=iteration, before=self._courses.get(where)
+            )
+            self._courses[where] = known
+        return known
 
     def _follow(self, course: _Course, iteration: int, rate: float) -> None:
         course.highest = max(course.highest, rate)
@@ -141,7 +213,7 @@ class RateCourse(Rule):
         elif course.rising >= self.rising and course.last >= self.growth * course.start:
             if history is not None and _worse(history):
                 self._tell_growth(where, now.iteration, course)
-        elif low is None:
+        elif low is None and where not in self._again:
             self.resolve(where, now.iteration)
 
     def _tell_stuck(self, where: str, iteration: int, lasted: int, beside: bool) -> None:

@@ -20,6 +20,7 @@ from backsight.monitor.measurements.wiring._loss_sign import LossSign
 from backsight.monitor.measurements.wiring._mixed_rows import MixedRows
 from backsight.monitor.measurements.wiring._optimizer_anew import OptimizerAnew
 from backsight.monitor.measurements.wiring._persistence import PersistenceLoss
+from backsight.monitor.measurements.wiring._phase import Phase
 from backsight.monitor.measurements.wiring._row_order import RowOrder
 from backsight.monitor.measurements.wiring._same_input import SameInput
 from backsight.monitor.measurements.wiring._single_step import SingleStep
@@ -47,6 +48,7 @@ __all__ = [
     "MixedRows",
     "OptimizerAnew",
     "PersistenceLoss",
+    "Phase",
     "RowOrder",
     "SameInput",
     "SingleStep",
@@ -77,6 +79,7 @@ WIRING: tuple[type[Measurement], ...] = (
     ClipMoment,
     TrainingMode,
     OptimizerAnew,
+    Phase,
     GroupRates,
     WeightsReplaced,
     GraphsKept,

@@ -6,7 +6,7 @@ from torch import nn
 
 from backsight.monitor._iteration import BackwardPass, Iteration, OptimizerStep
 from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
-from backsight.probes import likelihoods_lowered, terms_without_bound
+from backsight.probes import divergences_raised, likelihoods_lowered, terms_without_bound
 
 __all__ = ["LossSign"]
 
@@ -14,7 +14,8 @@ __all__ = ["LossSign"]
 class LossSign(Measurement):
     """Terms of the loss that fall without bound as the step minimises them, where all do.
 
-    And log-probabilities, times numbers such as rewards, that the step makes smaller.
+    And log-probabilities, times numbers such as rewards, that the step makes smaller; and distances
+    between distributions that it makes larger.
 
     Where a step moves a part of what the loss depends on, or of what is trained, the other part may
     be an adversary: then nothing is counted.
@@ -33,7 +34,7 @@ class LossSign(Measurement):
     """
 
     name = "sign of the loss"
-    signals = ("likelihood_lowered", "loss_unbounded")
+    signals = ("divergence_raised", "likelihood_lowered", "loss_unbounded")
     schedule = FIRST_AND_RARELY
 
     def __init__(self) -> None:
@@ -42,6 +43,8 @@ class LossSign(Measurement):
     def _begin(self) -> None:
         self._lowered: list[tuple[int, int]] = []
         """Likewise, log-probabilities that are made smaller."""
+        self._raised: list[tuple[int, int]] = []
+        """Likewise, divergences that are made larger."""
         self._counts: list[tuple[int, int]] = []
         """Of each pass since the last step: if it is minimised, and if it is maximised."""
         self._leaves: set[int] = set()
@@ -70,7 +73,12 @@ class LossSign(Measurement):
                 likelihoods_lowered(passed.roots, passed.gradients, maximised=True),
             )
         )
-        if down or up:
+        raised, lowered = (
+            divergences_raised(passed.roots, passed.gradients, maximised=maximised)
+            for maximised in (False, True)
+        )
+        self._raised.append((raised, lowered))
+        if down or up or raised or lowered:
             parameters = (p for p in passed.operations.leaves() if isinstance(p, nn.Parameter))
             self._leaves |= _identities(parameters)
 
@@ -89,6 +97,8 @@ class LossSign(Measurement):
         whole = self._leaves | _identities(now.parameters.values()) <= self._moved
         count = sum(counts) if all(counts) and whole else 0
         now.record("loss_unbounded", max(float(count), now.numbers.get("loss_unbounded", 0.0)))
+        raised = sum(up if self._climbs else down for down, up in self._raised)
+        now.record("divergence_raised", float(raised if whole and not now.opposed else 0))
         lowered = (
             0 if now.opposed else sum(up if self._climbs else down for down, up in self._lowered)
         )

@@ -55,8 +55,12 @@ class OptimizerAnew(Measurement):
             self._steps = self._lost = 0
             self._sampled = -1
         self._steps += 1
-        if self._had.get(step.number) and not _has_state(step.optimizer):
-            self._lost += 1
+        if self._had.get(step.number):
+            known = self._known.get(step.number)
+            if known is not None and known() is step.optimizer:
+                self._lost += not step.optimizer.state  # in every step: no call of its own
+            else:
+                self._lost += not (_has_state(step.optimizer) and _gathered(step.optimizer))
 
     def on_step_end(self, step: OptimizerStep, now: Iteration) -> None:
         """Whether there is one."""
@@ -69,6 +73,24 @@ class OptimizerAnew(Measurement):
             self._first = False
             now.record("state_lost", self._lost / self._steps)
             self._sampled = now.number
+
+
+def _gathered(optimizer: Optimizer) -> bool:
+    """Whether it has made a step with that state, or has had it from one that has.
+
+    Adagrad's state is there from the beginning, as are some of users' own: its count of steps is 0
+    then; or, without a count, all numbers of a tensor are alike.
+    """
+    counts, varied = [], False
+    for one in dict(optimizer.state).values():
+        if not isinstance(one, dict):
+            return True
+        if isinstance(count := one.get("step"), (int, float, Tensor)):
+            counts.append(float(count))
+        for value in one.values():
+            if isinstance(value, Tensor) and value.dim() > 0 and value.numel() > 1:
+                varied = varied or bool((value != value.flatten()[0]).any())
+    return any(counts) if counts else varied
 
 
 def _has_state(optimizer: Optimizer) -> bool:
