@@ -281,6 +281,21 @@ def test_a_run_that_goes_before_its_page_listens(
 
 
 @pytest.mark.long
+def test_a_long_run_without_a_verdict_is_judged_when_that_is_asked_for(
+    board: tuple[Dashboard, Path], page: Page
+) -> None:
+    running, runs = board
+    with Recorder(runs / "long") as recorder:
+        for name in ("loss", "grad_norm"):
+            recorder.series(name, range(300_000), [1.0] * 300_000)
+    page.goto(f"{running.address}/run/long")
+    page.get_by_text("To judge its 600,000 values takes some 1 s").wait_for()
+    page.get_by_role("button", name="Judge the whole run").click()
+    page.locator("#findings").get_by_text("rules found no fault").wait_for()
+    assert not page.get_by_role("button", name="Judge the whole run").count()
+
+
+@pytest.mark.long
 def test_a_run_that_is_being_copied(
     board: tuple[Dashboard, Path], page: Page, tmp_path: Path
 ) -> None:
