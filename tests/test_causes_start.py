@@ -371,6 +371,24 @@ def test_losses_that_are_added_up_are_not_blamed_on_a_state(run_path: Path) -> N
     assert Run(run_path)["state_attached"].tolist() == [0.0]
 
 
+def test_the_state_of_an_agent_that_acts_is_not_the_one_that_learns(run_path: Path) -> None:
+    torch.manual_seed(0)
+    model = nn.GRU(INPUTS, UNITS)
+    optimizer = torch.optim.Adam(model.parameters())
+    state = torch.zeros(1, 1, UNITS)
+    with watch(model, optimizer, run_path, every=1):
+        for _ in range(5):
+            begins, seen = state.detach(), drawn(STEPS, 1)
+            for x in seen:  # with its graph, which earlier steps have made outdated
+                _, state = model(x[None], state)
+            optimizer.zero_grad()
+            model(seen, begins)[0].square().mean().backward()
+            optimizer.step()
+    assert state.grad_fn is not None
+    assert is_spent(state)
+    assert Run(run_path)["state_attached"].tolist() == [0.0] * 5
+
+
 def test_what_a_state_was_made_by() -> None:
     rnn, other = layer(), layer()
     _, state = rnn(drawn(STEPS, BATCH))

@@ -674,6 +674,7 @@ def test_ours_declare_what_they_record(kind: type[Measurement], every_family: se
     seldom |= {"answer_in_input", "guess_answer", "guess_loss", "one_class"}
     seldom |= {"decay_ratio", "decayed_norm", "eval_dropout"}
     seldom |= {"gate_growth"}  # from the fourth sample on
+    seldom |= {"phase"}  # of a second one
     assert set(kind.signals) - seldom <= every_family
     assert every_family <= {signal for one in MEASUREMENTS for signal in one.signals}
 

@@ -120,7 +120,7 @@ def answers_given(made: LossOperations) -> list[AnswerGiven] | None:
         ...     z = rnn(embed(x))[0].flatten(0, 1)
         ...     return LossOperations([torch.nn.functional.cross_entropy(z, y.flatten())])
         >>> answers_given(loss(text[:, :-1], text[:, :-1]))  # is to be text[:, 1:]
-        [AnswerGiven(kind='this step', targets=40)]
+        [AnswerGiven(kind='this step', targets=40, lag=0)]
         >>> answers_given(loss(text[:, :-1], text[:, 1:]))
         []
     """

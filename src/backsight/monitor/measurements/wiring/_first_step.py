@@ -40,10 +40,12 @@ class FirstStep(Measurement):
         self._calls = StepCalls()
         self._side_by_side: list[int] = []
         """Of each pass, the steps of a loop that is no module; 0 where more than one is read."""
+        self._fused = False
+        """Whether a fused layer has run: its kernel may leave the graph of such a loop."""
 
     def on_iteration_begin(self, now: Iteration) -> None:
         """Nothing has run."""
-        self._calls, self._side_by_side = StepCalls(), []
+        self._calls, self._side_by_side, self._fused = StepCalls(), [], False
 
     def on_forward_end(self, call: LayerCall, now: Iteration) -> None:
         """See which call its state comes from."""
@@ -51,6 +53,7 @@ class FirstStep(Measurement):
             return
         given = [*tensors_in((call.inputs, dict(call.named)))]
         if call.adapter is not None:
+            self._fused |= call.adapter.reading == "fused"
             x = now.readers[call.path].input_of(call.inputs, call.named)
             given = [one for one in given if one is not x]
         self._calls.add(call.path, given, tensors_in(call.result))
@@ -58,7 +61,8 @@ class FirstStep(Measurement):
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
         """See which calls the loss comes from, and what it takes of states side by side."""
         self._calls.reach(passed.operations)
-        self._side_by_side.append(first_step_alone(passed.operations))
+        steps = 0 if self._fused else first_step_alone(passed.operations)
+        self._side_by_side.append(steps)
 
     def on_iteration_end(self, now: Iteration) -> None:
         """Record it by module."""

@@ -101,6 +101,8 @@ class InitialState(Measurement):
         self._sizes: set[tuple[int, int]] = set()
         """Steps and sequences of what they were given."""
         self._attached = 0.0
+        self._made: set[int] = set()
+        """When such states were made, in the order of operations."""
         self._passed = False
         self._at = -1
         """When the loss of the first pass was made, in the order of operations."""
@@ -163,8 +165,13 @@ class InitialState(Measurement):
             for steps, batch in self._sizes
             for last in last_targets(node, steps, batch)
         ]
-        before, self._size = self._size, len(passed.operations.named())
+        operations = passed.operations.named()
+        before, self._size = self._size, len(operations)
         grown = bool(before) and self._size > GROWN * before
+        numbers = {node._sequence_nr() for _, node in operations if self._made}
+        if numbers and passed.operations.whole and self._made.isdisjoint(numbers):
+            # An agent's states, as it acts, hang on graphs that its loss knows nothing of.
+            self._attached = 0.0
         if self._attached == ALIVE and not grown:
             self._attached = 0.0  # of this training's step: another optimizer's came in between
         elif not self._attached and grown and hangs_on_spent(passed.roots):
@@ -199,6 +206,7 @@ class InitialState(Measurement):
         elif state.requires_grad:
             if state.grad_fn is not None and made_by(state, call.module.parameters()):
                 self._attached = max(self._attached, SPENT if is_spent(state) else ALIVE)
+                self._made.add(state.grad_fn._sequence_nr())
             elif state.grad_fn is not None:
                 self._begin_at(call, now)
             self._found[call.path] = 0.0, 0.0
