@@ -215,7 +215,11 @@ def test_the_recorders_thread_is_not_traced(run_path: Path) -> None:
     ("text", "said"),
     [
         ("if os.path.exists('runs'): shutil.rmtree('runs')", "cannot write the end of the run"),
-        ("if os.path.exists('runs'): os.rename('runs', 'moved')", "cannot write the end of the"),
+        pytest.param(
+            "if os.path.exists('runs'): os.rename('runs', 'moved')",
+            "cannot write the end of the",
+            marks=pytest.mark.long,
+        ),
         ("resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))", "cannot write to runs/"),
     ],
     ids=["deleted", "moved", "full"],

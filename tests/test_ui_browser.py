@@ -235,6 +235,7 @@ def test_a_study_and_its_page(board: tuple[Dashboard, Path], page: Page) -> None
     assert [row for row in rows if ",4," in row] == ['"lr=1",4,1,', '"lr=2",4,2,']
 
 
+@pytest.mark.long
 def test_after_signing_in_one_is_where_one_wanted_to_be(page: Page, tmp_path: Path) -> None:
     """And never at an address of somebody else."""
     with Recorder(tmp_path / "a run") as recorder:
@@ -263,6 +264,7 @@ def test_after_signing_in_one_is_where_one_wanted_to_be(page: Page, tmp_path: Pa
         page.goto("about:blank")  # its stream ends before the server does
 
 
+@pytest.mark.long
 def test_a_run_that_goes_before_its_page_listens(
     board: tuple[Dashboard, Path], page: Page, tmp_path: Path
 ) -> None:
