@@ -201,7 +201,7 @@ def states_mixed(state: Tensor) -> tuple[Shape, Shape] | None:
         (((16, 2, 4), (2, 16, 4)), None)
     """
     base, shape = state._base, tuple(state.shape)
-    if base is None or len(shape) != 3 or not state.is_contiguous() or not base.is_contiguous():
+    if base is None or len(shape) != 3 or not state.is_contiguous() or not _in_rows(base):
         return None
     layers, rows, units = shape
     stored = tuple(base.shape[-3:])
