@@ -208,6 +208,11 @@ class Forwards:
                     leave = self._calls.watch(model, after=self._on_model(path))
                     self._untell_models.append(leave)
 
+    @property
+    def evaluations(self) -> int:
+        """How often a model has begun to run without gradients; no longer counted after some."""
+        return self._evaluations.begun
+
     def _evaluated(self, dropped: bool) -> None:
         self.drops_in_eval = dropped
 

@@ -29,9 +29,10 @@ class WrongSign(InARow):
     criterion: ClassVar[str] = (
         "In the graph of the loss, every term is a loss of PyTorch's that is never negative (or a "
         "squared or absolute difference from a target) with a negative factor, or the "
-        "log-probability of a class with a positive one, in {samples:.0f} samples in a row; and "
-        "the step moves everything that is trained. A term that is multiplied by a reward or by "
-        "any other varying number does not count, nor does one that is known to have a bound, nor "
+        "log-probability of a class with a positive one, or the log-density of a normal or Laplace "
+        "distribution or of a mixture of them, or of counts, with a positive one, in "
+        "{samples:.0f} samples in a row; and the step moves everything that is trained. A term "
+        "that is multiplied by a reward or by any other varying number does not count, nor does one that is known to have a bound, nor "
         "an adversary that has an optimizer of its own. Or, beside any other terms and in as many "
         "samples, x - exp(x) or log(y) - y is added to the loss, with a positive constant factor: "
         "the Kullback-Leibler divergence of normal distributions has these terms the other way "

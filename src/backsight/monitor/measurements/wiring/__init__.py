@@ -22,6 +22,7 @@ from backsight.monitor.measurements.wiring._mixed_rows import MixedRows
 from backsight.monitor.measurements.wiring._optimizer_anew import OptimizerAnew
 from backsight.monitor.measurements.wiring._persistence import PersistenceLoss
 from backsight.monitor.measurements.wiring._phase import Phase
+from backsight.monitor.measurements.wiring._plateau import PlateauUpward
 from backsight.monitor.measurements.wiring._row_order import RowOrder
 from backsight.monitor.measurements.wiring._same_input import SameInput
 from backsight.monitor.measurements.wiring._single_step import SingleStep
@@ -51,6 +52,7 @@ __all__ = [
     "OptimizerAnew",
     "PersistenceLoss",
     "Phase",
+    "PlateauUpward",
     "RowOrder",
     "SameInput",
     "SingleStep",
@@ -84,6 +86,7 @@ WIRING: tuple[type[Measurement], ...] = (
     OptimizerAnew,
     Phase,
     GroupRates,
+    PlateauUpward,
     WeightsReplaced,
     GraphsKept,
     LossSign,
