@@ -2,11 +2,12 @@
 
 from collections import Counter
 
+from torch import Tensor
 from torch.autograd.graph import Node
 
-from backsight.monitor._iteration import BackwardPass, Iteration
+from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall
 from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
-from backsight.probes import LossOperations, loss_broadcasts
+from backsight.probes import LossOperations, loss_broadcasts, steps_of_one_target
 
 __all__ = ["LossInput"]
 
@@ -23,7 +24,8 @@ class LossInput(Measurement):
 
     ``loss_squashed``: a softmax or sigmoid goes into a loss that applies its own; or probabilities
     go into one that expects their logarithms. ``loss_broadcast``: prediction and target are both
-    expanded, so that each prediction is held against each target.
+    expanded, so that each prediction is held against each target; negative where the target alone is,
+    and the answers of that many steps are held against it.
 
     Example:
         >>> import torch
@@ -48,10 +50,21 @@ class LossInput(Measurement):
     def __init__(self) -> None:
         self._squashed: Counter[str] | None = None
         self._broadcast = 0
+        self._sizes: set[tuple[int, int]] = set()
+        """Steps and sequences of what fused layers were given."""
 
     def on_iteration_begin(self, now: Iteration) -> None:
         """No pass has been seen."""
-        self._squashed, self._broadcast = None, 0
+        self._squashed, self._broadcast, self._sizes = None, 0, set()
+
+    def on_forward_end(self, call: LayerCall, now: Iteration) -> None:
+        """See how long sequences are."""
+        if call.adapter is not None and call.adapter.reading == "fused":
+            x = now.readers[call.path].input_of(call.inputs, call.named)
+            if isinstance(x, Tensor) and x.dim() == 3:
+                steps, batch = x.shape[:2]
+                first = getattr(call.module, "batch_first", False)
+                self._sizes.add((batch, steps) if first else (steps, batch))
 
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
         """Look at each loss of PyTorch's."""
@@ -61,7 +74,12 @@ class LossInput(Measurement):
             before = None if loss is None else _squashes(name, node)
             if before is not None:
                 self._squashed[f"{before}, {loss}"] += 1
-        self._broadcast = max(self._broadcast, loss_broadcasts(passed.operations))
+        both = loss_broadcasts(passed.operations)
+        if both or self._broadcast > 0:
+            self._broadcast = max(self._broadcast, both)
+        else:
+            steps = steps_of_one_target(passed.operations, self._sizes)
+            self._broadcast = min(self._broadcast, -steps)
 
     def on_iteration_end(self, now: Iteration) -> None:
         """Record how many there are."""
