@@ -108,8 +108,8 @@ from backsight.probes._sharpness import Sharpness, sharpness
 from backsight.probes._steps_read import StepsRead
 from backsight.probes._tensors import tensors_in
 from backsight.probes._time_axis import moves_across, padded_across, smooth_across, symbols_of
-from backsight.probes._whole_memory import Lanes, affordable, memory_of_whole, thinned
 from backsight.probes._white_noise import noise_spread
+from backsight.probes._whole_memory import Lanes, affordable, memory_of_whole, thinned
 from backsight.probes.fused import (
     Arithmetic,
     Catcher,

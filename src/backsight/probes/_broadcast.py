@@ -3,7 +3,6 @@
 import math
 from collections.abc import Collection, Iterator
 
-import torch
 from torch import Tensor
 from torch.autograd.graph import Node
 

@@ -60,8 +60,8 @@ SIGNALS = (
         name="loss_broadcast",
         title="elements of a loss whose sides are both broadcast",
         formula="elements of a loss for which both the prediction and the target are broadcast, "
-        "along different axes; minus the number of steps of which one target, broadcast along them, "
-        "is held against each answer; 0 if there is none",
+        "along different axes; minus the number of steps whose answers are all held against one "
+        "target, broadcast along them; 0 if there is none",
         axes=("iteration",),
         unit="elements",
         reduction="maximum over the losses of an iteration",
@@ -85,9 +85,9 @@ SIGNALS = (
         name="state_drawn",
         title="initial state drawn at random",
         formula="1 if the initial state of a layer needs no gradient, differs from the one before, "
-        "and has the mean, spread and fourth moment of torch.randn or torch.rand, or is white noise "
-        "around 0; 2 if that is so of the first input of a layer that begins in another one's state; "
-        "3 of such noise that the model was given; 0 otherwise",
+        "and has the mean, spread and fourth moment of torch.randn or torch.rand, or is white "
+        "noise around 0; 2 if that is so of the first input of a layer that begins in another "
+        "one's state; 3 of such noise that the model was given; 0 otherwise",
         axes=("iteration",),
         unit="1",
         reduction="the first call of an iteration",

@@ -31,8 +31,9 @@ class PaddingRead(InARow):
         "half of the sequences end in one and the same value, over at least three different "
         "numbers of steps, that value makes up at most 10 % of the steps before, and at least "
         "{share:.0%} of all steps are such an end. Of packed sequences, at least half are shorter "
-        "than the longest, and a gradient arrives at the longest alone. A loss that gathers the "
-        "last valid step of each sequence does not count."
+        "than the longest, and a gradient arrives at the longest alone. The same counts "
+        "of a loop over a cell, of which the last state alone is read. A loss that gathers the "
+        "last valid step of each sequence does not count, nor do states that a mask keeps."
     )
     causes: ClassVar = (
         "output[:, -1] of a batch that pad_sequence, or a tokenizer, has padded",

@@ -29,9 +29,9 @@ class StateDrawn(InARow):
     criterion: ClassVar[str] = (
         "In {samples:.0f} samples in a row, the initial state that a layer is given needs no "
         "gradient, is another one than before, and its mean, spread and fourth moment are those of "
-        "torch.randn, or of torch.rand, within five standard errors; or it is white noise around 0, "
-        "with a standard deviation of at least 0.15: no unit has a mean of its own, and no two go "
-        "together. A note where the model was given such noise. A state that was learned, or "
+        "torch.randn, or of torch.rand, within five standard errors; or it is white noise around "
+        "0 with a standard deviation of at least 0.15: no unit has a mean of its own, and no two "
+        "go together. A note where the model was given such noise. A state that was learned, or "
         "computed by an encoder or by a projection of noise, does not count; nor does that of a "
         "generator, which has an adversary or no other input. A note: the same is so of the first "
         "input of a layer that begins in another one's state, and no model was given it."

@@ -57,10 +57,10 @@ class InitialState(Measurement):
     A state that is not detached is one of an iteration before, or of the same one where backward
     has run since: of windows whose gradients add up before a step.
 
-    A state that is drawn counts whatever its size, from a deviation of 0.15 on. Of
-    a module of one's own, a state is what its first call was given where its second is given what
-    the first has made. A state that is drawn does not count where it is all that a generator is given: a layer with an
-    adversary, or without data. Whether a state is carried over is told of iterations that follow
+    A state that is drawn counts whatever its size, from a deviation of 0.15 on; but not where it is
+    all that a generator is given: a layer with an adversary, or without data. Of a module of one's
+    own, a state is what its first call was given where its second is given what the first has made.
+    Whether a state is carried over is told of iterations that follow
     each other. What makes a pass fail, because backward has freed the graph that a state hangs on,
     is recorded before it.
 

@@ -24,8 +24,8 @@ class LossInput(Measurement):
 
     ``loss_squashed``: a softmax or sigmoid goes into a loss that applies its own; or probabilities
     go into one that expects their logarithms. ``loss_broadcast``: prediction and target are both
-    expanded, so that each prediction is held against each target; negative where the target alone is,
-    and the answers of that many steps are held against it.
+    expanded, so that each prediction is held against each target; negative where the target alone
+    is, and the answers of that many steps are held against it.
 
     Example:
         >>> import torch
