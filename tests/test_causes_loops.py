@@ -48,7 +48,7 @@ def over(
     return loss
 
 
-def modules(kind: type[nn.RNNCellBase] = nn.GRUCell) -> dict[str, nn.Module]:
+def modules(kind: type[nn.GRUCell] | type[nn.RNNCell] = nn.GRUCell) -> dict[str, nn.Module]:
     return {"cell": kind(INPUTS, UNITS), "head": nn.Linear(UNITS, 1)}
 
 

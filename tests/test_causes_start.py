@@ -297,6 +297,28 @@ def asking(m: nn.ModuleDict) -> Tensor:
     return nn.functional.cross_entropy(m["head"](output).transpose(1, 2), y)
 
 
+def celled(inputs: Callable[[int], Tensor]) -> Loss:
+    """The same of a loop over a cell."""
+    kept = [torch.zeros(BATCH, UNITS)]
+    number = iter(range(100))
+
+    def loss(m: nn.ModuleDict) -> Tensor:
+        state = kept[0]
+        for x in inputs(next(number)):
+            state = m["cell"](x, state)
+        kept[0] = state.detach()
+        return state.square().mean()
+
+    return loss
+
+
+def test_a_state_that_a_cell_carries_is_a_note(tmp_path: Path) -> None:
+    modules: dict[str, nn.Module] = {"cell": nn.GRUCell(INPUTS, UNITS)}
+    loss = celled(lambda i: drawn(STEPS, BATCH).clone())
+    (finding,) = findings("BKS418", loss, tmp_path, modules, iterations=6)
+    assert finding.severity == "info"
+
+
 class Embedded(nn.Module):
     """Symbols to states."""
 
@@ -314,6 +336,9 @@ NOT_CARRIED: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
     "windows of a text": (windows, {"rnn": Embedded()}),
     "windows of data": (
         carrying(Tensor.detach, lambda i: DATA[i * STEPS : (i + 1) * STEPS]), {"rnn": layer()},
+    ),
+    "windows of data, in a loop": (
+        celled(lambda i: DATA[i * STEPS : (i + 1) * STEPS]), {"cell": nn.GRUCell(INPUTS, UNITS)},
     ),
     "symbols that were asked for": (
         asking, {"rnn": layer("GRU", batch_first=True), "head": nn.Linear(UNITS, INPUTS)},

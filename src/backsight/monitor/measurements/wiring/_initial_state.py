@@ -3,7 +3,7 @@
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall, looked_at
 from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
@@ -92,6 +92,8 @@ class InitialState(Measurement):
         """By path, final states of a few sequences."""
         self._ended: dict[str, Tensor] = {}
         """Those of the iteration before."""
+        self._read: dict[str, Tensor] = {}
+        """By path of a cell, what it was given last in the iteration before."""
         self._windows: dict[str, Window] = {}
         """By path, which part of the data a layer was given."""
         self._asked: list[Tensor] = []
@@ -110,6 +112,10 @@ class InitialState(Measurement):
         self._begun: set[str] = set()
         """Paths of layers that have run."""
         self._loops = LoopStates()
+        self._newest: dict[str, Tensor] = {}
+        """By path, what a cell has returned last, of a few sequences."""
+        self._given_last: dict[str, Tensor] = {}
+        """And what it was given for it."""
         self._sized: dict[str, Tensor] = {}
         """By path, states that are noise of some size of its own."""
         self._start: dict[str, Tensor] = {}
@@ -160,6 +166,13 @@ class InitialState(Measurement):
             final = next(tensors_in(call.result[1]), None)
             if final is not None and final.dim() == 3:
                 self._ends[call.path] = final[:, :SEQUENCES].detach().clone()
+        elif isinstance(call.module, nn.RNNCellBase) and looked_at(now.number + 1):
+            final = next(tensors_in(call.result), None)
+            if final is not None and final.dim() == 2:
+                self._newest[call.path] = final[:SEQUENCES].detach()
+                x = now.readers[call.path].input_of(call.inputs, call.named)
+                if isinstance(x, Tensor):
+                    self._given_last[call.path] = x.detach()
 
     def on_model_end(self, call: LayerCall, now: Iteration) -> None:
         """A first input that the model was given is data; a decoder within it is given anything."""
@@ -223,6 +236,8 @@ class InitialState(Measurement):
             if carried is not None:
                 now.record(f"state_carried/{name}", carried)
         self._ended = {}
+        self._ends.update({path: state.clone() for path, state in self._newest.items()})
+        self._read, self._newest, self._given_last = self._given_last, {}, {}
 
     def _first(self, call: LayerCall, now: Iteration) -> None:
         given = call.inputs[1] if len(call.inputs) > 1 else call.named.get("hx")
@@ -241,9 +256,12 @@ class InitialState(Measurement):
             x = now.readers[call.path].input_of(call.inputs, call.named)
             drawn = 0.0 if _is_nothing(x) else self._is_drawn(call.path, state)
             carried = None
-            if call.path in self._ended and state.dim() == 3:
+            if call.path in self._ended and state.dim() in (2, 3):
                 ended = self._ended[call.path]
-                carried = float(not follows and same_direction(state[:, :SEQUENCES], ended))
+                begins = state[:SEQUENCES] if state.dim() == 2 else state[:, :SEQUENCES]
+                carried = float(not follows and same_direction(begins, ended))
+                if carried and state.dim() == 2 and not self._is_other_data(call.path, x):
+                    carried = None
             self._found[call.path] = drawn, carried
 
     def _begin_at(self, call: LayerCall, now: Iteration) -> None:
@@ -254,6 +272,15 @@ class InitialState(Measurement):
             steps = x.shape[1 if getattr(call.module, "batch_first", False) else 0] if fused else 1
             if steps == 1:
                 self._start[call.path] = x.detach().reshape(-1)
+
+    def _is_other_data(self, path: str, x: Any) -> bool:
+        """Whether what a cell is given is no part of what it was given in the iteration before."""
+        if not isinstance(x, Tensor) or x.requires_grad:
+            return False
+        before = self._read.pop(path, None)
+        if before is None:
+            return False
+        return before.untyped_storage().data_ptr() != x.untyped_storage().data_ptr()
 
     def _is_drawn(self, path: str, state: Tensor) -> float | None:
         """Whether it is, each time anew; None where it is the first one."""

@@ -16,6 +16,8 @@ LOSSES = {
     "NllLoss2D": "cross-entropy",
     "BinaryCrossEntropyWithLogits": "binary cross-entropy with logits",
 }
+CUT = ("Clamp", "ClampMax", "ClampMin")
+"""What logarithms of probabilities need, and logits do not."""
 SQUASHED = ("Softmax", "Sigmoid", "LogSigmoid")
 
 
@@ -93,7 +95,7 @@ class LossInput(Measurement):
 
 def _squashes(loss: str, node: Node) -> str | None:
     """What was applied before a loss that applies the like itself."""
-    before = LossOperations.source(node.next_functions[0][0])
+    before = _source(node)
     if before is None:
         return None
     from_name = _name(before)
@@ -101,9 +103,17 @@ def _squashes(loss: str, node: Node) -> str | None:
         return from_name.lower() if from_name in SQUASHED else None
     if from_name != "LogSoftmax":  # then these should be logarithms
         return from_name.lower() if from_name in ("Softmax", "Sigmoid") else None
-    inside = LossOperations.source(before.next_functions[0][0])
+    inside = _source(before)
     name = "" if inside is None else _name(inside)
     return name.lower() if name in SQUASHED else None
+
+
+def _source(node: Node) -> Node | None:
+    """What the first input of an operation comes from."""
+    below = LossOperations.source(node.next_functions[0][0])
+    while below is not None and _name(below) in CUT:
+        below = LossOperations.source(below.next_functions[0][0])
+    return below
 
 
 def _name(node: Node) -> str:
