@@ -48,12 +48,15 @@ def over(
     return loss
 
 
-def modules(kind: type[nn.GRUCell] | type[nn.RNNCell] = nn.GRUCell) -> dict[str, nn.Module]:
+Cell = type[nn.GRUCell] | type[nn.RNNCell]
+
+
+def modules(kind: Cell = nn.GRUCell) -> dict[str, nn.Module]:
     return {"cell": kind(INPUTS, UNITS), "head": nn.Linear(UNITS, 1)}
 
 
 @pytest.mark.parametrize("kind", [nn.GRUCell, nn.RNNCell])
-def test_the_last_state_behind_padding_is_found(kind: type[nn.RNNCellBase], tmp_path: Path) -> None:
+def test_the_last_state_behind_padding_is_found(kind: Cell, tmp_path: Path) -> None:
     (finding,) = findings("BKS415", over(), tmp_path, modules(kind))
     assert "last step of the padded output of cell, and 40 % of all steps" in finding.message
 

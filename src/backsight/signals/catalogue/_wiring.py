@@ -135,7 +135,8 @@ SIGNALS = (
         name="clip_misplaced",
         title="clipping that no step reads",
         formula="‖g‖ (or max |g|) as the step reads it / the limit, where clip_grad_norm_ (or "
-        "clip_grad_value_) is called before backward or after the step and not in between; ‖g‖ at "
+        "clip_grad_value_) is called before backward or after the step and not in between; minus "
+        "that where it is given no parameters; ‖g‖ at "
         "the step / ‖g‖ afterwards where nothing is clipped and gradients are shorter after the "
         "step; else 0",
         axes=("iteration",),

@@ -17,8 +17,9 @@ class FirstStep(Measurement):
     """Loops over steps, of cells or of a user's own code, whose first state alone is in the loss.
 
     By module where its calls hand their state on. Of a loop that is no module (``loop``), where
-    states are put side by side, and an index takes the one that was made first. ``padding_read``,
-    of a cell: the last of its states alone is in the loss, and most sequences end in padding.
+    states are put side by side, and an index takes the one that was made first.
+    ``loop_padding_read``, of a cell: the last of its states alone is in the loss, and most
+    sequences end in padding.
 
     Example:
         >>> import torch
@@ -37,7 +38,7 @@ class FirstStep(Measurement):
     """
 
     name = "first step"
-    signals = ("first_step_read", "padding_read")
+    signals = ("first_step_read", "loop_padding_read")
     schedule = FIRST_AND_RARELY
     samples_cells = True
 
@@ -87,7 +88,7 @@ class FirstStep(Measurement):
         for path, steps in self._calls.first_alone().items():
             now.record(f"first_step_read/{path or 'model'}", float(steps))
         for path, share in self._padding.items():
-            now.record(f"padding_read/{path or 'model'}", share)
+            now.record(f"loop_padding_read/{path or 'model'}", share)
         if self._side_by_side:
             now.record("first_step_read/loop", float(min(self._side_by_side)))
         self._calls = StepCalls()
