@@ -91,16 +91,16 @@ def normal_of_logvar(x: Tensor) -> Tensor:
 
 
 def density(distribution: Distribution, target: Tensor = TARGET) -> Tensor:
-    result: Tensor = distribution.log_prob(target)  # type: ignore[no-untyped-call]
+    result: Tensor = distribution.log_prob(target)
     return result
 
 
 def normal(mean: Tensor, spread: Tensor) -> Distribution:
-    return Normal(mean, spread)  # type: ignore[no-untyped-call]
+    return Normal(mean, spread)
 
 
 def counts(rate: Tensor) -> Tensor:
-    return density(Poisson(rate), REWARD.round()[:, None]).mean()  # type: ignore[no-untyped-call]
+    return density(Poisson(rate), REWARD.round()[:, None]).mean()
 
 
 def mixture_by_hand(x: Tensor) -> Tensor:
@@ -111,16 +111,16 @@ def mixture_by_hand(x: Tensor) -> Tensor:
 
 def mixture(x: Tensor) -> Tensor:
     weights, mean, spread = x.chunk(3, 0)
-    several = Categorical(logits=weights)  # type: ignore[no-untyped-call]
+    several = Categorical(logits=weights)
     parts = normal(mean, spread.exp())
-    whole = MixtureSameFamily(several, parts)  # type: ignore[no-untyped-call]
+    whole = MixtureSameFamily(several, parts)
     return density(whole, TARGET[0, :2]).mean()
 
 
 DENSITIES: list[Loss] = [
     lambda x: density(normal(x, x.exp())).mean(),
     lambda x: density(normal(x, f.softplus(x) + 1e-2)).sum(-1).mean(),
-    lambda x: density(Laplace(x, x.exp())).mean(),  # type: ignore[no-untyped-call]
+    lambda x: density(Laplace(x, x.exp())).mean(),
     lambda x: counts(x.exp()),
     lambda x: counts(f.softplus(x) + 1e-3),
     lambda x: -f.poisson_nll_loss(x, REWARD.round()[:, None].expand(N, CLASSES)),
@@ -150,7 +150,7 @@ def test_a_density_that_is_made_smaller_is_found(loss: Loss) -> None:
     [
         lambda x: (density(normal(x, x.exp())) * REWARD[:, None]).mean(),  # a policy
         lambda x: f.mse_loss(x, TARGET) + density(normal(x, x.exp())).mean(),
-        lambda x: -normal(x, x.exp()).entropy().mean(),  # type: ignore[no-untyped-call]
+        lambda x: -normal(x, x.exp()).entropy().mean(),
         lambda x: -((x - TARGET) ** 2 / x.exp()).mean() + x.square().sum(),
         lambda x: x.exp().mean() - x.mean(),
         lambda x: torch.logsumexp(x, -1).mean() - x[:, 0].mean(),

@@ -283,6 +283,17 @@ SIGNALS = (
         source="Backsight",
     ),
     Signal(
+        name="put_back",
+        title="parameters that are put back after each step",
+        formula="parameters that a step moves, up and down, and that the next pass finds to be "
+        "exactly what they were, in three looks in a row, while others move; not those that are 0",
+        axes=("iteration",),
+        unit="parameters",
+        reduction="none",
+        cost="256 elements of each of 64 parameters, in looks",
+        source="Backsight",
+    ),
+    Signal(
         name="graphs_kept",
         title="graphs of earlier samples that exist",
         formula="graphs of the losses of earlier samples, without the newest, that exist when "

@@ -23,6 +23,7 @@ from backsight.monitor.measurements.wiring._optimizer_anew import OptimizerAnew
 from backsight.monitor.measurements.wiring._persistence import PersistenceLoss
 from backsight.monitor.measurements.wiring._phase import Phase
 from backsight.monitor.measurements.wiring._plateau import PlateauUpward
+from backsight.monitor.measurements.wiring._put_back import PutBack
 from backsight.monitor.measurements.wiring._row_order import RowOrder
 from backsight.monitor.measurements.wiring._same_input import SameInput
 from backsight.monitor.measurements.wiring._single_step import SingleStep
@@ -53,6 +54,7 @@ __all__ = [
     "PersistenceLoss",
     "Phase",
     "PlateauUpward",
+    "PutBack",
     "RowOrder",
     "SameInput",
     "SingleStep",
@@ -88,6 +90,7 @@ WIRING: tuple[type[Measurement], ...] = (
     GroupRates,
     PlateauUpward,
     WeightsReplaced,
+    PutBack,
     GraphsKept,
     LossSign,
     DecayShare,
