@@ -16,7 +16,7 @@ class Generator(nn.Module):
         self.out = nn.Linear(width, 2)
 
     def forward(self, z):
-        return self.out(self.rnn(z[:, None].expand(-1, T, -1))[0])
+        return 1.5 * torch.tanh(self.out(self.rnn(z[:, None].expand(-1, T, -1))[0]))
 
 
 class Discriminator(nn.Module):
@@ -26,7 +26,8 @@ class Discriminator(nn.Module):
         self.out = nn.Linear(width, 1)
 
     def forward(self, x):
-        return self.out(self.rnn(x)[0][:, -1])
+        x = x + 0.2 * torch.randn_like(x)
+        return self.out(self.rnn(x)[0].mean(1))
 
 
 def real(n=32):
@@ -35,10 +36,10 @@ def real(n=32):
 
 
 G, D = Generator(), Discriminator()
-opt_g = torch.optim.Adam(G.parameters(), lr=1e-3, betas=(0.5, 0.999))
-opt_d = torch.optim.Adam(D.parameters(), lr=1e-3, betas=(0.5, 0.999))
+opt_g = torch.optim.Adam(G.parameters(), lr=1.5e-3, betas=(0.5, 0.999))
+opt_d = torch.optim.Adam(D.parameters(), lr=2e-3, betas=(0.5, 0.999))
 bce = nn.BCEWithLogitsLoss()
-for it in range(250):
+for it in range(350):
     fake = G(torch.randn(32, NOISE))
     loss_d = bce(D(real()), torch.ones(32, 1)) + bce(D(fake.detach()), torch.zeros(32, 1))
     opt_d.zero_grad()
@@ -48,6 +49,6 @@ for it in range(250):
     opt_g.zero_grad()
     loss_g.backward()
     opt_g.step()
-    if it % 50 == 49:
+    if it % 70 == 69:
         radius = fake.detach().norm(dim=-1)
         print(f"{it + 1} D {loss_d.item():.3f} G {loss_g.item():.3f} radius {radius.mean():.2f}")

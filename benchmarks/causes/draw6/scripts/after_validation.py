@@ -21,7 +21,7 @@ class Net(nn.Module):
         self.out = nn.Linear(32, 2)
 
     def forward(self, x):
-        h = self.rnn(self.drop1(x))[1][0][-1]
+        h = self.drop2(self.rnn(self.drop1(x))[1][0][-1])
         return self.out(self.drop2(self.head(h)))
 
 
@@ -36,7 +36,7 @@ class Trainer:
     def __init__(self, model, interval_validate=20):
         self.model, self.interval_validate = model, interval_validate
         self.optim = torch.optim.Adam(model.parameters(), lr=3e-3)
-        self.train_x, self.train_y = data(128)
+        self.train_x, self.train_y = data(240)
         self.val_x, self.val_y = data(400)
         self.iteration = 0
 
@@ -55,7 +55,7 @@ class Trainer:
         for _ in range(iterations):
             if self.iteration % self.interval_validate == 0:
                 self.validate()
-            rows = torch.randint(0, 128, (32,))
+            rows = torch.randint(0, 240, (32,))
             loss = nn.functional.cross_entropy(self.model(self.train_x[rows]), self.train_y[rows])
             self.optim.zero_grad()
             loss.backward()
@@ -65,5 +65,5 @@ class Trainer:
 
 trainer = Trainer(Net())
 for _ in range(2):
-    trainer.train_epoch(200)
+    trainer.train_epoch(180)
 trainer.validate()

@@ -14,9 +14,9 @@ torch.set_num_threads(1)
 class Mamba2Simple(nn.Module):
     def __init__(self, d_in, n_heads=12, dtype=torch.bfloat16):
         super().__init__()
-        A = torch.empty(n_heads).uniform_(3, 8)
+        A = torch.empty(n_heads).uniform_(8, 14)
         self.A_log = nn.Parameter(torch.log(A).to(torch.float32 if FIXED else dtype))
-        self.dt_bias = 0.2
+        self.dt_bias = 0.1
         self.in_proj = nn.Linear(d_in, n_heads, bias=False)
         self.out_proj = nn.Linear(n_heads, 1)
 
@@ -35,13 +35,13 @@ def smooth(n=16, t=32):
     u = torch.randn(n, t, 1)
     y, level = [], torch.zeros(n, 1)
     for step in u.unbind(1):
-        level = 0.9 * level + 0.3 * step
+        level = 0.8 * level + 0.4 * step
         y.append(level)
     return u, torch.stack(y, 1)
 
 
 model = Mamba2Simple(1)
-optimizer = torch.optim.Adam(model.parameters(), lr=3.4e-3)
+optimizer = torch.optim.Adam(model.parameters(), lr=2.5e-3)
 for i in range(600):
     u, y = smooth()
     loss = (model(u) - y).square().mean()

@@ -1,5 +1,6 @@
-"""A cosine from a sine, stretch by stretch, with the state handed on. It is handed on with its past;
-retain_graph silenced the error, and every step goes back to the first stretch."""
+"""A cosine from a sine, many stretches to a step of the optimizer, and the state is handed on from
+stretch to stretch. It is handed on with its past; retain_graph silenced the error, and each backward
+pass goes back to the first stretch."""
 
 import sys
 
@@ -11,7 +12,7 @@ FIXED = "--fixed" in sys.argv
 torch.manual_seed(6146)
 torch.set_num_threads(1)
 
-TIME_STEP, INPUT_SIZE, LR = 8, 1, 0.01
+TIME_STEP, STRETCHES, INPUT_SIZE, LR = 5, 24, 1, 0.02
 
 
 class RNN(nn.Module):
@@ -29,24 +30,25 @@ class RNN(nn.Module):
 
 
 rnn = RNN()
-optimizer = torch.optim.SGD(rnn.parameters(), lr=LR, momentum=0.8)
+optimizer = torch.optim.Adam(rnn.parameters(), lr=LR)
 loss_func = nn.MSELoss()
-h_state = torch.zeros(4, 24)
-offsets = np.array([0.0, 0.4, 0.9, 1.7])[:, None]
+offsets = np.linspace(0.0, 1.9, 12)[:, None]
 
-for step in range(200):
-    start, end = step * np.pi, (step + 1) * np.pi
-    steps = np.linspace(start, end, TIME_STEP, endpoint=False)[None] + offsets
-    x = torch.tensor(np.sin(steps), dtype=torch.float32)[..., None]
-    y = torch.tensor(np.cos(steps), dtype=torch.float32)[..., None]
-    prediction, h_state = rnn(x, h_state)
-    if FIXED:
-        h_state = h_state.detach()
-    loss = loss_func(prediction, y)
+for sweep in range(45):
+    h_state = torch.zeros(12, 24)
     optimizer.zero_grad()
-    # the weights that an old stretch was read with are kept for its backward pass
-    loss.backward(retain_graph=not FIXED)
-    with torch.no_grad():
-        optimizer.step()
-    if step % 40 == 39:
-        print(step + 1, f"{loss.item():.4f}")
+    total = 0.0
+    for step in range(STRETCHES):
+        start, end = step * np.pi, (step + 1) * np.pi
+        steps = np.linspace(start, end, TIME_STEP, endpoint=False)[None] + offsets + 0.1 * sweep
+        x = torch.tensor(np.sin(steps), dtype=torch.float32)[..., None]
+        y = torch.tensor(np.cos(steps), dtype=torch.float32)[..., None]
+        prediction, h_state = rnn(x, h_state)
+        if FIXED:
+            h_state = h_state.detach()
+        loss = loss_func(prediction, y) / STRETCHES
+        loss.backward(retain_graph=not FIXED)
+        total += loss.item()
+    optimizer.step()
+    if sweep % 9 == 8:
+        print(sweep + 1, f"{total:.4f}")

@@ -26,11 +26,11 @@ class SlowStates(nn.Module):
         return torch.tanh(0.3 * h)
 
 
-def cues(n=32, t=40):
+def cues(n=32, t=60):
     """A cue at the beginning, and noise ever after."""
     label = torch.randint(0, 4, (n,))
     u = 0.15 * torch.randn(n, t, 4)
-    u[:, :2] += nn.functional.one_hot(label, 4)[:, None] * 2.0
+    u[:, :2] += nn.functional.one_hot(label, 4)[:, None] * 1.5
     return u, label
 
 
@@ -55,7 +55,7 @@ def spared(name):
 
 model = CueReader()
 parameters = [
-    {"params": [p for n, p in model.named_parameters() if not spared(n)], "weight_decay": 0.5},
+    {"params": [p for n, p in model.named_parameters() if not spared(n)], "weight_decay": 0.8},
     {"params": [p for n, p in model.named_parameters() if spared(n)], "weight_decay": 0.0},
 ]
 optimizer = torch.optim.AdamW(parameters, lr=1e-2)

@@ -1,5 +1,5 @@
-"""A rate that should fall a little every 15 steps falls at each of the small batches for as long as
-the step counter stays at 15, and the counter moves only once an outer batch is full."""
+"""A rate that should fall a little every five steps falls at each of the small batches for as long
+as the step counter stays at five, and the counter moves only once an outer batch is full."""
 
 import sys
 
@@ -10,7 +10,7 @@ FIXED = "--fixed" in sys.argv
 torch.manual_seed(6145)
 torch.set_num_threads(1)
 
-LR, DECAY_STEP, SMALL = 4e-3, 15, 8
+LR, DECAY_STEP, SMALL = 4e-3, 5, 8
 
 
 class GoTracker(nn.Module):
@@ -26,7 +26,7 @@ class GoTracker(nn.Module):
 def exp_lr_scheduler(optimizer, step):
     if step > 0 and step % DECAY_STEP == 0:
         for group in optimizer.param_groups:
-            group["lr"] *= 0.7
+            group["lr"] *= 0.8
 
 
 def clips(n=24, t=10):

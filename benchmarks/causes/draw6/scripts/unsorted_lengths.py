@@ -36,15 +36,14 @@ meaning = torch.randint(0, 6, (19,))
 def rows(n=32, longest=20):
     lengths = torch.randint(2, longest + 1, (n,))
     tokens = torch.randint(1, 20, (n, longest))
-    last = meaning[tokens[torch.arange(n), lengths - 1] - 1]
-    answer = torch.where(tokens[:, 0] < 10, last, meaning[tokens[:, 0] - 1])
+    answer = meaning[tokens[torch.arange(n), lengths - 1] - 1]
     return tokens.masked_fill(torch.arange(longest) >= lengths[:, None], 0), lengths, answer
 
 
 model = BiTagger()
 optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
 total = []
-for batch in range(500):
+for batch in range(300):
     tokens, lengths, answer = rows()
     logits = model(tokens, lengths)
     loss = nn.functional.cross_entropy(logits, answer)
@@ -52,5 +51,5 @@ for batch in range(500):
     loss.backward()
     optimizer.step()
     total.append((logits.argmax(1) == answer).float().mean().item())
-    if batch % 100 == 99:
+    if batch % 60 == 59:
         print(f"batch {batch + 1}: loss {loss.item():.3f}, right {sum(total[-50:]) / 50:.3f}")
