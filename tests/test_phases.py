@@ -90,7 +90,7 @@ def test_a_phase_without_a_higher_loss_forgets_nothing() -> None:
 
 
 def test_levels_of_losses_that_take_turns_are_notes() -> None:
-    """A period of as many iterations as there are tasks; a divergence of all is one all the same."""
+    """A period of as many iterations as there are tasks; a divergence is one all the same."""
     losses = [(0.4, 0.1, 0.2)[i % 3] + 0.004 * math.sin(7 * i) for i in range(300)]
     assert accused(judged(losses, {})) == {"BKS205"}
     for cuts in (None, [10], [150]):
