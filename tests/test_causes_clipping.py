@@ -98,6 +98,23 @@ def before_the_forward(t: Training) -> None:
     t.optimizer.step()
 
 
+USED_UP: list[Tensor] = []
+
+
+def of_a_generator_that_is_empty(t: Training) -> None:
+    t.optimizer.zero_grad()
+    t.loss().backward()  # type: ignore[no-untyped-call]
+    clip_grad_norm_((one for one in USED_UP), 0.5)
+    t.optimizer.step()
+
+
+@pytest.mark.filterwarnings("ignore:`parameters` is an empty generator")
+def test_a_clip_of_no_parameters(run_path: Path) -> None:
+    (found,) = findings(of_a_generator_that_is_empty, run_path)
+    assert found.severity == "warning"
+    assert found.message.startswith("clip_grad_norm_ is given no parameters, as by a generator")
+
+
 def of_the_step_before(t: Training) -> None:
     loss = t.loss()
     t.clip()

@@ -292,3 +292,34 @@ def test_a_target_that_is_not_seen_to_be_the_next_value(
 ) -> None:
     run = trained(lambda m, s: functional.mse_loss(last(m, s), target(s)), tmp_path, of)
     assert "persistence_loss" not in run.names
+
+
+def of(target: Tensor, x: Tensor) -> tuple[bool, float]:
+    """Whether targets ``y`` of steps-first windows are known, and what the newest value loses."""
+    (term,) = loss_terms(
+        [functional.mse_loss(torch.zeros_like(target).requires_grad_() + 0, target)]
+    )
+    seen = Persistence()
+    return seen.add(term.given, LayerInput("rnn", x, steps=0)), seen.loss
+
+
+def test_targets_that_leave_out_the_first_steps_or_other_features() -> None:
+    whole = series()
+    known, lost = of(whole[4:], whole[:-1])
+    assert known
+    assert lost == pytest.approx(float((whole[4:] - whole[3:-1]).square().mean()))
+    known, lost = of(whole[1:, :, 2].T, whole[:-1])
+    moves = whole[1:, :, 2] - whole[:-1, :, 2]
+    assert known
+    assert lost == pytest.approx(float(moves.square().mean()))
+    assert not of(whole[5:, :, 1], whole[:-1, :, :1])[0]
+    assert not of(whole[:4], whole[:-1])[0]
+
+
+def test_a_target_that_the_newest_value_comes_close_to() -> None:
+    walk = torch.randn(9, 64, 2, generator=torch.Generator().manual_seed(1)).cumsum(0)
+    known, lost = of(walk[-1, :, :1], walk[:-1])
+    assert known
+    assert lost == pytest.approx(float((walk[-1] - walk[-2])[:, 0].square().mean()))
+    assert not of(walk[:, :, 0].sum(0), walk[:-1])[0]
+    assert not of(walk[-1, :4, 0], walk[:-1, :4])[0]

@@ -49,10 +49,30 @@ def cells(m: nn.ModuleDict) -> Tensor:
     return state.square().mean()
 
 
+class Own(nn.Module):
+    """A cell of one's own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.both = nn.Linear(INPUTS + UNITS, UNITS)
+
+    def forward(self, x: Tensor, state: Tensor) -> Tensor:
+        return torch.tanh(self.both(torch.cat([x, state], 1)))
+
+
+def stepped(m: nn.ModuleDict) -> Tensor:
+    state = torch.empty(BATCH, UNITS).uniform_(-1, 1)
+    for x in drawn(STEPS, BATCH):
+        state = m["cell"](x, state)
+    return state.square().mean()
+
+
 DRAWN: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
     "randn": (begun(lambda m: torch.randn(1, BATCH, UNITS)), {"rnn": layer()}),
     "of an LSTM": (begun(lambda m: pair(torch.randn)), {"rnn": layer("LSTM")}),
     "rand": (begun(lambda m: torch.rand(2, BATCH, UNITS)), {"rnn": layer("RNN", num_layers=2)}),
+    "of a size of its own": (begun(lambda m: 2 * torch.randn(1, BATCH, UNITS)), {"rnn": layer()}),
+    "of a cell of one's own": (stepped, {"cell": Own()}),
     "of a cell": (cells, {"cell": nn.GRUCell(INPUTS, UNITS)}),
 }
 
@@ -108,6 +128,23 @@ def begun_with_any_symbol(m: nn.ModuleDict) -> Tensor:
     return total
 
 
+def refined(m: nn.ModuleDict) -> Tensor:
+    """The same layer over and over: what it begins with is the data."""
+    x = torch.randn(BATCH, UNITS)
+    for _ in range(3):
+        x = torch.tanh(m["layer"](x))
+    result: Tensor = m["rnn"](x[None])[0].square().mean()
+    return result
+
+
+def remembered(m: nn.ModuleDict) -> Tensor:
+    """States that were computed without a graph, as those that an agent has stored."""
+    with torch.no_grad():
+        state = m["rnn"](2 * drawn(STEPS, BATCH))[1]
+    result: Tensor = m["rnn"](drawn(STEPS, BATCH), state)[0].square().mean()
+    return result
+
+
 NOT_DRAWN: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
     "zeros": (begun(lambda m: torch.zeros(1, BATCH, UNITS)), {"rnn": layer()}),
     "none": (begun(lambda m: None), {"rnn": layer("LSTM")}),
@@ -119,6 +156,8 @@ NOT_DRAWN: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
     ),
     "a generator's": (generated, {"rnn": layer()}),
     "a random start symbol": (begun_with_any_symbol, {"rnn": layer()}),
+    "data": (refined, {"layer": nn.Linear(UNITS, UNITS), "rnn": nn.GRU(UNITS, UNITS)}),
+    "computed before": (remembered, {"rnn": layer()}),
     "an encoder's": (encoded, {"rnn": layer(), "encoder": layer()}),
 }  # fmt: skip
 
@@ -258,6 +297,28 @@ def asking(m: nn.ModuleDict) -> Tensor:
     return nn.functional.cross_entropy(m["head"](output).transpose(1, 2), y)
 
 
+def celled(inputs: Callable[[int], Tensor]) -> Loss:
+    """The same of a loop over a cell."""
+    kept = [torch.zeros(BATCH, UNITS)]
+    number = iter(range(100))
+
+    def loss(m: nn.ModuleDict) -> Tensor:
+        state = kept[0]
+        for x in inputs(next(number)):
+            state = m["cell"](x, state)
+        kept[0] = state.detach()
+        return state.square().mean()
+
+    return loss
+
+
+def test_a_state_that_a_cell_carries_is_a_note(tmp_path: Path) -> None:
+    modules: dict[str, nn.Module] = {"cell": nn.GRUCell(INPUTS, UNITS)}
+    loss = celled(lambda i: drawn(STEPS, BATCH).clone())
+    (finding,) = findings("BKS418", loss, tmp_path, modules, iterations=6)
+    assert finding.severity == "info"
+
+
 class Embedded(nn.Module):
     """Symbols to states."""
 
@@ -275,6 +336,9 @@ NOT_CARRIED: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
     "windows of a text": (windows, {"rnn": Embedded()}),
     "windows of data": (
         carrying(Tensor.detach, lambda i: DATA[i * STEPS : (i + 1) * STEPS]), {"rnn": layer()},
+    ),
+    "windows of data, in a loop": (
+        celled(lambda i: DATA[i * STEPS : (i + 1) * STEPS]), {"cell": nn.GRUCell(INPUTS, UNITS)},
     ),
     "symbols that were asked for": (
         asking, {"rnn": layer("GRU", batch_first=True), "head": nn.Linear(UNITS, INPUTS)},

@@ -329,6 +329,7 @@ HALVES = torch.tensor([0.0, 1.0, 1.0, 0.0, 1.0, 0.0])
         lambda y: nll_loss(y.softmax(-1), TARGET),
         lambda y: nn.CrossEntropyLoss()(nn.Softmax(dim=1)(y)[:, :], TARGET),
         lambda y: binary_cross_entropy_with_logits(y[:, 0].sigmoid(), HALVES),
+        lambda y: cross_entropy(y.softmax(-1).clamp(1e-6, 1), TARGET),
     ],
 )
 def test_squashed_before_a_loss_that_squashes(loss: Loss, run_path: Path) -> None:
@@ -340,6 +341,7 @@ def test_squashed_before_a_loss_that_squashes(loss: Loss, run_path: Path) -> Non
     "loss",
     [
         lambda y: cross_entropy(y, TARGET),
+        lambda y: cross_entropy(y.clamp(-9, 9), TARGET),
         lambda y: cross_entropy(log_softmax(y, -1), TARGET),
         lambda y: nll_loss(y.softmax(-1).log(), TARGET),
         lambda y: binary_cross_entropy(y[:, 0].sigmoid(), HALVES),

@@ -75,6 +75,8 @@ class Clip(NamedTuple):
     size: Tensor
     """What is limited, before the call: the norm, or the largest absolute value."""
     by_value: bool = False
+    nothing: bool = False
+    """Whether it was given no parameters at all, as by a generator that has been used up."""
 
 
 @dataclass(slots=True, eq=False)

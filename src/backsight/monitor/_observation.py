@@ -235,6 +235,8 @@ class Observation:
     def clips(self, parameters: Sequence[Tensor], limit: float, norm: Tensor) -> None:
         """The script clips gradients: whether that shortens them; all of it where anybody looks."""
         now = self.now
+        if not parameters and (now.sampled or now.looked):
+            now.clips.append(Clip(float(limit), norm.detach(), nothing=True))
         here = set(map(id, self.parameters.of().values()))
         if here.isdisjoint(map(id, parameters)):
             return

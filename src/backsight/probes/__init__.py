@@ -9,7 +9,7 @@ from backsight.probes._answer_given import (
     mark_input,
 )
 from backsight.probes._autograd import retained
-from backsight.probes._broadcast import loss_broadcasts
+from backsight.probes._broadcast import loss_broadcasts, steps_of_one_target
 from backsight.probes._closures import Closures, closure_of
 from backsight.probes._columns_taken import ColumnTaken, columns_taken
 from backsight.probes._compilers import (
@@ -41,6 +41,7 @@ from backsight.probes._initial_state import (
 )
 from backsight.probes._input_spread import InputRange
 from backsight.probes._last_step import asks_for_last
+from backsight.probes._loop_states import LoopStates
 from backsight.probes._loss_operations import LossOperations
 from backsight.probes._loss_sign import likelihoods_lowered, terms_without_bound
 from backsight.probes._loss_targets import LossTarget, asks_a_layer, asks_a_unit, loss_targets
@@ -107,6 +108,7 @@ from backsight.probes._sharpness import Sharpness, sharpness
 from backsight.probes._steps_read import StepsRead
 from backsight.probes._tensors import tensors_in
 from backsight.probes._time_axis import moves_across, padded_across, smooth_across, symbols_of
+from backsight.probes._white_noise import noise_spread
 from backsight.probes._whole_memory import Lanes, affordable, memory_of_whole, thinned
 from backsight.probes.fused import (
     Arithmetic,
@@ -157,6 +159,7 @@ __all__ = [
     "LayerRun",
     "Layered",
     "LoopReader",
+    "LoopStates",
     "LossOperations",
     "LossTarget",
     "LossTerm",
@@ -244,6 +247,7 @@ __all__ = [
     "named_modules",
     "named_parameters",
     "no_such_module",
+    "noise_spread",
     "on_host",
     "padded_across",
     "padding_of",
@@ -272,6 +276,7 @@ __all__ = [
     "spectrum",
     "states_mixed",
     "step_jacobian",
+    "steps_of_one_target",
     "symbols_of",
     "taken_apart",
     "tensor_norm_values",

@@ -1,12 +1,15 @@
 """Losses that hold each prediction against each target, because both are broadcast."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
+from torch import Tensor
 from torch.autograd.graph import Node
 
+from backsight.probes._errors_by_hand import error_by_hand
 from backsight.probes._loss_operations import LossOperations
 from backsight.probes._operations import (
+    LAYERS,
     POINTWISE,
     POINTWISE_KERNELS,
     REDUCTIONS,
@@ -16,7 +19,21 @@ from backsight.probes._operations import (
     shape_of,
 )
 
-__all__ = ["loss_broadcasts"]
+__all__ = ["loss_broadcasts", "steps_of_one_target"]
+
+FEWEST = 3
+"""Steps."""
+
+SAME = 1e-4
+"""Of the largest difference: a target that was computed from one is rounded."""
+
+MOST = 64
+"""Operations nearest to the loss, among which it compares."""
+
+FAR = 16
+"""Operations between a comparison and the states side by side."""
+
+PASSES = POINTWISE | SAME_ORDER | LAYERS | {"Permute", "Transpose"}
 
 DIFFERENCES = frozenset({"Add", "Rsub", "Sub"})
 
@@ -41,6 +58,88 @@ def loss_broadcasts(made: LossOperations) -> int:
         0
     """
     return max(map(_broadcast, _compared(made)), default=0)
+
+
+def steps_of_one_target(made: LossOperations, sizes: Collection[tuple[int, int]]) -> int:
+    """Steps of a sequence whose answers are all held against one target, which is broadcast.
+
+    The axis of steps is one that a layer has run along, or along which what a loop has made step
+    by step is put side by side. Several answers of another kind (quantiles, raters) are none.
+
+    Args:
+        made: the operations of the loss, while the graph is whole.
+        sizes: steps and sequences of what fused layers were given.
+
+    Returns:
+        0 where there is no such target.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import LossOperations, steps_of_one_target
+        >>> head, wanted = torch.nn.Linear(4, 1), torch.randn(6, 1, 1)
+        >>> states = torch.randn(6, 5, 4)
+        >>> for asked in (wanted, wanted + torch.zeros(6, 5, 1)):
+        ...     loss = (head(states) - asked).square().mean()
+        ...     steps_of_one_target(LossOperations([loss]), {(5, 6)})
+        5
+        5
+        >>> loss = (head(states)[:, -1:] - wanted).square().mean()
+        >>> steps_of_one_target(LossOperations([loss]), {(5, 6)})
+        0
+    """
+    found = 0
+    for name, node in made.named(MOST):
+        if name in POINTWISE_KERNELS:
+            found = max(found, _in_kernel(node, sizes))
+        elif name in ("Abs", "Pow"):
+            found = max(found, _by_hand(node, sizes))
+    return found
+
+
+def _in_kernel(node: Node, sizes: Collection[tuple[int, int]]) -> int:
+    carried = [edge for edge in node.next_functions[:2] if edge[0] is not None]
+    if len(carried) != 1:
+        return 0
+    target: Tensor = saved(node, "target")
+    alike = [a for a, stride in enumerate(target.stride()) if stride == 0 < target.shape[a] - 1]
+    return _steps(carried[0][0], tuple(target.shape), alike, sizes)
+
+
+def _by_hand(node: Node, sizes: Collection[tuple[int, int]]) -> int:
+    given = error_by_hand(node)
+    if given is None or given.target.dim() < 2:
+        return 0
+    target = given.target
+    limit = SAME * float(target.abs().max())
+    alike = []
+    for axis in range(target.dim()):
+        first = target.narrow(axis, 0, 1)
+        if target.shape[axis] > 1 and bool(((target - first).abs() <= limit).all()):
+            alike.append(axis)
+    return _steps(given.edge[0], tuple(target.shape), alike, sizes)
+
+
+def _steps(
+    node: Node | None, shape: tuple[int, ...], alike: list[int], sizes: Collection[tuple[int, int]]
+) -> int:
+    """The size of the one axis along which targets are alike, if it is that of steps."""
+    if len(alike) != 1 or shape[alike[0]] < FEWEST:
+        return 0
+    steps, others = shape[alike[0]], [n for a, n in enumerate(shape) if a != alike[0]]
+    if any(steps == one != batch and batch in others for one, batch in sizes):
+        return steps
+    for _ in range(FAR):
+        if node is None:
+            return 0
+        name = operation(node)
+        if name in ("Cat", "Stack"):
+            return steps if len(node.next_functions) == steps else 0
+        if name not in PASSES:
+            return 0
+        given = [n for n, _ in node.next_functions if n and operation(n) != "AccumulateGrad"]
+        layers = [n for n in given if operation(n) not in ("T", "Transpose")] or given
+        node = layers[0] if layers else None
+    return 0
 
 
 def _compared(made: LossOperations) -> Iterator[Node]:

@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 from torch.autograd.graph import Node
 
-from backsight.probes._loss_operations import LossOperations
+from backsight.probes._loss_operations import LIMIT, LossOperations
 from backsight.probes._operations import (
     POINTWISE,
     SAME_ORDER,
@@ -52,6 +52,8 @@ class StepCalls:
         >>> calls.reach(LossOperations([states[-1].sum()]))
         >>> calls.first_alone()
         {'cell': 0}
+        >>> [calls.last_alone("cell", LossOperations([x.sum()])) for x in (states[-1], states[1])]
+        [True, False]
     """
 
     def __init__(self) -> None:
@@ -80,6 +82,21 @@ class StepCalls:
             for path, number in _marks(node).items():
                 self._reached.setdefault(path, set()).add(number)
 
+    def last_alone(self, path: str, made: LossOperations) -> bool:
+        """Whether all calls of a module are one loop, of which a loss reads the last state alone.
+
+        A state that is chosen step by step between the new one and the one before is none.
+
+        Args:
+            path: of the module.
+            made: the operations of the loss, while the graph is whole.
+        """
+        before = self._before.get(path, [])
+        loops = _loops(before)
+        if len(loops) != 1 or len(loops[0]) != len(before):
+            return False
+        return _nearest(path, made) == {len(before) - 1}
+
     def first_alone(self) -> dict[str, int]:
         """By path, the steps of the longest loop of which only the first call is in a loss's graph.
 
@@ -95,6 +112,23 @@ class StepCalls:
                 alone = all(reached.intersection(loop) == {loop[0]} for loop in read)
                 found[path] = max(map(len, read)) if alone else 0
         return found
+
+
+def _nearest(path: str, made: LossOperations) -> set[int]:
+    """Calls of a module that a loss comes to, and no later one in between."""
+    found: set[int] = set()
+    waiting, seen = [*made.roots], set(made.roots)
+    while waiting and len(seen) < LIMIT:
+        node = waiting.pop()
+        number = _marks(node).get(path)
+        if number is not None:
+            found.add(number)
+            continue
+        for below, _ in node.next_functions:
+            if below is not None and below not in seen:
+                seen.add(below)
+                waiting.append(below)
+    return found
 
 
 def _marks(node: Node) -> dict[str, int]:

@@ -253,8 +253,14 @@ def _shape_before(edge: Edge) -> Shape:
 
 
 def _exchanged(old: Shape, new: Shape) -> bool:
-    """Whether a view of rows gives the sizes of other axes to each other: steps to classes."""
-    return len(old) > 2 and old[0] == new[0] and old != new and sorted(old) == sorted(new)
+    """Whether a view of rows gives the sizes of other axes to each other: steps to classes.
+
+    An axis of one element may go anywhere.
+    """
+    if len(old) < 3 or old[0] != new[0]:
+        return False
+    before, after = ([size for size in shape if size > 1] for shape in (old, new))
+    return before != after and sorted(before) == sorted(after)
 
 
 def _joined(edge: Edge) -> Iterator[tuple[int, int]]:

@@ -27,6 +27,12 @@ PAIRS = 3
 WIDEST = 256
 """Windows of a batch among which these are looked for."""
 
+ROWS = 8
+"""Windows that tell whether their targets go on from them."""
+
+CLOSE = 0.2
+"""Of the variance of targets: what repeating the newest input leaves of it."""
+
 BOUND = 2.0
 """Standard errors that are added to a correlation."""
 
@@ -37,7 +43,9 @@ class Persistence:
     Only targets count that are the inputs of the next step. A target for each step, ``(T, B, F)``
     or ``(B, T, F)`` numbers, shows that in its own window. A target after the last step, ``(B, F)``
     or of one feature ``(B,)``, shows it where windows overlap, shuffled or not: others of the same
-    batch begin one step later, and end in that target. The increments are ``d_t = x_{t+1} - x_t``.
+    batch begin one step later, and end in that target; or, of one number, where the newest value of
+    one feature leaves less than a fifth of the variance of the targets. A target for each step may
+    leave out the first steps, and be of one feature. The increments are ``d_t = x_{t+1} - x_t``.
     Their correlation is ``Σ d_t d_{t+1} / √(Σ d_t² Σ d_{t+1}²)``, not centred, so that a drift
     counts; its standard error ``√Σ (d_t d_{t+1})²`` over the same denominator allows for increments
     of different sizes.
@@ -74,18 +82,29 @@ class Persistence:
         limit = NEAR * float(x.abs().max())
         if not math.isfinite(limit):
             return False
-        if given.target.numel() == x.numel():
-            return self._add_steps(given, x, limit)
-        return self._add_last(given, x, limit, read.layer)
+        return self._add_steps(given, x, limit) or self._add_last(given, x, limit, read.layer)
 
     def _add_steps(self, given: LossTarget, x: Tensor, limit: float) -> bool:
+        """A target for each step; or for those from some step on, or of one of several features."""
+        target = given.target.double()
         for axis in (0, 1):
-            shape = x.movedim(0, axis).shape
-            if given.target.shape not in (shape, shape[:2] if shape[2] == 1 else shape):
+            if target.dim() < 2 or axis >= target.dim():
                 continue
-            y = given.target.double().reshape(shape).movedim(axis, 0)
-            if float((y[:-1] - x[1:]).abs().max()) <= limit:
-                return self._count_in(given, x, y, (y - x)[:-1], (y - x)[1:])
+            y = target.movedim(axis, 0)
+            y = y[..., None] if y.dim() == 2 else y
+            left_out = len(x) - len(y)
+            if y.dim() != 3 or y.shape[1] != x.shape[1] or left_out < 0 or len(y) < STEPS:
+                continue
+            newest = x[left_out:]
+            off = (y[:-1] - newest[1:]).abs() if y.shape[2] in (1, x.shape[2]) else None
+            if off is None:
+                continue
+            near = off.amax((0, 1)) <= limit
+            if y.shape[2] == 1 and bool(near.any()):
+                newest = newest[..., near.nonzero()[0]]
+            elif not bool(near.all()):
+                continue
+            return self._count_in(given, newest, y, (y - newest)[:-1], (y - newest)[1:])
         return False
 
     def _add_last(self, given: LossTarget, x: Tensor, limit: float, layer: str) -> bool:
@@ -96,6 +115,8 @@ class Persistence:
         y = target.reshape(x.shape[1], -1)
         known.add(x, y, limit)
         columns = known.columns
+        if columns is None and y.shape[1] == 1:
+            columns = _goes_on(x[-1], y)
         if columns is None or len(columns) != y.shape[1]:
             return False
         newest, before = x[-1][:, columns], x[-2][:, columns]
@@ -126,6 +147,15 @@ class Persistence:
         if not size:
             return math.nan
         return (abs(self._together) + BOUND * math.sqrt(self._squares)) / size
+
+
+def _goes_on(newest: Tensor, y: Tensor) -> list[int] | None:
+    """The one column of ``(B, F)`` whose values the targets ``(B, 1)`` stay close to."""
+    spread = y.var(unbiased=False)
+    off = (newest - y).square().mean(0)
+    best = int(off.argmin())
+    close = len(y) >= ROWS and bool(off[best] < CLOSE * spread)
+    return [best] if close else None
 
 
 class _Continued:

@@ -17,6 +17,8 @@ class PreviousValue(Rule):
     code: ClassVar[str] = "BKS304"
     title: ClassVar[str] = "predicts the previous value"
     severity: ClassVar = "info"
+    cause: ClassVar[bool] = True
+    leads_to: ClassVar = ("BKS101", "BKS105", "BKS301", "BKS302", "BKS303")
     reads: ClassVar = ("persistence_loss",)
     optional_signals: ClassVar = ("increment_correlation", "loss")
     judges_objective: ClassVar[bool] = True

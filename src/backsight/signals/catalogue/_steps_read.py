@@ -70,6 +70,18 @@ SIGNALS = (
         per="layer",
     ),
     Signal(
+        name="loop_padding_read",
+        title="padding before the last step of a loop",
+        formula="padded steps / all steps of what a cell is given whose sequences end in padding, "
+        "if L reads its last state alone; 0 otherwise",
+        axes=("iteration",),
+        unit="1",
+        reduction="of several passes, the largest",
+        cost="shared with first_step_read; one look at the inputs",
+        source="Backsight",
+        per="cell",
+    ),
+    Signal(
         name="padding_packed",
         title="padding that is packed",
         formula="padded steps / all steps, if all sequences were packed with the length of the "

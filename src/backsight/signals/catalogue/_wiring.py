@@ -60,7 +60,8 @@ SIGNALS = (
         name="loss_broadcast",
         title="elements of a loss whose sides are both broadcast",
         formula="elements of a loss for which both the prediction and the target are broadcast, "
-        "along different axes; 0 if there is none",
+        "along different axes; minus the number of steps whose answers are all held against one "
+        "target, broadcast along them; 0 if there is none",
         axes=("iteration",),
         unit="elements",
         reduction="maximum over the losses of an iteration",
@@ -84,8 +85,9 @@ SIGNALS = (
         name="state_drawn",
         title="initial state drawn at random",
         formula="1 if the initial state of a layer needs no gradient, differs from the one before, "
-        "and has the mean, spread and fourth moment of torch.randn or torch.rand; 2 if that is so "
-        "of the first input of a layer that begins in another one's state; 0 otherwise",
+        "and has the mean, spread and fourth moment of torch.randn or torch.rand, or is white "
+        "noise around 0; 2 if that is so of the first input of a layer that begins in another "
+        "one's state; 3 of such noise that the model was given; 0 otherwise",
         axes=("iteration",),
         unit="1",
         reduction="the first call of an iteration",
@@ -133,7 +135,8 @@ SIGNALS = (
         name="clip_misplaced",
         title="clipping that no step reads",
         formula="‖g‖ (or max |g|) as the step reads it / the limit, where clip_grad_norm_ (or "
-        "clip_grad_value_) is called before backward or after the step and not in between; ‖g‖ at "
+        "clip_grad_value_) is called before backward or after the step and not in between; minus "
+        "that where it is given no parameters; ‖g‖ at "
         "the step / ‖g‖ afterwards where nothing is clipped and gradients are shorter after the "
         "step; else 0",
         axes=("iteration",),
@@ -274,7 +277,8 @@ SIGNALS = (
         title="another phase may begin",
         formula="1: after 20 or more iterations, the first step is that of an optimizer of other "
         "parameters; 2: that of a new optimizer of the same ones; 3: the last operations of L are "
-        "others than in 20 or more iterations before. Recorded only then",
+        "others than in 20 or more iterations before; 4, once: they change in 5 of 20 iterations, "
+        "as where tasks take turns. Recorded only then",
         axes=("iteration",),
         unit="1",
         reduction="none",

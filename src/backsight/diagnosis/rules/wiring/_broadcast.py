@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from backsight.diagnosis._finding import Evidence
+from backsight.diagnosis._finding import Evidence, Severity
 from backsight.diagnosis._rule import Sample
 from backsight.diagnosis.rules._in_a_row import InARow
 
@@ -27,21 +27,35 @@ class LossBroadcast(InARow):
     )
     criterion: ClassVar[str] = (
         "In the graph of the loss, prediction and target are both broadcast, along different axes, "
-        "before they are compared, in {samples:.0f} samples in a row. A target that alone is "
-        "broadcast does not count, nor does a difference whose sides both carry a gradient."
+        "before they are compared, in {samples:.0f} samples in a row. A note where one target is "
+        "broadcast along the steps of a sequence, and held against the answer of each. A target "
+        "that alone is broadcast along another axis does not count, nor does a difference whose "
+        "sides both carry a gradient."
     )
     causes: ClassVar = (
         "the model returns (N, 1) and the target is (N,), or the other way round",
         "squeeze() took away another axis than was meant",
+        "a model that answers at each step, and one value that was wanted of the last one",
     )
     remedies: ClassVar = (
         "give both the same shape: prediction.squeeze(-1), or target.unsqueeze(-1)",
+        "compare the last answer alone where one value is wanted: output[:, -1]",
         "heed PyTorch's warning about a target size that is different to the input size",
     )
     source: ClassVar[str] = "PyTorch's warning of mse_loss; a frequent question"
 
+    def severity_of(self, value: float) -> Severity:
+        """To ask each step for the answer of the last one may be meant."""
+        return self.severity if value > 0 else "info"
+
     def tell(self, where: str, value: float, now: Sample) -> tuple[str, Evidence]:
         """How many comparisons there are."""
+        if value < 0:
+            return (
+                f"the answers of all {-value:.0f} steps are held against one and the same target, "
+                "which the loss broadcasts: is the last one meant, output[:, -1]?",
+                {"steps": -value},
+            )
         side = math.isqrt(int(value))
         each = f": {side} predictions with each of {side} targets" if side * side == value else ""
         return (

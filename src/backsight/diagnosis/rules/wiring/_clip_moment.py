@@ -29,7 +29,8 @@ class ClipMisplaced(Rule):
     criterion: ClassVar[str] = (
         "In {samples:.0f} samples in a row, clip_grad_norm_ or clip_grad_value_ is called before "
         "the backward pass or after the step and not in between, or gradients that are zeroed next "
-        "are shortened after the step; and the step reads a gradient above the limit. Or, in as "
+        "are shortened after the step, or clip_grad_norm_ is given no parameters at all; and the "
+        "step reads a gradient above the limit. Or, in as "
         "many, one of them shortens the gradient, and the step reads a gradient at least 64 times "
         "below the limit; or gradients arrive at scaler.step at least 64 times shorter than they "
         "were computed and still scaled, with 8 or more elements alike to the bit, or with one "
@@ -39,11 +40,13 @@ class ClipMisplaced(Rule):
     )
     causes: ClassVar = (
         "the clip stands before loss.backward(), or after optimizer.step()",
+        "parameters = model.parameters() is a generator: the second clip finds it empty",
         "with a GradScaler, a clip without scaler.unscale_(optimizer) before it",
         "a loss that is multiplied by hand, and gradients that are divided after the clip",
     )
     remedies: ClassVar = (
         "clip after loss.backward() and before optimizer.step()",
+        "give the clip model.parameters() itself, or list(model.parameters())",
         "with a GradScaler, call scaler.unscale_(optimizer) before the clip",
     )
     source: ClassVar[str] = "PyTorch's documentation of AMP, 'Gradient clipping'; public reports"
@@ -75,13 +78,13 @@ class ClipMisplaced(Rule):
             row[:] = [*row, ratio][-int(self.harmless) :] if ratio and not self._kept(where) else []
             self._scaled[where] = self._scaled.get(where, 0) + 1 if factor else 0
             self.usable(where, max(len(row), self._scaled[where]))
-            above = [one for one in row if one > 1]
+            above = [one for one in row if abs(one) > 1]
             if self._scaled[where] >= self.samples:
                 self._tell_scaled(where, now.iteration, factor)
             elif len(above) >= self.samples:
-                self._tell_misplaced(where, now.iteration, max(above), "warning")
+                self._tell_misplaced(where, now.iteration, max(above, key=abs), "warning")
             elif len(row) >= self.harmless:
-                self._tell_misplaced(where, now.iteration, max(row), "info")
+                self._tell_misplaced(where, now.iteration, max(row, key=abs), "info")
             elif not row and not factor:
                 self.ready = True
                 self.resolve(where, now.iteration)
@@ -103,15 +106,20 @@ class ClipMisplaced(Rule):
     def _tell_misplaced(self, where: str, iteration: int, ratio: float, severity: str) -> None:
         self.ready = True
         effect = (
-            f"the step reads gradients of up to {short(ratio)} times the limit"
-            if ratio > 1
+            f"the step reads gradients of up to {short(abs(ratio))} times the limit"
+            if abs(ratio) > 1
             else "so far the gradients have been below the limit anyway"
+        )
+        what = (
+            "gradients are clipped before backward or after the step, not in between"
+            if ratio > 0
+            else "clip_grad_norm_ is given no parameters, as by a generator that was used up"
         )
         self.found(
             where,
             iteration,
-            f"gradients are clipped before backward or after the step, not in between: {effect}",
-            {"gradient relative to the limit": ratio},
+            f"{what}: {effect}",
+            {"gradient relative to the limit": abs(ratio)},
             signals=(named("clip_misplaced", where),),
             severity="warning" if severity == "warning" else "info",
         )

@@ -1,10 +1,11 @@
 """BKS415: the loss reads the last step of sequences that end in padding."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 from backsight.diagnosis._finding import Evidence
-from backsight.diagnosis._rule import Sample, of_module, percent, short
+from backsight.diagnosis._rule import Sample, named, of_module, percent, short
 from backsight.diagnosis.rules._in_a_row import InARow
 
 __all__ = ["PaddingRead"]
@@ -18,7 +19,7 @@ class PaddingRead(InARow):
     title: ClassVar[str] = "last step is padding"
     severity: ClassVar = "warning"
     cause: ClassVar[bool] = True
-    reads: ClassVar = ("padding_read",)
+    reads: ClassVar = ("padding_read", "loop_padding_read")
     explanation: ClassVar[str] = (
         "Sequences of different lengths are padded at their end, and the loss reads the last step "
         "of the padded batch. By then, the layer has run over the padding of most sequences: what "
@@ -31,8 +32,9 @@ class PaddingRead(InARow):
         "half of the sequences end in one and the same value, over at least three different "
         "numbers of steps, that value makes up at most 10 % of the steps before, and at least "
         "{share:.0%} of all steps are such an end. Of packed sequences, at least half are shorter "
-        "than the longest, and a gradient arrives at the longest alone. A loss that gathers the "
-        "last valid step of each sequence does not count."
+        "than the longest, and a gradient arrives at the longest alone. The same counts "
+        "of a loop over a cell, of which the last state alone is read. A loss that gathers the "
+        "last valid step of each sequence does not count, nor do states that a mask keeps."
     )
     causes: ClassVar = (
         "output[:, -1] of a batch that pad_sequence, or a tokenizer, has padded",
@@ -50,14 +52,23 @@ class PaddingRead(InARow):
     share: float = 0.1
     """Of all steps; a step or two hardly matter."""
 
+    def look_at(self, now: Sample) -> Mapping[str, float]:
+        """Of layers, and of loops over a cell: negative."""
+        loops = {where: -share for where, share in now.numbers("loop_padding_read").items()}
+        return {**now.numbers("padding_read"), **loops}
+
+    def signal(self, where: str, value: float) -> str:
+        """The one that it is read from."""
+        return named(self.reads[value < 0], where)
+
     def counts(self, value: float) -> bool:
         """Whether there is enough of it."""
-        return value >= self.share
+        return abs(value) >= self.share
 
     def tell(self, where: str, value: float, now: Sample) -> tuple[str, Evidence]:
         """How much of the batch is padding."""
         return (
             f"the loss reads only the last step of the padded output{of_module(where)}, and "
-            f"{percent(value)} of all steps are padding: of most sequences, that step is",
-            {"padding": float(short(value))},
+            f"{percent(abs(value))} of all steps are padding: of most sequences, that step is",
+            {"padding": float(short(abs(value)))},
         )

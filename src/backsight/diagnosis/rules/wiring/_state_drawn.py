@@ -9,7 +9,7 @@ from backsight.diagnosis.rules._in_a_row import InARow
 
 __all__ = ["StateDrawn"]
 
-FIRST_INPUT = 2
+FIRST_INPUT, GIVEN = 2, 3
 
 
 @dataclass
@@ -29,7 +29,9 @@ class StateDrawn(InARow):
     criterion: ClassVar[str] = (
         "In {samples:.0f} samples in a row, the initial state that a layer is given needs no "
         "gradient, is another one than before, and its mean, spread and fourth moment are those of "
-        "torch.randn, or of torch.rand, within five standard errors. A state that was learned, or "
+        "torch.randn, or of torch.rand, within five standard errors; or it is white noise around "
+        "0 with a standard deviation of at least 0.15: no unit has a mean of its own, and no two "
+        "go together. A note where the model was given such noise. A state that was learned, or "
         "computed by an encoder or by a projection of noise, does not count; nor does that of a "
         "generator, which has an adversary or no other input. A note: the same is so of the first "
         "input of a layer that begins in another one's state, and no model was given it."
@@ -52,7 +54,13 @@ class StateDrawn(InARow):
 
     def tell(self, where: str, value: float, now: Sample) -> tuple[str, Evidence]:
         """Of which layer."""
-        if value >= FIRST_INPUT:
+        if value == GIVEN:
+            return (
+                f"the initial state{of_module(where)} is noise, drawn anew in every iteration: "
+                "leave it out unless it is meant",
+                {},
+            )
+        if value == FIRST_INPUT:
             return (
                 f"the first input{of_module(where)}, which begins in another layer's state, is "
                 "drawn at random in every iteration",

@@ -30,7 +30,8 @@ class ClipMoment(Measurement):
     ``clip_misplaced``: ``clip_grad_norm_`` or ``clip_grad_value_`` is called before the backward
     pass or after the step, and not in between; or gradients are shorter after the step than the
     step has read them. It is the norm (or the largest value) that the step read, relative to the
-    limit: up to 1, the limit would not have mattered.
+    limit: up to 1, the limit would not have mattered. Negative where it is called in between and
+    given no parameters, by a generator that was used up before.
     ``clip_scaled``: gradients were clipped, and the step reads them many times smaller than that.
     Clipping by hand counts where a GradScaler's own step divides the scale out, and what arrives
     is much shorter than computed, with many elements alike to the bit, or with the same norm in
@@ -110,12 +111,17 @@ class ClipMoment(Measurement):
         if not read or self._closure or not self._passed:
             return
         applied = float(now.numbers.get("grad_norm_applied", 0.0))
-        useful = now.clips[self._before : self._stepped]
+        between = now.clips[self._before : self._stepped]
+        useful = [clip for clip in between if not clip.nothing]
         useless = [*now.clips[: self._before], *now.clips[self._stepped :]]
+        empty = [clip for clip in between if clip.nothing]
         misplaced = 0.0
         self._by_value = self._by_value or any(clip.by_value for clip in now.clips)
         if useless and not useful:
             misplaced = max(self._relative(clip, applied) for clip in useless)
+            self._useless = True
+        elif empty and not useful:
+            misplaced = -max(self._relative(clip, applied) for clip in empty)
             self._useless = True
         elif not now.clips:
             misplaced = max(_shortened(norm, _norm(gradients)) for gradients, norm in read)

@@ -1,12 +1,16 @@
-"""Whether a loss reads the first step of a loop alone."""
+"""Whether a loss reads the first step of a loop alone, or the last one behind padding."""
 
 import torch
+from torch import Tensor, nn
 
 from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall
 from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
-from backsight.probes import StepCalls, first_step_alone, tensors_in
+from backsight.probes import StepCalls, first_step_alone, is_padding, padding_of, tensors_in
 
 __all__ = ["FirstStep"]
+
+SHORTEST = 3
+"""Steps, and sequences, of which padding can be told."""
 
 
 class FirstStep(Measurement):
@@ -14,6 +18,8 @@ class FirstStep(Measurement):
 
     By module where its calls hand their state on. Of a loop that is no module (``loop``), where
     states are put side by side, and an index takes the one that was made first.
+    ``loop_padding_read``, of a cell: the last of its states alone is in the loss, and most
+    sequences end in padding.
 
     Example:
         >>> import torch
@@ -32,7 +38,7 @@ class FirstStep(Measurement):
     """
 
     name = "first step"
-    signals = ("first_step_read",)
+    signals = ("first_step_read", "loop_padding_read")
     schedule = FIRST_AND_RARELY
     samples_cells = True
 
@@ -40,12 +46,18 @@ class FirstStep(Measurement):
         self._calls = StepCalls()
         self._side_by_side: list[int] = []
         """Of each pass, the steps of a loop that is no module; 0 where more than one is read."""
+        self._inputs: dict[str, list[Tensor]] = {}
+        """By path of a cell, what each call was given."""
+        self._padding: dict[str, float] = {}
+        """By path, the share of padding before the only state that is read; 0 where there is none
+        or others are read."""
         self._fused = False
         """Whether a fused layer has run: its kernel may leave the graph of such a loop."""
 
     def on_iteration_begin(self, now: Iteration) -> None:
         """Nothing has run."""
         self._calls, self._side_by_side, self._fused = StepCalls(), [], False
+        self._inputs, self._padding = {}, {}
 
     def on_forward_end(self, call: LayerCall, now: Iteration) -> None:
         """See which call its state comes from."""
@@ -56,11 +68,18 @@ class FirstStep(Measurement):
             self._fused |= call.adapter.reading == "fused"
             x = now.readers[call.path].input_of(call.inputs, call.named)
             given = [one for one in given if one is not x]
+            if isinstance(call.module, nn.RNNCellBase) and isinstance(x, Tensor) and x.dim() == 2:
+                self._inputs.setdefault(call.path, []).append(x.detach())
         self._calls.add(call.path, given, tensors_in(call.result))
 
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
         """See which calls the loss comes from, and what it takes of states side by side."""
         self._calls.reach(passed.operations)
+        for path, inputs in self._inputs.items():
+            share = _padding(inputs)
+            if share and not self._calls.last_alone(path, passed.operations):
+                share = 0.0
+            self._padding[path] = max(share, self._padding.get(path, 0.0))
         steps = 0 if self._fused else first_step_alone(passed.operations)
         self._side_by_side.append(steps)
 
@@ -68,6 +87,17 @@ class FirstStep(Measurement):
         """Record it by module."""
         for path, steps in self._calls.first_alone().items():
             now.record(f"first_step_read/{path or 'model'}", float(steps))
+        for path, share in self._padding.items():
+            now.record(f"loop_padding_read/{path or 'model'}", share)
         if self._side_by_side:
             now.record("first_step_read/loop", float(min(self._side_by_side)))
         self._calls = StepCalls()
+        self._inputs = {}
+
+
+def _padding(inputs: list[Tensor]) -> float:
+    """The share of steps that are padding at the end of their sequences."""
+    if len(inputs) < SHORTEST or len({x.shape for x in inputs}) > 1 or len(inputs[0]) < SHORTEST:
+        return 0.0
+    at_end, inside = padding_of(torch.stack(inputs, 1))
+    return float(at_end.float().mean()) if is_padding(at_end, inside) else 0.0

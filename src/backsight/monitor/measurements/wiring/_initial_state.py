@@ -3,11 +3,12 @@
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall, looked_at
 from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
 from backsight.probes import (
+    LoopStates,
     Window,
     embedded_from,
     hangs_on_spent,
@@ -17,6 +18,7 @@ from backsight.probes import (
     last_targets,
     losses_of,
     made_by,
+    noise_spread,
     same_direction,
     tensors_in,
 )
@@ -29,8 +31,15 @@ SEQUENCES = 4
 GROWN = 1.2
 """Times as many operations as in the iteration before, from which on a graph has grown."""
 
-DRAWN, BEGUN = 1.0, 2.0
-"""A layer's initial state is drawn; or the first input of one that begins in another's state."""
+DRAWN, BEGUN, GIVEN = 1.0, 2.0, 3.0
+"""A layer's initial state is drawn; or the first input of one that begins in another's state; or
+the state, but the whole model was given it, so that it may be meant."""
+
+LARGE = 0.15
+"""A standard deviation: that of states is seldom above 1, and less does little harm."""
+
+ROWS = 16
+"""Sequences of several iterations that tell noise of any size."""
 
 STARTS = 8
 """Iterations whose first inputs are looked at together: a single one may be a few numbers."""
@@ -48,8 +57,10 @@ class InitialState(Measurement):
     A state that is not detached is one of an iteration before, or of the same one where backward
     has run since: of windows whose gradients add up before a step.
 
-    A state that is drawn does not count where it is all that a generator is given: a layer with an
-    adversary, or without data. Whether a state is carried over is told of iterations that follow
+    A state that is drawn counts whatever its size, from a deviation of 0.15 on; but not where it is
+    all that a generator is given: a layer with an adversary, or without data. Of a module of one's
+    own, a state is what its first call was given where its second is given what the first has made.
+    Whether a state is carried over is told of iterations that follow
     each other. What makes a pass fail, because backward has freed the graph that a state hangs on,
     is recorded before it.
 
@@ -81,12 +92,16 @@ class InitialState(Measurement):
         """By path, final states of a few sequences."""
         self._ended: dict[str, Tensor] = {}
         """Those of the iteration before."""
+        self._read: dict[str, Tensor] = {}
+        """By path of a cell, what it was given last in the iteration before."""
         self._windows: dict[str, Window] = {}
         """By path, which part of the data a layer was given."""
         self._asked: list[Tensor] = []
         """The targets of the last step in the iteration before, in either layout."""
         self._drawn: dict[str, float] = {}
         """By path, what tells one drawn state from the next."""
+        self._noise: dict[str, list[Tensor]] = {}
+        """By path, initial states of the iterations that were looked at before."""
         self._starts: dict[str, list[Tensor]] = {}
         """By path, first inputs that are no data, of layers that begin in another's state."""
         self._size = 0
@@ -96,6 +111,13 @@ class InitialState(Measurement):
     def _begin(self) -> None:
         self._begun: set[str] = set()
         """Paths of layers that have run."""
+        self._loops = LoopStates()
+        self._newest: dict[str, Tensor] = {}
+        """By path, what a cell has returned last, of a few sequences."""
+        self._given_last: dict[str, Tensor] = {}
+        """And what it was given for it."""
+        self._sized: dict[str, Tensor] = {}
+        """By path, states that are noise of some size of its own."""
         self._start: dict[str, Tensor] = {}
         """By path, such first inputs of this iteration."""
         self._sizes: set[tuple[int, int]] = set()
@@ -121,7 +143,13 @@ class InitialState(Measurement):
 
     def on_forward_end(self, call: LayerCall, now: Iteration) -> None:
         """Look at the state that a layer's first call begins with, and at how it ends."""
-        if call.adapter is None or not torch.is_grad_enabled():
+        if not torch.is_grad_enabled():
+            return
+        if call.adapter is None:
+            given = tensors_in((call.inputs, dict(call.named)))
+            state = self._loops.add(call.path, given, tensors_in(call.result))
+            if state is not None:
+                self._found[call.path] = self._is_drawn(call.path, state), None
             return
         if call.path not in self._begun:
             self._begun.add(call.path)
@@ -138,9 +166,21 @@ class InitialState(Measurement):
             final = next(tensors_in(call.result[1]), None)
             if final is not None and final.dim() == 3:
                 self._ends[call.path] = final[:, :SEQUENCES].detach().clone()
+        elif isinstance(call.module, nn.RNNCellBase) and looked_at(now.number + 1):
+            final = next(tensors_in(call.result), None)
+            if final is not None and final.dim() == 2:
+                self._newest[call.path] = final[:SEQUENCES].detach()
+                x = now.readers[call.path].input_of(call.inputs, call.named)
+                if isinstance(x, Tensor):
+                    self._given_last[call.path] = x.detach()
 
     def on_model_end(self, call: LayerCall, now: Iteration) -> None:
         """A first input that the model was given is data; a decoder within it is given anything."""
+        if self._sized and call.path in now.models:
+            passed_in = {one.data_ptr() for one in tensors_in((call.inputs, call.named))}
+            for path, state in self._sized.items():
+                if path != call.path and state.data_ptr() in passed_in:
+                    self._found[path] = GIVEN, self._found[path][1]
         if not self._start or call.path not in now.models:
             return
         given = [x for x in tensors_in((call.inputs, call.named)) if x.is_floating_point()]
@@ -196,6 +236,8 @@ class InitialState(Measurement):
             if carried is not None:
                 now.record(f"state_carried/{name}", carried)
         self._ended = {}
+        self._ends.update({path: state.clone() for path, state in self._newest.items()})
+        self._read, self._newest, self._given_last = self._given_last, {}, {}
 
     def _first(self, call: LayerCall, now: Iteration) -> None:
         given = call.inputs[1] if len(call.inputs) > 1 else call.named.get("hx")
@@ -214,9 +256,12 @@ class InitialState(Measurement):
             x = now.readers[call.path].input_of(call.inputs, call.named)
             drawn = 0.0 if _is_nothing(x) else self._is_drawn(call.path, state)
             carried = None
-            if call.path in self._ended and state.dim() == 3:
+            if call.path in self._ended and state.dim() in (2, 3):
                 ended = self._ended[call.path]
-                carried = float(not follows and same_direction(state[:, :SEQUENCES], ended))
+                begins = state[:SEQUENCES] if state.dim() == 2 else state[:, :SEQUENCES]
+                carried = float(not follows and same_direction(begins, ended))
+                if carried and state.dim() == 2 and not self._is_other_data(call.path, x):
+                    carried = None
             self._found[call.path] = drawn, carried
 
     def _begin_at(self, call: LayerCall, now: Iteration) -> None:
@@ -228,16 +273,41 @@ class InitialState(Measurement):
             if steps == 1:
                 self._start[call.path] = x.detach().reshape(-1)
 
+    def _is_other_data(self, path: str, x: Any) -> bool:
+        """Whether what a cell is given is no part of what it was given in the iteration before."""
+        if not isinstance(x, Tensor) or x.requires_grad:
+            return False
+        before = self._read.pop(path, None)
+        if before is None:
+            return False
+        return before.untyped_storage().data_ptr() != x.untyped_storage().data_ptr()
+
     def _is_drawn(self, path: str, state: Tensor) -> float | None:
         """Whether it is, each time anew; None where it is the first one."""
-        if not is_drawn(state):
-            self._drawn.pop(path, None)
-            return 0.0
         rows = state.detach() if state.dim() < 3 else state.detach()[:, 0]
         mark = float(rows.reshape(-1)[: rows.shape[-1]].sum())
         before = self._drawn.get(path)
         self._drawn[path] = mark
-        return None if before is None else float(before != mark)
+        if before == mark:
+            self._noise.pop(path, None)
+            return 0.0
+        if is_drawn(state):
+            return None if before is None else DRAWN
+        states = self._noise.setdefault(path, [])
+        if states and states[0].shape[-1] != state.shape[-1]:
+            states.clear()
+        states.append(state.detach().reshape(-1, state.shape[-1])[:ROWS].clone())
+        del states[:-ROWS]
+        enough = sum(map(len, states[1:])) >= ROWS or len(states) == ROWS
+        if enough:
+            del states[0]
+        spread = noise_spread([state] if len(states[-1]) == ROWS else states)
+        if spread < LARGE:
+            return 0.0
+        if before is None:
+            return None
+        self._sized[path] = state
+        return DRAWN
 
     def _follows(self, call: LayerCall, x: Any) -> bool:
         """Whether the data go on from those of the iteration before, as far as can be told."""

@@ -2,11 +2,12 @@
 
 from collections import Counter
 
+from torch import Tensor
 from torch.autograd.graph import Node
 
-from backsight.monitor._iteration import BackwardPass, Iteration
+from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall
 from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
-from backsight.probes import LossOperations, loss_broadcasts
+from backsight.probes import LossOperations, loss_broadcasts, steps_of_one_target
 
 __all__ = ["LossInput"]
 
@@ -15,6 +16,8 @@ LOSSES = {
     "NllLoss2D": "cross-entropy",
     "BinaryCrossEntropyWithLogits": "binary cross-entropy with logits",
 }
+CUT = ("Clamp", "ClampMax", "ClampMin")
+"""What logarithms of probabilities need, and logits do not."""
 SQUASHED = ("Softmax", "Sigmoid", "LogSigmoid")
 
 
@@ -23,7 +26,8 @@ class LossInput(Measurement):
 
     ``loss_squashed``: a softmax or sigmoid goes into a loss that applies its own; or probabilities
     go into one that expects their logarithms. ``loss_broadcast``: prediction and target are both
-    expanded, so that each prediction is held against each target.
+    expanded, so that each prediction is held against each target; negative where the target alone
+    is, and the answers of that many steps are held against it.
 
     Example:
         >>> import torch
@@ -48,10 +52,21 @@ class LossInput(Measurement):
     def __init__(self) -> None:
         self._squashed: Counter[str] | None = None
         self._broadcast = 0
+        self._sizes: set[tuple[int, int]] = set()
+        """Steps and sequences of what fused layers were given."""
 
     def on_iteration_begin(self, now: Iteration) -> None:
         """No pass has been seen."""
-        self._squashed, self._broadcast = None, 0
+        self._squashed, self._broadcast, self._sizes = None, 0, set()
+
+    def on_forward_end(self, call: LayerCall, now: Iteration) -> None:
+        """See how long sequences are."""
+        if call.adapter is not None and call.adapter.reading == "fused":
+            x = now.readers[call.path].input_of(call.inputs, call.named)
+            if isinstance(x, Tensor) and x.dim() == 3:
+                steps, batch = x.shape[:2]
+                first = getattr(call.module, "batch_first", False)
+                self._sizes.add((batch, steps) if first else (steps, batch))
 
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
         """Look at each loss of PyTorch's."""
@@ -61,7 +76,12 @@ class LossInput(Measurement):
             before = None if loss is None else _squashes(name, node)
             if before is not None:
                 self._squashed[f"{before}, {loss}"] += 1
-        self._broadcast = max(self._broadcast, loss_broadcasts(passed.operations))
+        both = loss_broadcasts(passed.operations)
+        if both or self._broadcast > 0:
+            self._broadcast = max(self._broadcast, both)
+        else:
+            steps = steps_of_one_target(passed.operations, self._sizes)
+            self._broadcast = min(self._broadcast, -steps)
 
     def on_iteration_end(self, now: Iteration) -> None:
         """Record how many there are."""
@@ -75,7 +95,7 @@ class LossInput(Measurement):
 
 def _squashes(loss: str, node: Node) -> str | None:
     """What was applied before a loss that applies the like itself."""
-    before = LossOperations.source(node.next_functions[0][0])
+    before = _source(node)
     if before is None:
         return None
     from_name = _name(before)
@@ -83,9 +103,17 @@ def _squashes(loss: str, node: Node) -> str | None:
         return from_name.lower() if from_name in SQUASHED else None
     if from_name != "LogSoftmax":  # then these should be logarithms
         return from_name.lower() if from_name in ("Softmax", "Sigmoid") else None
-    inside = LossOperations.source(before.next_functions[0][0])
+    inside = _source(before)
     name = "" if inside is None else _name(inside)
     return name.lower() if name in SQUASHED else None
+
+
+def _source(node: Node) -> Node | None:
+    """What the first input of an operation comes from."""
+    below = LossOperations.source(node.next_functions[0][0])
+    while below is not None and _name(below) in CUT:
+        below = LossOperations.source(below.next_functions[0][0])
+    return below
 
 
 def _name(node: Node) -> str:

@@ -1,0 +1,102 @@
+"""What a loop over a module of one's own begins with."""
+
+from collections.abc import Iterable
+
+from torch import Tensor
+from torch.autograd.graph import Node
+
+from backsight.probes._operations import axes_of, operation, saved, shape_of
+
+__all__ = ["LoopStates"]
+
+MARK = "backsight loop"
+
+NEAR = 48
+"""Operations between what a call has returned and the next call."""
+
+
+class LoopStates:
+    """The first two calls of each module in one iteration.
+
+    What the second call is given that the first one has made is a state; what the first one was
+    given in its place, beside an input, is the state that the loop begins with. Both may be put
+    side by side (``cat``) in what the module is given.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import LoopStates
+        >>> layer, state, loops = torch.nn.Linear(5, 3), torch.ones(2, 3), LoopStates()
+        >>> for x in torch.zeros(2, 2, 2):
+        ...     both = torch.cat([x, state], 1)
+        ...     state = layer(both)
+        ...     begun = loops.add("layer", [both], [state])
+        >>> begun
+        tensor([[1., 1., 1.],
+                [1., 1., 1.]])
+    """
+
+    def __init__(self) -> None:
+        self._first: dict[str, list[Tensor] | None] = {}
+        """By path, what its first call was given; None once there was a second one."""
+
+    def add(self, path: str, given: Iterable[Tensor], result: Iterable[Tensor]) -> Tensor | None:
+        """One more call.
+
+        Args:
+            path: of the module.
+            given: the tensors it was called with.
+            result: those it returned.
+
+        Returns:
+            Of the second call, what the first one began with, if it needs no gradient; else None.
+        """
+        if path not in self._first:
+            self._first[path] = [*given]
+            for tensor in result:
+                if tensor.grad_fn is not None:
+                    tensor.grad_fn.metadata.setdefault(MARK, set()).add(path)  # type: ignore[attr-defined]
+            return None
+        first, self._first[path] = self._first[path], None
+        if first is None:
+            return None
+        now = [*given]
+        if len(now) != len(first):
+            return None
+        for before, after in zip(first, now, strict=True):
+            if before.requires_grad or before.shape != after.shape or before.dim() < 2:
+                continue
+            beside = len(now) > 1
+            node, columns = after.grad_fn, None
+            if node is not None and operation(node) == "Cat":
+                node, columns = _part(node, after)
+                beside = columns is not None
+            if beside and node is not None and _made_by_first(path, node):
+                return before.detach() if columns is None else before.detach()[..., columns]
+        return None
+
+
+def _made_by_first(path: str, node: Node) -> bool:
+    waiting, seen = [node], {node}
+    for _ in range(NEAR):
+        if not waiting:
+            return False
+        one = waiting.pop(0)
+        if path in (one.metadata.get(MARK) or ()):  # type: ignore[attr-defined]
+            return True
+        new = [below for below, _ in one.next_functions if below is not None]
+        waiting += [below for below in new if below not in seen]
+        seen.update(new)
+    return False
+
+
+def _part(cat: Node, made: Tensor) -> tuple[Node | None, slice | None]:
+    """Of two tensors side by side, the one with a graph, and its columns."""
+    axis = axes_of(int(saved(cat, "dim")), made.dim())
+    parts = cat.next_functions
+    carried = [place for place, (below, _) in enumerate(parts) if below is not None]
+    if axis != [made.dim() - 1] or len(parts) != 2 or len(carried) != 1:
+        return None, None
+    below, number = parts[carried[0]]
+    assert below is not None
+    width = shape_of(below, number)[-1]
+    return below, slice(0, width) if carried == [0] else slice(made.shape[-1] - width, None)
