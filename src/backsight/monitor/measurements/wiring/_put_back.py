@@ -34,11 +34,11 @@ class PutBack(Measurement):
         >>> optimizer = torch.optim.SGD(rnn.parameters(), lr=0.1)
         >>> with backsight.watch(rnn, optimizer, "runs/mine", every=1):
         ...     for _ in range(8):
-        ...         torch.nn.init.ones_(rnn.bias_hh_l0)
+        ...         weights = torch.nn.init.eye_(rnn.weight_hh_l0)
         ...         rnn(torch.randn(20, 2, 3))[0].square().mean().backward()
         ...         optimizer.step()
         >>> run = backsight.Run("runs/mine")
-        >>> run["put_back"].tolist()[-1], run["put_back/bias_hh_l0"].tolist()[-1]
+        >>> run["put_back"].tolist()[-1], run["put_back/weight_hh_l0"].tolist()[-1]
         (1.0, 1.0)
     """
 
