@@ -468,3 +468,19 @@ def test_a_little_of_it_is_a_note(tmp_path: Path) -> None:
     (finding,) = findings("BKS420", loss, tmp_path, modules)
     assert finding.severity == "info"
     assert finding.evidence == {"padding": pytest.approx(3 / 120)}
+
+
+@pytest.mark.parametrize("sound", [False, True])
+def test_padding_behind_packed_features(sound: bool, tmp_path: Path) -> None:
+    """Where no embedding tells it, the lengths do."""
+
+    def loss(m: nn.ModuleDict) -> Tensor:
+        x = pack_padded_sequence(features(), LENGTHS, True, enforce_sorted=False)
+        z = m["head"](pad_packed_sequence(m["rnn"](x)[0], batch_first=True)[0]).squeeze(-1)
+        y = torch.randint(2, z.shape).float().masked_fill(PADDING, 0)
+        y[:, 0] = 1.0
+        z, y = (z[~PADDING], y[~PADDING]) if sound else (z, y)
+        return functional.binary_cross_entropy_with_logits(z, y)
+
+    modules = {"rnn": rnn(batch_first=True), "head": nn.Linear(UNITS, 1)}
+    assert bool(findings("BKS420", loss, tmp_path, modules)) != sound

@@ -83,6 +83,8 @@ class StepsOfLoss(Measurement):
         """By path."""
         self._compared: list[tuple[_Padding, StepsRead | None]] | None = None
         """What losses compare with their targets, and what of it carries a gradient."""
+        self._ends: list[_Padding] = []
+        """Of batches that were packed, the steps behind each sequence."""
         self._targets: list[LossTarget] = []
         """Of the first terms of the loss."""
         self._taken: list[ColumnTaken] = []
@@ -106,7 +108,9 @@ class StepsOfLoss(Measurement):
         if min(read.steps, read.batch) >= SHORTEST:
             if not isinstance(x, PackedSequence):
                 padding = _Padding.of(x, read, layer.batch_first)
-            elif read.full:
+            elif not read.full:
+                self._ends.append(_Padding.packed(x, read))
+            else:
                 whole = x.data.view(read.steps, read.batch, -1).transpose(0, 1)
                 padding = _Padding(*padding_of(whole, exact=x.data.grad_fn is None))
         self._calls[call.path].append((read, padding))
@@ -123,14 +127,16 @@ class StepsOfLoss(Measurement):
             for name, node in passed.operations.named()
             if name == "Embedding" and (padding := _Padding.embedded(node._saved_indices))  # type: ignore[attr-defined]
         ]
-        if not given and not symbols:
+        if not given and not symbols and not self._ends:
             return
         self._compared = self._compared or []
         for name, node in losses_of(passed.operations):
             for padding, read in given:
                 if padding.certain and compares_padding(name, node, padding.at_end):
                     self._compared.append((padding, read))
-            for padding in symbols if counts_all(name, node) else ():
+            whole = symbols if counts_all(name, node) else []
+            whole = [*whole, *self._ends] if node._saved_reduction else whole  # type: ignore[attr-defined]
+            for padding in whole:
                 if padding.certain and compares_padding(name, node, padding.at_end):
                     self._compared.append((padding, None))
 
@@ -215,6 +221,15 @@ class _Padding:
         if symbols is not None:
             return cls(*padding_of(symbols))
         return cls(*padding_of(x if batch_first else x.transpose(0, 1), exact=x.grad_fn is None))
+
+    @classmethod
+    def packed(cls, x: PackedSequence, read: StepsRead) -> "_Padding":
+        """What a batch in the order of before has behind its sequences."""
+        lengths = read.lengths
+        if x.unsorted_indices is not None:
+            lengths = lengths[x.unsorted_indices.to(lengths.device)]
+        at_end = torch.arange(read.steps, device=lengths.device) >= lengths[:, None]
+        return cls(at_end, torch.zeros_like(at_end))
 
     @classmethod
     def embedded(cls, symbols: Tensor) -> "_Padding | None":
