@@ -69,6 +69,22 @@ def pytest_collection(session: pytest.Session) -> None:
                 importlib.import_module(f"tests.{file.stem}")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of a test marked ``some(n)``, all cases but ``n``, evenly spaced, are ``long``."""
+    cases: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        if item.get_closest_marker("some") and not item.get_closest_marker("long"):
+            cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    for same in cases.values():
+        marker = same[0].get_closest_marker("some")
+        assert marker is not None
+        kept = {place * len(same) // marker.args[0] for place in range(marker.args[0])}
+        for place, item in enumerate(same):
+            if place not in kept:
+                item.add_marker("long")
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish() -> None:
     """The garbage collector need not look through torch and all tests again and again."""

@@ -89,6 +89,18 @@ def test_a_phase_without_a_higher_loss_forgets_nothing() -> None:
     assert accused(judged(losses, dict.fromkeys(range(20, 200, 20), 2.0))) >= {"BKS202"}
 
 
+def test_levels_of_losses_that_take_turns_are_notes() -> None:
+    """A period of as many iterations as there are tasks; a divergence is one all the same."""
+    losses = [(0.4, 0.1, 0.2)[i % 3] + 0.004 * math.sin(7 * i) for i in range(300)]
+    assert accused(judged(losses, {})) == {"BKS205"}
+    for cuts in (None, [10], [150]):
+        told = judged(losses, {9: 4.0}, cuts)
+        assert accused(told) == set()
+        assert ["take turns" in one.message for one in told.findings] == [True]
+    worse = losses + [one + 0.1 * i for i, one in enumerate(losses)]
+    assert "BKS203" in accused(judged(worse, {9: 4.0}))
+
+
 def test_steps_of_other_parameters_are_no_growth() -> None:
     ratios = [1e-3] * 15 + [0.05] * 20
     losses = [2.0 + 0.01 * math.sin(i) for i in range(350)]
@@ -97,6 +109,7 @@ def test_steps_of_other_parameters_are_no_growth() -> None:
     assert accused(judged(losses, {150: 2.0}, ratios=ratios)) >= {"BKS207"}
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("cuts", [[], [150], [151], [60, 149, 150, 151, 300]])
 def test_it_is_the_same_in_portions(cuts: list[int]) -> None:
     losses = FIRST + SECOND[:230] + [x + 30 for x in SECOND[:20]] + [20.0] * 200
@@ -194,12 +207,35 @@ def losses_in_turns() -> Made:
         yield out().square().mean() if i % 5 else out().abs().mean(), optimizer
 
 
+def heads_in_turns() -> Made:
+    body, heads = nn.Linear(3, 4), nn.ModuleList([nn.Linear(4, 1), nn.Linear(4, 1)])
+    optimizer = Adam([*body.parameters(), *heads.parameters()])
+    for i in range(60):
+        out = heads[i // 2 % 2](body(torch.randn(6, 3)))
+        yield nn.functional.mse_loss(out[:, 0], torch.zeros(6)), optimizer
+
+
+def seldom_another() -> Made:
+    """As a validation batch, or the last of an epoch."""
+    model, out = net()
+    optimizer = Adam(model.parameters())
+    for i in range(60):
+        yield out().square().mean() if i % 10 else out().abs().mean(), optimizer
+
+
 def anew_in_each_step() -> Made:
     model, out = net()
     for _ in range(50):
         yield out().square().mean(), Adam(model.parameters())
 
 
-@pytest.mark.parametrize("training", [in_turns, losses_in_turns, anew_in_each_step])
+@pytest.mark.parametrize("training", [in_turns, seldom_another, anew_in_each_step])
 def test_what_alternates_is_one_phase(training: Callable[[], Made], tmp_path: Path) -> None:
     assert recorded(training, tmp_path / "run") == {}
+
+
+@pytest.mark.parametrize(("training", "told_at"), [(losses_in_turns, 11), (heads_in_turns, 10)])
+def test_losses_that_take_turns_are_recorded_once(
+    training: Callable[[], Made], told_at: int, tmp_path: Path
+) -> None:
+    assert recorded(training, tmp_path / "run") == {told_at: 4.0}

@@ -9,6 +9,7 @@ from benchmarks.diagnosis._draws import (
     draw_6,
     draw_7,
     draw_8,
+    draw_9,
 )
 
 __all__ = ["DRAWS"]
@@ -22,4 +23,5 @@ DRAWS = {
     6: draw_6.CASES,
     7: draw_7.CASES,
     8: draw_8.CASES,
+    9: draw_9.CASES,
 }

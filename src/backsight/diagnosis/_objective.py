@@ -1,5 +1,5 @@
-"""Losses that are no measure of progress: an adversary's, a policy's, one that a user says so of;
-and learning rates that are meant to become too high.
+"""Losses that are no measure of progress: an adversary's, a policy's, one that a user says so of,
+several tasks' in turn; and learning rates that are meant to become too high.
 
 A rule that takes the loss for what the training brings down would accuse a GAN of a divergence, a
 policy gradient of a collapse, and a range test of both. What such a rule finds is kept, as a note
@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from backsight.diagnosis._finding import Finding, Verdict
+from backsight.diagnosis._phases import LOSSES_IN_TURN
 from backsight.diagnosis._sample import Sample
 from backsight.diagnosis._stretch import Stretch
 
@@ -30,8 +31,11 @@ SIGNS = (
     f"{NO_MEASURE}: it is noise around zero from the start, as that of a policy gradient or of a "
     "critic"
 )
+IN_TURN = "losses of several kinds take turns here, each with a level of its own"
 SEARCH = "the learning rate rises by the same factor at every step, as in a range test"
 
+LEVELS = frozenset({"BKS202", "BKS205"})
+"""What compares a loss with its neighbours, which are of other tasks where losses take turns."""
 
 RANGE = 1e5
 """Times the first learning rate: no schedule of a training rises so far."""
@@ -73,6 +77,7 @@ class Objectives:
     def __init__(self) -> None:
         self._rates: dict[str, _Rate] = {}
         self._opposed: set[str] = set()
+        self._in_turn = False
         self._changes: dict[str, tuple[int, int, int]] = {}
         """Finite losses so far, how often their sign changed, and the newest sign."""
 
@@ -81,6 +86,7 @@ class Objectives:
         for member, loss in now.numbers("loss").items():
             self._add(member, loss)
         self._opposed.update(m for m, against in now.numbers("adversary").items() if against > 0)
+        self._in_turn |= LOSSES_IN_TURN in now.numbers("phase").values()
         for member, rate in now.numbers("lr").items():
             self._rate(member, now.iteration, rate)
 
@@ -117,6 +123,8 @@ class Objectives:
             return DECLARED
         if member in self._opposed:
             return OPPOSED
+        if self._in_turn and finding.code in LEVELS:
+            return IN_TURN
         return SIGNS if self._changes.get(member, (0, 0, 0))[1] >= CHANGES else ""
 
     def searches(self, finding: Finding) -> bool:

@@ -16,10 +16,13 @@ from backsight.diagnosis._sample import Sample
 from backsight.diagnosis.stability import RECENT, SLOW, LossHistory, rise_above_usual
 from backsight.signals import Profile, Series, family
 
-__all__ = ["Phases", "cut_at_phases"]
+__all__ = ["LOSSES_IN_TURN", "Phases", "cut_at_phases"]
 
 OTHER_PARAMETERS = 1.0
 """What ``phase`` says of an optimizer that moves others than the last one."""
+
+LOSSES_IN_TURN = 4.0
+"""What it says of losses that take turns, which begin no phase."""
 
 BY_OUTCOME: tuple[Outcome, ...] = ("finding", "not finite", "healthy", "not enough data")
 
@@ -59,6 +62,8 @@ class Phases:
         Returns:
             whether any was.
         """
+        if LOSSES_IN_TURN in now.numbers("phase").values():
+            return False
         if len(self._whole) != 1:  # which of several models has another phase is not known
             return False
         (member,) = self._whole

@@ -10,6 +10,7 @@ from backsight.diagnosis._remedy import remedy
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._robust import Recent
 from backsight.diagnosis._rule import Rule, Sample, short
+from backsight.diagnosis.stability import LossHistory
 
 __all__ = ["LargeUpdates", "Paying", "SmallUpdates"]
 
@@ -59,7 +60,7 @@ class LargeUpdates(Rule):
     title: ClassVar[str] = "updates too large"
     severity: ClassVar = "warning"
     reads: ClassVar = ("update_ratio",)
-    optional_signals: ClassVar = ("loss",)
+    optional_signals: ClassVar = ("guess_loss", "loss")
     judges_rate: ClassVar[bool] = True
     leads_to: ClassVar = (
         "BKS104",
@@ -79,7 +80,10 @@ class LargeUpdates(Rule):
     criterion: ClassVar[str] = (
         "The median of ‖Δθ‖/‖θ‖ over weight matrices and over {samples:.0f} samples is above "
         "{ratio:g}. While the loss comes down by more than {pays:g} of where it began over these "
-        "samples, as small models do whose weights have to grow, it is an info."
+        "samples, as small models do whose weights have to grow, it is an info. Or one of the "
+        "first {samples:.0f} samples was above {thrown:g}, and after {patience:.0f} losses their "
+        "level is above {left:g} of that of the best constant answer, or of where they began: what "
+        "the weights were initialised with is lost, and later steps move large weights little."
     )
     causes: ClassVar = (
         "a learning rate that is far too high",
@@ -102,6 +106,18 @@ class LargeUpdates(Rule):
     """Whose median counts."""
     pays: float = 0.08
     """As of BKS207."""
+    thrown: float = 1.0
+    """All of the weights in one step."""
+    patience: float = 200
+    """Losses in which small models learn from any start."""
+    left: float = 0.25
+    """Of the best constant answer's loss: below, the model has learned in spite of that."""
+    _first: float = field(default=0.0, init=False, repr=False)
+    """The largest of the first samples."""
+    _guess: float = field(default=math.nan, init=False, repr=False)
+    """The newest loss of the best constant answer."""
+    _seen: int = field(default=0, init=False, repr=False)
+    """Samples so far."""
     _recent: Recent | None = field(default=None, init=False, repr=False)
     _paying: Paying | None = field(default=None, init=False, repr=False)
 
@@ -115,21 +131,56 @@ class LargeUpdates(Rule):
         if not ratios or not self.finite("", *ratios.values()):
             return
         self._recent = self._recent or Recent(int(self.samples))
-        self._recent.add(middle_of(ratios))
+        self._guess = now.numbers("guess_loss").get(now.label, self._guess)
+        newest = middle_of(ratios)
+        self._recent.add(newest)
+        self._seen += 1
+        if self._seen <= self.samples:
+            self._first = max(self._first, newest)
         self._paying = self._paying or Paying(int(self.samples))
         pays = self._paying.share(now) > self.pays
         self.usable("")
         if not self._recent.full:
             return
         self.ready = True
-        if self._recent.median <= self.ratio:
+        course = now.courses.get(now.label)
+        level = self._recent.median
+        if level > self.ratio:
+            self._tell(
+                now, ratios, f"a step moves {MIDDLE} by more than {short(level)} of their norm",
+                level, pays=pays,
+            )  # fmt: skip
+        elif course is not None and self._is_lost(course):
+            self._tell(now, ratios, self._of_the_first(course), self._first, pays=False)
+        else:
             self.resolve(now.label, now.iteration)
-            return
+
+    def _is_lost(self, course: LossHistory) -> bool:
+        """Whether the first steps overwrote the weights, and little has been learned since."""
+        line = self._guess if math.isfinite(self._guess) else course.began
+        return (
+            self._first > self.thrown
+            and course.count >= self.patience
+            and course.level > self.left * line > 0
+        )
+
+    def _of_the_first(self, course: LossHistory) -> str:
+        line = f"it began at {short(course.began)}"
+        if math.isfinite(self._guess):
+            line = f"the best constant answer has {short(self._guess)}"
+        return (
+            f"one of the first steps moved {MIDDLE} by more than {short(self._first)} of their "
+            f"norm, and after {course.count:,} losses the loss is at {short(course.level)}; {line}"
+        )
+
+    def _tell(
+        self, now: Sample, ratios: Mapping[str, float], message: str, ratio: float, *, pays: bool
+    ) -> None:
         found = self.found(
             now.label,
             now.iteration,
-            f"a step moves {MIDDLE} by more than {short(self._recent.median)} of their norm",
-            {"update ratio": self._recent.median},
+            message,
+            {"update ratio": ratio},
             signals=tuple(f"update_ratio/{name}" for name in ratios),
             severity="info" if pays else None,
         )

@@ -278,7 +278,8 @@ SIGNALS = (
         title="another phase may begin",
         formula="1: after 20 or more iterations, the first step is that of an optimizer of other "
         "parameters; 2: that of a new optimizer of the same ones; 3: the last operations of L are "
-        "others than in 20 or more iterations before. Recorded only then",
+        "others than in 20 or more iterations before; 4, once: they change in 5 of 20 iterations, "
+        "as where tasks take turns. Recorded only then",
         axes=("iteration",),
         unit="1",
         reduction="none",

@@ -16,14 +16,18 @@ alternate, each iteration belongs to the same training."""
 DEEP = 3
 """Operations from the loss on, by which losses are told apart."""
 
-OTHER_PARAMETERS, SAME_PARAMETERS, OTHER_LOSS = 1.0, 2.0, 3.0
+OTHER_PARAMETERS, SAME_PARAMETERS, OTHER_LOSS, LOSSES_IN_TURN = 1.0, 2.0, 3.0, 4.0
+
+TURNS = 5
+"""Of the last ``LASTED`` iterations: so many with another loss than the one before."""
 
 
 class Phase(Measurement):
-    """Recorded only in the first iteration of a phase, before its first step.
+    """Recorded only in the first iteration of a phase, before its first step, and once of turns.
 
     1 where an optimizer of other parameters takes over, 2 where a new optimizer of the same ones
-    does, 3 where the loss is another: its last operations have other names.
+    does, 3 where the loss is another: its last operations have other names or other parameters.
+    4, once, where losses take turns, as those of several tasks do.
 
     Example:
         >>> import torch
@@ -46,7 +50,7 @@ class Phase(Measurement):
     may_wait = True
 
     def __init__(self) -> None:
-        self._loss: tuple[str, ...] = ()
+        self._loss: list[str | int] = []
         self._losses = 0
         """Iterations in a row with that loss."""
         self._optimizer: weakref.ref[Optimizer] | None = None
@@ -60,21 +64,33 @@ class Phase(Measurement):
         """The newest iteration with a loss."""
         self._another = False
         """Whether the loss of the newest iteration is another one."""
+        self._turns = 0
+        """A bit for each of the last iterations, of which the newest is the lowest: whether its
+        loss was another one than that before. -1 when it has been told that losses take turns."""
 
     def on_backward_end(self, passed: BackwardPass, now: Iteration) -> None:
         """What the first loss of an iteration is made of."""
         if self._seen == now.number:
             return
         self._seen = now.number
-        names: list[str] = []
+        loss: list[str | int] = []
         node = passed.roots[0].grad_fn
-        while node is not None and len(names) < DEEP:  # in every iteration: no call of its own
-            names.append(node.name())
+        for _ in range(DEEP):  # in every iteration: no call of its own
+            if node is None:
+                break
+            loss.append(node.name())
             below = node.next_functions
             node = below[0][0] if below else None
-        loss = tuple(names)
-        self._another = loss != self._loss and self._losses >= LASTED
-        self._losses = self._losses + 1 if loss == self._loss else 1
+        if node is not None and hasattr(node, "variable"):
+            loss.append(id(node.variable))  # tasks may differ in the bias of their head alone
+        other = loss != self._loss
+        self._another = other and self._losses >= LASTED
+        self._losses = 1 if other else self._losses + 1
+        if self._turns >= 0 and self._loss:
+            self._turns = (self._turns << 1 | other) & (1 << LASTED) - 1
+            if self._turns.bit_count() >= TURNS:
+                self._turns = -1
+                now.record("phase", LOSSES_IN_TURN)
         self._loss = loss
 
     def on_step_begin(self, step: OptimizerStep, now: Iteration) -> None:

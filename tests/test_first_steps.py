@@ -1,0 +1,52 @@
+"""First steps that overwrite the weights (BKS404): later ones look small beside what they left."""
+
+import math
+
+import numpy as np
+import pytest
+
+from backsight.diagnosis import Judge
+from backsight.signals import Series
+
+
+def told(first: float, level: float, guess: float = math.nan, losses: int = 300) -> list[str]:
+    """What is found where the first step moved half of the matrices by ``first`` of their norm.
+
+    Args:
+        first: of a sample every ten iterations; the others are 0.02.
+        level: to which the loss falls at once, from 2.
+        guess: the loss of the best constant answer.
+        losses: iterations.
+    """
+    sampled = np.arange(0, losses, 10)
+    ratios = np.where(sampled == 0, first, 0.02)
+    loss = np.where(np.arange(losses) < 10, 2.0, level + 0.01 * np.sin(np.arange(losses)))
+    given = {f"update_ratio/{name}.weight": Series(sampled, ratios) for name in ("rnn", "head")}
+    given["loss"] = Series(np.arange(losses), loss)
+    given["guess_loss"] = Series(sampled, np.full(len(sampled), guess))
+    judge = Judge()
+    judge.update_many(given)
+    assert not judge.failed
+    return [one.message for one in judge.diagnosis().findings if one.code == "BKS404"]
+
+
+def test_weights_that_the_first_step_overwrote_are_told() -> None:
+    (message,) = told(2.5, level=0.8, guess=1.8)
+    assert "moved half of the weight matrices by more than 2.5 of their norm" in message
+    assert message.endswith("the loss is at 0.801; the best constant answer has 1.8")
+    (message,) = told(2.5, level=0.8)
+    assert message.endswith("it began at 2")
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        {"first": 0.9, "level": 0.8},
+        {"first": 2.5, "level": 0.4},
+        {"first": 2.5, "level": 0.8, "losses": 150},
+        {"first": 2.5, "level": -0.8},
+    ],
+    ids=["a large part of them", "it has learned", "too early to tell", "no loss with a bottom"],
+)
+def test_what_is_not_told(run: dict[str, float]) -> None:
+    assert told(**run) == []  # type: ignore[arg-type]
