@@ -85,6 +85,7 @@ TOLD: dict[str, tuple[Loss, str, str]] = {
 }
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("which", TOLD)
 def test_a_layer_without_batch_first_is_found(which: str, tmp_path: Path) -> None:
     loss, severity, words = TOLD[which]
@@ -93,6 +94,7 @@ def test_a_layer_without_batch_first_is_found(which: str, tmp_path: Path) -> Non
     assert words in found.message
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("loss", [one[0] for one in TOLD.values()] + [slid, noise])
 def test_with_it_nothing_is(loss: Loss, tmp_path: Path) -> None:
     assert not findings("BKS408", loss, tmp_path, layers(batch_first=True))

@@ -195,6 +195,7 @@ def norm_by_hand_before_unscale(t: Training) -> None:
     scaled_then(t, lambda: shorten(t))
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     "step",
     [
@@ -395,6 +396,7 @@ def of_two_optimizers(t: Training) -> None:
     t.optimizer.step()
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize(
     "step",
     [

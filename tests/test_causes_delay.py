@@ -31,6 +31,7 @@ WINDOWS: dict[str, tuple[Callable[[], Pair], str]] = {
 }
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize("batch_first", [True, False])
 @pytest.mark.parametrize("which", WINDOWS)
 def test_numbers(which: str, batch_first: bool, tmp_path: Path) -> None:

@@ -73,6 +73,7 @@ def found(model: nn.Module, folder: Path) -> list[str]:
     return [one.message for one in told]
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("which", LAST_OF_REVERSED)
 def test_the_first_step_of_a_loop_is_found(which: str, tmp_path: Path) -> None:
     read = LAST_OF_REVERSED[which]
@@ -85,6 +86,7 @@ def test_the_first_step_of_a_loop_is_found(which: str, tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize("which", OTHERS)
 def test_what_reads_more_than_the_first_step_is_not(which: str, tmp_path: Path) -> None:
     assert found(Cells(nn.LSTMCell(INPUTS, UNITS), OTHERS[which]), tmp_path / "cell") == []
@@ -113,6 +115,7 @@ def test_of_two_directions_the_one_that_has_only_begun(tmp_path: Path) -> None:
     assert found(BothWays((-1, 0)), tmp_path / "sound") == []
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("batch_first", [True, False])
 @pytest.mark.parametrize("kind", ["GRU", "LSTM"])
 def test_the_first_step_of_a_layer_in_one_direction(

@@ -91,6 +91,7 @@ def lists_what_was_made_of_it(t: Training, i: int) -> None:
     t.step(loss)
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     "step",
     [
@@ -144,6 +145,7 @@ def accumulates(t: Training, i: int) -> None:
     t.step(torch.stack(losses).mean())
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     "step",
     [

@@ -231,6 +231,7 @@ def recorded(loss: LossOf, folder: Path, scale: float = 1.0) -> Run:
     return Run(folder / "run")
 
 
+@pytest.mark.some(6)
 @pytest.mark.parametrize("which", SUMS)
 def test_what_a_constant_answer_gives(which: str, tmp_path: Path) -> None:
     loss, guess = SUMS[which]
@@ -244,6 +245,7 @@ def test_a_scaled_loss(tmp_path: Path) -> None:
     assert run["loss"][0] < 10
 
 
+@pytest.mark.some(7)
 @pytest.mark.parametrize("which", OTHERS)
 def test_what_cannot_be_compared_is_not_recorded(which: str, tmp_path: Path) -> None:
     assert "guess_loss" not in recorded(OTHERS[which], tmp_path).names
@@ -424,6 +426,7 @@ def test_one_class_for_ever_is_found(tmp_path: Path) -> None:
     assert finding.evidence == {"targets": 600}
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     "classes",
     [

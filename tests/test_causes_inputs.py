@@ -132,6 +132,7 @@ def wide(layer: nn.Module) -> nn.Module:
     return layer
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     ("loss", "parts"),
     [
@@ -188,6 +189,7 @@ def beside_one_that_varies(m: Parts) -> Tensor:
     return same(m) + other_symbols(m)
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("loss", [reordered, other_symbols, beside_one_that_varies])
 def test_other_batches_are_none(loss: LossOf, tmp_path: Path) -> None:
     layers = {"rnn": rnn(), "embed": nn.Embedding(5, INPUTS)}
@@ -249,6 +251,7 @@ def two_rows(m: Parts) -> Tensor:
     return total
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     "loss",
     [alike_but_for_one, alike_with_a_state, start_alone, beside_rows_that_differ, two_rows],
@@ -284,6 +287,7 @@ def filled(value: float, which: str = "", kind: str = "GRU", **settings: bool | 
     return layer
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN"])
 @pytest.mark.parametrize("value", [0.0, 1.0, -0.3])
 def test_one_number_everywhere_is_found(kind: str, value: float, tmp_path: Path) -> None:
@@ -308,6 +312,7 @@ def identity() -> nn.Module:
     return layer
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize(
     "layer",
     [

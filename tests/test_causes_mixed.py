@@ -143,6 +143,7 @@ MIXED: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
 }  # fmt: skip
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize("which", MIXED)
 def test_a_view_that_mixes_is_found(which: str, tmp_path: Path) -> None:
     loss, modules = MIXED[which]
@@ -268,6 +269,7 @@ SOUND: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
 }  # fmt: skip
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize("which", SOUND)
 def test_a_view_that_keeps_sequences_apart_is_not(which: str, tmp_path: Path) -> None:
     loss, modules = SOUND[which]
@@ -341,6 +343,7 @@ STORED: dict[str, tuple[Callable[[Tensor], Tensor], int]] = {
 }
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("kind", ["GRU", "LSTM"])
 @pytest.mark.parametrize("which", STORED)
 def test_states_that_were_stored_by_sequence(which: str, kind: str, tmp_path: Path) -> None:

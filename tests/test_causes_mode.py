@@ -89,6 +89,7 @@ def explains(net: Net) -> None:
     net.train()
 
 
+@pytest.mark.some(5)
 @pytest.mark.parametrize(
     ("between", "rnn", "each"),
     [

@@ -57,6 +57,7 @@ ASKED: dict[str, tuple[Callable[[Z], Tensor], bool]] = {
 }
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("which", ASKED)
 def test_what_one_unit_is_asked_for(which: str, tmp_path: Path) -> None:
     loss, told = ASKED[which]

@@ -88,6 +88,7 @@ BOTH_SEEN: dict[str, tuple[Read, bool]] = {
 }
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize("which", BOTH_SEEN)
 def test_two_directions_that_have_seen_the_sequence_are_not(which: str, tmp_path: Path) -> None:
     read, packed = BOTH_SEEN[which]
@@ -188,6 +189,7 @@ BEHIND: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
 }  # fmt: skip
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize("which", BEHIND)
 def test_a_last_step_behind_padding_is_found(which: str, tmp_path: Path) -> None:
     loss, modules = BEHIND[which]
@@ -254,6 +256,7 @@ BEFORE: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
 }  # fmt: skip
 
 
+@pytest.mark.some(5)
 @pytest.mark.parametrize("which", BEFORE)
 def test_a_last_step_of_the_sequences_is_not(which: str, tmp_path: Path) -> None:
     loss, modules = BEFORE[which]

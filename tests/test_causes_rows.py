@@ -119,6 +119,7 @@ SORTED: dict[str, tuple[Loss, bool]] = {
 }  # fmt: skip
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize("which", SORTED)
 def test_rows_that_are_sorted_alone_are_found(which: str, tmp_path: Path) -> None:
     loss, slices = SORTED[which]
@@ -142,6 +143,7 @@ ALIKE: dict[str, Loss] = {
 }
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize("which", ALIKE)
 def test_rows_in_order_are_not(which: str, tmp_path: Path) -> None:
     assert not {"BKS417", "BKS435"} & set(trained(ALIKE[which], tmp_path))
@@ -351,6 +353,7 @@ def fresh(m: nn.ModuleDict, rows: Tensor) -> Tensor:
     return ce(z, torch.randint(CLASSES, (BATCH,)))
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize(
     "loss",
     [

@@ -162,6 +162,7 @@ NOT_DRAWN: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
 }  # fmt: skip
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize("which", NOT_DRAWN)
 def test_another_state_is_not(which: str, tmp_path: Path) -> None:
     loss, modules = NOT_DRAWN[which]
@@ -183,6 +184,7 @@ def decoded(first: Callable[..., Tensor]) -> Loss:
     return loss
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     ("first", "severities"),
     [(torch.randn, ["info"]), (torch.zeros, []), (lambda *shape: ONES.expand(shape), [])],
@@ -358,6 +360,7 @@ NOT_CARRIED: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
 }  # fmt: skip
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("which", NOT_CARRIED)
 def test_states_that_are_right_are_not_told(which: str, tmp_path: Path) -> None:
     loss, modules = NOT_CARRIED[which]
@@ -391,6 +394,7 @@ def kept(model: Keeps, optimizer: torch.optim.Optimizer, path: Path, every: int)
             optimizer.step()
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize("every", [1, 10])
 @pytest.mark.parametrize("kind", ["RNN", "GRU", "LSTM", "GRUCell"])
 def test_a_run_that_fails_in_its_second_pass_says_why(

@@ -191,6 +191,7 @@ def test_packed_targets_that_are_not_the_step_read_are_not(loss: LossOf, tmp_pat
     assert not findings("BKS431", loss, tmp_path, parts())
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize("which", UNSHIFTED)
 def test_a_target_that_is_not_shifted_is_found(which: str, tmp_path: Path) -> None:
     (finding,) = findings("BKS431", UNSHIFTED[which], tmp_path, parts())
@@ -330,6 +331,7 @@ WELL: dict[str, LossOf] = {
 }
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize("which", WELL)
 def test_what_only_looks_like_it_is_not(which: str, tmp_path: Path) -> None:
     assert not findings("BKS431", WELL[which], tmp_path, parts())

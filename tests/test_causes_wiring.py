@@ -215,6 +215,7 @@ NEVER = lambda i, o: None  # noqa: E731
 ZEROED = lambda i, o: o.zero_grad()  # noqa: E731
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize(
     ("between", "passes", "severity"),
     [
@@ -379,6 +380,7 @@ def test_each_prediction_against_each_target(loss: Loss, run_path: Path) -> None
     assert "36 comparisons: 6 predictions with each of 6 targets" in found.findings[0].message
 
 
+@pytest.mark.some(4)
 @pytest.mark.filterwarnings("ignore:Using a target size")
 @pytest.mark.parametrize(
     "loss",

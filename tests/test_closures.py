@@ -156,6 +156,7 @@ ACTS: dict[str, tuple[Spoil, set[str]]] = {
 }
 
 
+@pytest.mark.some(4)
 @crossed("words,kind", ACTS, MAKERS, together=1)
 def test_a_guard_acts_as_in_a_loop_without_closures(words: str, kind: str) -> None:
     """The same interventions, batches, weights and random numbers; the data goes back, too."""
@@ -289,6 +290,7 @@ def test_what_the_guard_has_left_is_recorded_as_applied(run_path: Path) -> None:
 # -- optimizers that evaluate again ---------------------------------------------------------
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize("kind", ["LBFGS", "inside", "before"])
 @pytest.mark.parametrize("guarded", [False, True])
 def test_what_evaluates_many_times_is_left_alone(

@@ -237,6 +237,7 @@ def copy(good: Path, to: Path) -> Path:
     return Path(shutil.copytree(good, to))
 
 
+@pytest.mark.some(27)
 @pytest.mark.parametrize(("name", "spoil", "words"), SPOILERS, ids=[one[0] for one in SPOILERS])
 def test_a_bad_run_json_is_one_sentence(
     name: str,
@@ -314,6 +315,7 @@ def test_a_store_that_is_no_regular_file_is_not_opened(
     assert f"signals.db{ending} is a" in sentence(err)
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     ("body", "words"),
     [
@@ -525,6 +527,7 @@ NAMES = [
 ]  # fmt: skip
 
 
+@pytest.mark.some(6)
 @pytest.mark.parametrize("name", NAMES)
 def test_a_run_of_an_odd_name_is_read_and_shown_harmlessly(
     name: str, good: Path, tmp_path: Path, shell: Shell

@@ -65,6 +65,7 @@ def trained(
     return [weight.detach().clone() for weight in model.parameters()], torch.get_rng_state()
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("kind", ["lstm", "mingru", "cell"])
 def test_training_is_the_same_to_the_last_bit(kind: str, tmp_path: Path) -> None:
     def make() -> nn.Module:

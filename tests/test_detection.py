@@ -349,6 +349,7 @@ def test_lead_counts_true_findings_before_the_collapse() -> None:
 # -- and the verdicts --------------------------------------------------------------------------
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("start", "seed"),
     [

@@ -199,6 +199,7 @@ SHORT = {
 """Each of them where it must be found, and each way of sampling."""
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     ("make", "collects", "every"),
     [
@@ -465,6 +466,7 @@ SICK = {"loss": [*steady(100, 2.0), *[NAN] * 20]}
 WARNED = {"loss": [*steady(100, 2.0), 50.0, *steady(50, 2.0)]}
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize(
     ("series", "words", "status"),
     [
@@ -1076,6 +1078,7 @@ def test_a_half_precision_input_that_is_finite_has_a_finite_spread() -> None:
     assert spread.take()["rnn"].item() == pytest.approx(80_000)
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize("kind", [nn.RNN, nn.GRU, nn.LSTM])
 @pytest.mark.parametrize("packed", [False, True])
 def test_input_spread_is_recorded_of_fused_layers(

@@ -381,6 +381,7 @@ def read_study(words: Sequence[str]) -> None:
             parse(TASKS[target], f"backsight train {target}", [*trials, "--cell", cell])
 
 
+@pytest.mark.some(36)
 @pytest.mark.parametrize("words", COMMAND_LINES)
 def test_a_command_line_can_be_typed(words: list[str]) -> None:
     read(words)

@@ -45,6 +45,7 @@ SLEEP = "import os, shutil, time\ntime.sleep(0.6)\n"
 # -- what ends a script --------------------------------------------------------------------
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     "text",
     [
@@ -140,6 +141,7 @@ def test_a_forked_child_that_comes_to_the_end_says_nothing(tmp_path: Path) -> No
 # -- its streams ---------------------------------------------------------------------------
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     "text",
     [

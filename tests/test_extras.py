@@ -72,6 +72,7 @@ def test_the_extras_are_those_that_the_documentation_knows() -> None:
     assert named == set(EXTRAS) - {"dev"}
 
 
+@pytest.mark.some(8)
 @pytest.mark.parametrize("extra", [name for name in EXTRAS if name != "dev"])
 def test_what_a_user_may_install_besides_is_imported_by_the_package(extra: str) -> None:
     assert unused(packages(extra), "src") == set()

@@ -83,6 +83,7 @@ def test_a_step_out_of_the_noise_is_found_where_it_is() -> None:
     assert found.beyond_noise.difference == b[250] - a[250]
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("kind", ["white", "heavy tails", "ten steps long", "noisier"])
 def test_noise_alone_never_parts(kind: str) -> None:
     """Two runs with other seeds: 20,000 samples each, ten times."""

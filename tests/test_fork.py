@@ -56,6 +56,7 @@ def end(run: Run) -> dict[str, Any]:
     return state
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     "changes",
     [
@@ -142,6 +143,7 @@ def test_a_fork_that_was_interrupted_goes_on(order: MemoryOrder) -> None:
     assert same(end(whole), end(resume(part.run)))
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     ("changes", "said"),
     [

@@ -47,6 +47,7 @@ def watched(
     return backsight.Run(folder)
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     ("kind", "parameter", "part", "name"),
     [

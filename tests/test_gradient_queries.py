@@ -127,6 +127,7 @@ MAKE: dict[str, Callable[[nn.Module], SGD | None]] = {
 }
 
 
+@pytest.mark.some(2)
 @crossed(
     "how,moved,scene",
     ["watch", "process"],

@@ -277,6 +277,7 @@ def whole(name: str) -> tuple[nn.Module, Any, Data, Guard]:
     return model, optimizer, data, guard
 
 
+@pytest.mark.some(2)
 @crossed("name,at", [*BY_NAME, "safe"], [32, 41], together=1)
 def test_what_was_saved_goes_on_bit_identically(name: str, at: int) -> None:
     """In the middle of trouble: between two bad batches, and soon after a rollback."""

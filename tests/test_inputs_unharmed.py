@@ -185,6 +185,7 @@ def scene_of(
 KINDS = [Net, InPlace, Frozen, Lies, Cycle, Checkpointed, Fails, Bare, Images]
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("kind", KINDS)
 def test_models_without_recurrent_layers(
     kind: type[nn.Module], tmp_path: Path, caplog: Log
@@ -243,6 +244,7 @@ def func(model: Any, tokens: Tensor) -> Any:
     return list(found.values())
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("extra", [retained, validated, traced, func])
 def test_what_a_script_does_between_two_iterations(
     extra: Callable[..., Any], tmp_path: Path, caplog: Log

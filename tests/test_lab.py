@@ -89,6 +89,7 @@ def test_it_learns_and_beats_counting(small: dict[str, Any]) -> None:
     assert run.last("val_loss")[1] < baselines["bigram"]
 
 
+@pytest.mark.some(2)
 @crossed(
     "precision,cell", ["64-true", "bf16-mixed", "bf16-true", "32-true"], get_args(Cell), together=1
 )
@@ -102,6 +103,7 @@ def test_every_cell_in_every_precision(cell: Any, precision: Any, small: dict[st
     assert np.isfinite(run["grad_norm"]).all()
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam", "adamw"])
 def test_every_optimizer(optimizer: Any, small: dict[str, Any]) -> None:
     run = train(Chars(**small | {"iterations": 60, "hidden": 32}, optimizer=optimizer))

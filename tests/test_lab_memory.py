@@ -58,6 +58,7 @@ def small(run_path: Path) -> dict[str, Any]:
 # -- training --------------------------------------------------------------------------------
 
 
+@pytest.mark.some(2)
 @ONE_OF_A_KIND
 def test_what_a_short_run_records(
     kind: type[Memory], own: dict[str, Any], small: dict[str, Any]
@@ -122,6 +123,7 @@ SHORT = list(zip(FIRST, PRECISIONS, strict=False))
 """An answer at the end, a number, and answers at several steps."""
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     ("task", "precision"),
     [
@@ -444,6 +446,7 @@ COMMANDS = {"temporal-order", "adding", "copying"}
 """One of order, one of marked numbers, one with an alphabet of its own."""
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     "name",
     [

@@ -219,6 +219,7 @@ def trained(module: nn.Module, form: str, xs: list[Tensor], path: Path | None) -
     return monitor.run
 
 
+@pytest.mark.some(2)
 @TWO_LAYERS
 def test_the_recorded_gradient_is_that_of_an_explicit_loop(case: Case, tmp_path: Path) -> None:
     module, xs = case.make(), sequences(case.form)
@@ -247,6 +248,7 @@ def test_the_recorded_gradient_is_that_of_an_explicit_loop(case: Case, tmp_path:
             np.testing.assert_allclose(row, cells, 1e-10, err_msg=name)
 
 
+@pytest.mark.some(2)
 @ONE_LAYER
 def test_observing_leaves_training_bit_identical(case: Case, tmp_path: Path) -> None:
     """And what is recorded of how saturated it is has the gates of its kind."""
@@ -376,6 +378,7 @@ def refusal(action: Callable[[], Any]) -> str | None:
     return None
 
 
+@pytest.mark.some(80)
 @pytest.mark.parametrize("name", get_args(Init))
 @TWO_LAYERS
 def test_an_initialisation_works_or_is_refused_in_a_sentence(case: Case, name: Init) -> None:

@@ -38,6 +38,7 @@ def lengths(path: Path, extra: Callable[[nn.Module, Tensor], object], *, first: 
     return [int(steps) for steps in Run(path)["seq_len"]]
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("first", [True, False])
 @pytest.mark.parametrize(
     "extra",

@@ -259,6 +259,7 @@ OPTIMIZERS: dict[str, Optimizers] = {
 LIMITS = (0.05, 1.0, float("inf"), 0.2)
 
 
+@pytest.mark.some(2)
 @crossed("name,cell,clipped", OPTIMIZERS, ["rnn", "rnn-relu", "mingru"], [True, False])
 def test_trajectories_are_those_of_each_model_under_its_own_optimizer(
     name: str, cell: Cell, clipped: bool

@@ -67,6 +67,7 @@ def small(kind: type[Memory] = MemoryOrder, **own: Any) -> Memory:
 # -- a cell is the lab's own run ---------------------------------------------------------------
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     ("settings", "x", "y"),
     [
@@ -137,6 +138,7 @@ def test_a_cell_is_what_the_lab_trains(settings: Memory, x: str, y: str, tmp_pat
         np.testing.assert_allclose(trained.reach_share[k], np.median(reaches[5:]), **EXACT)
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     ("settings", "x", "y"),
     [

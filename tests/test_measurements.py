@@ -156,6 +156,7 @@ def test_events_come_in_their_order(run_path: Path) -> None:
     assert torch.equal(above.inputs[0], below.result[0])
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     ("schedule", "expected"),
     [
@@ -178,6 +179,7 @@ def test_schedules_count_iterations(
     assert [i for i, event in told.heard if event == "graph"] == list(expected)
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     ("width", "expected"), [(4, range(0, 18, 2)), (32, range(0, 18, 2)), (64, [0, 8, 16])]
 )
@@ -214,6 +216,7 @@ def test_a_run_that_goes_on_keeps_the_schedule(run_path: Path) -> None:
     assert Run(run_path).series("told").iterations.tolist() == [24]
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("event", EVENTS)
 def test_a_fault_costs_that_measurement_alone(
     event: str, run_path: Path, caplog: pytest.LogCaptureFixture
@@ -267,6 +270,7 @@ def usual(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Tensor], 
     return train(path, 4), recorded(path)
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("event", [e for e in EVENTS if e != "on_gradients_discarded"])
 def test_what_a_measurement_runs_is_no_event_of_the_training(
     event: str,
@@ -299,6 +303,7 @@ def test_what_a_measurement_runs_is_no_event_of_the_training(
         assert after[name] == before[name], name
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize("event", [e for e in EVENTS if e != "on_gradients_discarded"])
 def test_an_interrupt_in_an_event_ends_the_training_and_the_run(
     event: str, run_path: Path, caplog: pytest.LogCaptureFixture
@@ -500,6 +505,7 @@ class Recording(Measurement):
         self._record(now)
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     ("record", "words"),
     [
@@ -687,6 +693,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Ten
     return train(whole, 3, every=1), recorded(whole)
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("kind", MEASUREMENTS, ids=lambda kind: kind.__name__)
 def test_without_one_of_ours_the_others_stay(
     kind: type[Measurement],
@@ -810,6 +817,7 @@ def test_a_layer_that_cannot_be_read_leaves_the_others(
     assert caplog.text.count("measuring reach of below failed and is switched off") == 1
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("event", [e for e in EVENTS if e != "on_gradients_discarded"])
 def test_random_numbers_and_the_gradient_mode_stay_the_trainings(
     event: str, run_path: Path

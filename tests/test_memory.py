@@ -331,6 +331,7 @@ def test_the_lag_is_the_smallest_distance_to_the_oldest_needed_input(task: Memor
     assert min(d for row in inputs for d in oldest_needed(task, row)) == task.lag
 
 
+@pytest.mark.some(4)
 @EACH
 def test_what_is_older_than_needed_does_not_matter_and_the_needed_does(task: MemoryTask) -> None:
     """Inputs of other sequences are put in the place of those before, and of the needed one."""
@@ -441,6 +442,7 @@ def _entropy(rows: NDArray[np.int64]) -> float:
     return float(-np.sum(shares * np.log(shares)))
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     "task",
     [

@@ -131,6 +131,7 @@ def ran(
     return memory_of_calls(catcher.take())
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize(("kind", "options", "form"), FUSED, ids=str)
 def test_fused_layers_hold_what_a_plain_loop_holds(
     kind: Any, options: dict[str, Any], form: str

@@ -169,6 +169,7 @@ def test_identity_blocks_are_the_identity_times_gain_with_small_inputs(
     assert float(weight.std()) == pytest.approx(0.001, rel=0.1)
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("gain", [1.0, 1.5])
 @pytest.mark.parametrize("kind", KINDS)
 def test_gaussian_blocks_have_spectral_radius_about_gain(kind: str, gain: float) -> None:
@@ -243,6 +244,7 @@ def test_an_initialisation_is_reproducible_by_seed(name: Init) -> None:
     assert all(torch.equal(a, b) for a, b in zip(draw(), draw(), strict=True))
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("kind", ["gru", "lstm"])
 def test_chrono_units_forget_in_times_spread_evenly_up_to_the_longest(

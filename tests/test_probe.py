@@ -231,6 +231,7 @@ def compare(module: nn.RNNBase, form: str, loss: str, *, given: bool, rtol: floa
     check(profiles, expected(copy.deepcopy(module).double(), sequences, h0, c0, loss), rtol)
 
 
+@pytest.mark.some(11)
 @crossed("kind,form,loss", KINDS, FORMS, LOSSES)
 def test_exact_in_every_form_and_for_every_loss(kind: str, form: str, loss: str) -> None:
     """Two layers, both directions, given initial states: the hardest case of each."""
@@ -241,6 +242,7 @@ def test_exact_in_every_form_and_for_every_loss(kind: str, form: str, loss: str)
     compare(module, form, loss, given=True)
 
 
+@pytest.mark.some(7)
 @pytest.mark.parametrize(
     ("layers", "bidirectional", "bias", "given"),
     [

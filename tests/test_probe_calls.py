@@ -271,6 +271,7 @@ def linked(
     return profiles
 
 
+@pytest.mark.some(11)
 @crossed("kind,stack,loss", KINDS, [(1, False), (2, False), (2, True)], LOSSES)
 def test_windows_that_hand_their_state_on_are_one_sequence(
     kind: str, stack: tuple[int, bool], loss: str
@@ -351,6 +352,7 @@ def test_a_window_run_without_gradients_is_a_cut() -> None:
     assert not reach[5:].any()
 
 
+@pytest.mark.some(10)
 @crossed("kind,stack,loss", KINDS, [(1, False), (2, True)], LOSSES)
 def test_a_state_changed_unit_by_unit_between_windows(
     kind: str, stack: tuple[int, bool], loss: str
@@ -361,6 +363,7 @@ def test_a_state_changed_unit_by_unit_between_windows(
     linked(module, WINDOWS, loss, hand=masked)
 
 
+@pytest.mark.some(10)
 @crossed(
     "kind,form,loss",
     KINDS,
@@ -446,6 +449,7 @@ ENDS = [[], [1], [], [0, 2], [1], [], []]
 """Of 4 sequences, those that end after each of 8 steps; the last goes through."""
 
 
+@pytest.mark.some(18)
 @pytest.mark.parametrize("loss", ["steps", "last"])
 @pytest.mark.parametrize(
     ("make", "way"),
@@ -893,6 +897,7 @@ def caught(
     return catcher.take()
 
 
+@pytest.mark.some(4)
 @crossed(
     "kind,bidirectional,layers,form",
     KINDS, [False, True], [1, 2, 3], ["time first", "packed", "packed unsorted"],
@@ -917,6 +922,7 @@ def test_both_readings_agree(kind: str, bidirectional: bool, layers: int, form: 
                     np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-16, err_msg=key)
 
 
+@pytest.mark.some(2)
 @crossed("kind,form", KINDS, ["time first", "batch first", "packed", "packed unsorted"], together=1)
 def test_a_subset_of_the_sequences(kind: str, form: str) -> None:
     """Evenly spaced ones of the caller's batch, through two windows and two directions.

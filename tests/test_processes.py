@@ -27,6 +27,7 @@ print(signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGCHLD), os.get
 """
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize(
     "code",
     [

@@ -114,6 +114,7 @@ def study_of(loss_at: Callable[[float], float], place: Path) -> tuple[Any, Train
     return remedy_study(plan, place, trainer), trainer
 
 
+@pytest.mark.long
 def test_it_is_said_only_after_trials_at_the_lower_rate(tmp_path: Path) -> None:
     study, trainer = study_of(valley(0.1), tmp_path / "study")
     assert study.symptoms.lr_times == 32

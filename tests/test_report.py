@@ -247,6 +247,7 @@ def test_every_figure_is_registered() -> None:
             assert module.FIGURE in FIGURES, f"figures/__init__.py: FIGURES lacks {path.stem}"
 
 
+@pytest.mark.some(9)
 @pytest.mark.parametrize("entry", FIGURES, ids=[entry.key for entry in FIGURES])
 def test_a_figure_says_what_it_shows(entry: figures.Entry, small_run: Run) -> None:
     """Its signals are in the catalogue, and a run with them alone gives a picture of them."""
@@ -281,6 +282,7 @@ def test_a_caption_speaks_only_of_what_the_run_has(
     assert [word for word in absent if word in told] == []
 
 
+@pytest.mark.some(7)
 @pytest.mark.parametrize("entry", FIGURES, ids=[entry.key for entry in FIGURES])
 def test_a_run_with_nothing_recorded_gets_figures_that_say_so(
     entry: Any, record: Callable[..., Run]

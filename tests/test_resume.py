@@ -189,6 +189,7 @@ def test_other_precisions(precision: Any, small: dict[str, Any], tmp_path: Path)
     assert_alike(alone(config, tmp_path), resume(tmp_path / "run"))
 
 
+@pytest.mark.some(2)
 @ONE_OF_A_KIND
 def test_every_memory_task(
     kind: type[Memory], own: dict[str, Any], small_memory: dict[str, Any], tmp_path: Path
@@ -198,6 +199,7 @@ def test_every_memory_task(
     assert_alike(alone(config, tmp_path), resume(tmp_path / "run"))
 
 
+@pytest.mark.long
 def test_again_and_again(small: dict[str, Any], tmp_path: Path) -> None:
     """Before the first checkpoint but the one at the start, and twice from the same one."""
     config = Chars(**small)

@@ -130,6 +130,7 @@ def test_the_script_finds_its_own_world(tmp_path: Path) -> None:
     both(tmp_path, path, *words, fresh=True)
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     ("ending", "status"),
     [

@@ -139,6 +139,7 @@ def test_what_was_asked_for_is_in_the_run(small: dict[str, Any], tmp_path: Path)
 # -- healthy -----------------------------------------------------------------------------------
 
 
+@pytest.mark.some(2)
 @ONE_OF_A_KIND
 def test_safe_on_every_task(kind: type[Memory], own: dict[str, Any], small: dict[str, Any]) -> None:
     config = kind(**small, **own, safe=True)
@@ -151,6 +152,7 @@ def test_safe_on_every_task(kind: type[Memory], own: dict[str, Any], small: dict
     assert np.isfinite(run["loss"]).all()
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     ("kind", "lengths"),
     [

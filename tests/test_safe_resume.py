@@ -54,6 +54,7 @@ def test_around_a_rollback(tmp_path: Path) -> None:
     assert_alike(whole, interrupted(config, tmp_path, after=places))
 
 
+@pytest.mark.long
 def test_while_a_clip_acts_at_every_step(tmp_path: Path) -> None:
     """Its event is one a stretch, also when the stretch is cut in two."""
     config = MemoryOrder(**settings(tmp_path), guard="clip=0.001")
@@ -87,6 +88,7 @@ def test_while_the_sequences_grow(
     assert_alike(whole, interrupted(config, tmp_path, after=[6, 42, 50]))
 
 
+@pytest.mark.long
 def test_a_text_whose_carried_state_goes_back_too(text_file: Path, tmp_path: Path) -> None:
     config = Chars(
         text=text_file, run=tmp_path / "run", hidden=12, seq_len=8, batch=4, iterations=40, every=4,

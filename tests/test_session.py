@@ -108,6 +108,7 @@ def test_a_checkpoint_that_is_written_after_the_end_goes_on_too(tmp_path: Path) 
     assert (again.run.name, again.run.iterations) == ("mine", 3)
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     ("asked", "recorded"), [("mine", 4), ("mine-2", 2), ("other", 2), ("folder/mine", 2)]
 )

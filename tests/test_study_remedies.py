@@ -627,6 +627,7 @@ def test_a_script_that_cannot_be_run_again(
 # -- wrong use ---------------------------------------------------------------------------------
 
 
+@pytest.mark.some(8)
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -162,6 +162,7 @@ def test_links_that_leave_the_folder_are_not_followed(board: Dashboard) -> None:
     assert b"somebody else" not in body
 
 
+@pytest.mark.some(5)
 @pytest.mark.parametrize(
     "key",
     [

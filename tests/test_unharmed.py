@@ -348,6 +348,7 @@ SLOW = ("exported_by_dynamo",)
 """What compiles takes seconds; ``test_compiled`` goes through Dynamo as well."""
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     ("name", "kind"),
     cases(
@@ -428,6 +429,7 @@ COMPILED = [(Loop, "module", "before"), (Net, "method", "during"), (Loop, "funct
 """Each kind, way and moment once."""
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     ("kind", "how", "when"),
     cases(
@@ -647,6 +649,7 @@ RESULTS: dict[str, tuple[Callable[[Tensor], Any], Callable[[Any], Tensor]]] = {
 }
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     ("how", "which"),
     cases(
@@ -829,6 +832,7 @@ def hooked() -> Any:
     return model
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("name", MODELS)
 def test_what_a_model_is_made_of(name: str, tmp_path: Path, caplog: Log) -> None:
     def scene(watching: Watching) -> Iterator[Any]:
@@ -927,6 +931,7 @@ class Asked(Calls):
         raise HostileError
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("kind", [Rates, Calls, Asked])
 def test_an_optimizer_of_the_users_own(kind: Any, tmp_path: Path, caplog: Log) -> None:
     def scene(watching: Watching) -> Iterator[Any]:
@@ -996,6 +1001,7 @@ ERRORS = [ValueError, KeyboardInterrupt, SystemExit, StopIteration, StoppedError
 WHERE = ["module", "layer", "hook", "backward", "step", "from another"]
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     ("where", "error"),
     cases(

@@ -273,6 +273,7 @@ def same_runs(one: Run, other: Run) -> None:
 # -- an ordinary loop -----------------------------------------------------------------------
 
 
+@pytest.mark.some(2)
 @crossed("kind,none", KINDS, [True, False], together=1)
 def test_an_ordinary_loop(kind: str, none: bool, run_path: Path, clock: Clock) -> None:
     """Every number of every iteration, and the samples, against the loop's own arithmetic."""
@@ -336,6 +337,7 @@ def spectra(model: nn.Module) -> dict[str, float]:
 # -- what an iteration is -------------------------------------------------------------------
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("kind", ["lstm", "by step", "gru cell", "own"])
 def test_gradient_accumulation(kind: str, run_path: Path) -> None:
     """Four micro-batches are one iteration; the first of them is the one sampled."""
@@ -469,6 +471,7 @@ def test_a_closure(which: str, kind: str, run_path: Path) -> None:
 # -- mixed precision ------------------------------------------------------------------------
 
 
+@pytest.mark.some(2)
 @crossed(
     "how,kind",
     ["plain", "clipped", "fused", "twice"],
@@ -551,6 +554,7 @@ def test_autocast(kind: str, run_path: Path) -> None:
 # -- loops that are not so ordinary ---------------------------------------------------------
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("kind", ["gru", "lstm"])
 @pytest.mark.parametrize("how", ["a step each", "one step", "one backward"])
 def test_windows_with_a_carried_state(how: str, kind: str, run_path: Path) -> None:
@@ -609,6 +613,7 @@ def test_two_passes_through_one_graph(kind: str, run_path: Path) -> None:
     loop.check(run_path)
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("none", [True, False])
 @pytest.mark.parametrize("kind", ["gru", "gru cell"])
 def test_a_step_that_the_loop_skips_ends_the_iteration(
@@ -630,6 +635,7 @@ def test_a_step_that_the_loop_skips_ends_the_iteration(
         assert [len(row) for row in run.profile(name).rows] == [5, 6, 7, 8, 9, 10], name
 
 
+@pytest.mark.some(2)
 @crossed(
     "how,kind", ["no_grad", "eval", "paused", "nested"], ["gru", "lstm cell", "own"], together=1
 )
@@ -667,6 +673,7 @@ def test_a_validation_leaves_no_mark(how: str, kind: str, tmp_path: Path) -> Non
     same_runs(train(tmp_path / "a", True), train(tmp_path / "b", False))
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("kind", ["gru", "gru cell"])
 @pytest.mark.parametrize("how", ["gradient", "several", "both"])
 def test_backward_on_more_than_a_scalar(how: str, kind: str, run_path: Path) -> None:
@@ -703,6 +710,7 @@ def test_backward_on_more_than_a_scalar(how: str, kind: str, run_path: Path) -> 
 # -- what the caller says -------------------------------------------------------------------
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize("host", [True, False])
 @pytest.mark.parametrize("how", ["floats", "tensors", "now and then"])
 def test_what_is_logged_is_recorded(

@@ -77,6 +77,7 @@ def untouched(kind: str, count: int) -> list[bytes]:
     return everything(kind, count, lambda *_: nullcontext())
 
 
+@pytest.mark.some(2)
 @crossed("kind,every", KINDS, [1, 7, "auto"], together=1)
 def test_training_is_bit_identical(kind: str, every: Any, run_path: Path) -> None:
     """Outputs, losses, parameters, buffers, optimizer state, three random generators."""
@@ -99,6 +100,7 @@ def check_bit_identical(kind: str, every: Any, count: int, run_path: Path) -> No
     assert samples >= 2 if every == "auto" else samples == math.ceil(count / every)
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize("kind", ["by step", "masked", "gru cell", "own"])
 @pytest.mark.parametrize("how", ["retained", "noisy"])
 def test_what_hangs_on_the_callers_graph_is_not_set_off(
@@ -181,6 +183,7 @@ def traces(loop: Loop) -> list[Any]:
     return [*found, torch.autograd.backward, Tensor.backward, GradScaler.scale, GradScaler.step]
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("kind", ["gru", "lstm cell", "own", "attention"])
 def test_no_hook_is_left(kind: str, tmp_path: Path) -> None:
     """After the ``with``, after ``close()``, after an exception, which the run tells of."""
@@ -665,6 +668,7 @@ def unwatched(kind: str, backend: str) -> list[Any]:
     return train_compiled(kind, backend)
 
 
+@pytest.mark.some(2)
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(
     ("kind", "when"),

@@ -56,6 +56,7 @@ def test_a_signal_without_a_sample_is_no_member(chunked: Path) -> None:
         window.last("loss")
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize("key", [entry.key for entry in FIGURES])
 def test_every_figure_can_be_drawn_of_any_window(small_run: Run, key: str) -> None:
     """Also of one in which nothing was recorded."""
