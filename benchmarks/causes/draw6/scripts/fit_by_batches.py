@@ -22,7 +22,7 @@ class Model(nn.Module):
         return self.dense(self.rnn(x)[0][:, -1])
 
     def compile_sgd(self):
-        return torch.optim.SGD(self.parameters(), lr=6e-3, momentum=0.97, nesterov=True)
+        return torch.optim.SGD(self.parameters(), lr=2.5e-2, momentum=0.95, nesterov=True)
 
     def fit(self, x, y):
         if self.compiled is None or not FIXED:
