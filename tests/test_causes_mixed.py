@@ -42,11 +42,37 @@ def embedded(m: nn.ModuleDict, swap: Callable[[Tensor], Tensor]) -> Tensor:
     return loss
 
 
+def frames(m: nn.ModuleDict, sound: bool) -> Tensor:
+    """A convolution of each frame of the data, and a loop over a cell."""
+    features = m["filter"](drawn(BATCH, STEPS).reshape(BATCH * STEPS, 1, INPUTS)).relu()
+    rows = m["in"](features.flatten(1))
+    x = rows.view(BATCH, STEPS, INPUTS).transpose(0, 1) if sound else rows.view(STEPS, BATCH, -1)
+    state = torch.zeros(BATCH, UNITS)
+    for one in x:
+        state = m["cell"](one, state)
+    return state.square().mean()
+
+
+def framed() -> dict[str, nn.Module]:
+    return {
+        "filter": nn.Conv1d(1, 2, 3, padding=1), "in": nn.Linear(2 * INPUTS, INPUTS),
+        "cell": nn.GRUCell(INPUTS, UNITS),
+    }  # fmt: skip
+
+
+def attended(m: nn.ModuleDict) -> Tensor:
+    """Whose ``einsum`` moves an axis of one element."""
+    output = m["rnn"](drawn(BATCH, STEPS))[0]
+    weights = m["head"](output)[..., 0].softmax(1)
+    return torch.einsum("bt,bth->bh", weights, output).square().mean()
+
+
 MIXED: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
     "data": (
         lambda m: m["rnn"](drawn(BATCH, STEPS).view(STEPS, BATCH, INPUTS))[0][-1].mean(),
         {"rnn": rnn()},
     ),
+    "frames of a convolution, in a loop": (lambda m: frames(m, False), framed()),
     "data of which a part is taken": (
         lambda m: m["rnn"](drawn(30, STEPS)[10:20].view(STEPS, BATCH, INPUTS))[0][-1].mean(),
         {"rnn": rnn("LSTM")},
@@ -197,6 +223,10 @@ def relative(m: nn.ModuleDict) -> Tensor:
 
 
 SOUND: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
+    "frames of a convolution, in a loop": (lambda m: frames(m, True), framed()),
+    "an attention by einsum": (
+        attended, {"rnn": rnn(batch_first=True), "head": nn.Linear(UNITS, 1)}
+    ),
     "a batch of the data": (
         lambda m: m["rnn"](drawn(30, STEPS)[5:15])[0][:, -1].mean(),
         {"rnn": rnn(batch_first=True)},

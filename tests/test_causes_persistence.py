@@ -248,6 +248,11 @@ def last(model: nn.ModuleDict, s: Tensor) -> Tensor:
     return z
 
 
+def last_state(model: nn.ModuleDict, s: Tensor) -> Tensor:
+    result: Tensor = model["head"](model["rnn"](s[:T])[1][-1])
+    return result
+
+
 def last_of_loop(model: nn.ModuleDict, s: Tensor) -> Tensor:
     state = torch.zeros(ROWS, UNITS)
     for x in s[:T]:
@@ -256,7 +261,7 @@ def last_of_loop(model: nn.ModuleDict, s: Tensor) -> Tensor:
     return z
 
 
-@pytest.mark.parametrize("answer", [last, last_of_loop])
+@pytest.mark.parametrize("answer", [last, last_state, last_of_loop])
 @pytest.mark.parametrize("column", [None, 2])
 def test_a_target_after_the_last_step(
     answer: Callable[[nn.ModuleDict, Tensor], Tensor], column: int | None, tmp_path: Path

@@ -309,6 +309,57 @@ def test_padding_is_told_from_what_looks_like_it() -> None:
     assert not is_padding(*padding_of(symbols(few)))  # 3 of 10 sequences
 
 
+# -- BKS415: padding that is averaged or attended to ----------------------------------------------
+
+
+def pooled(pool: Callable[[Tensor], Tensor], steps: bool = False) -> Loss:
+    """One answer a sequence, or one a step, ``(B,)`` or ``(B, T)``."""
+
+    def loss(m: nn.ModuleDict) -> Tensor:
+        output = m["rnn"](m["embed"](symbols()))[0]
+        answer = m["head"](output if steps else pool(output)).squeeze(-1)
+        return functional.mse_loss(answer, torch.randn(answer.shape))
+
+    return loss
+
+
+def attention(hide: bool) -> Callable[[Tensor], Tensor]:
+    def pool(output: Tensor) -> Tensor:
+        scores = output.sum(-1).masked_fill(PADDING & hide, float("-inf"))
+        return torch.einsum("bt,bth->bh", scores.softmax(1), output)
+
+    return pool
+
+
+def pooling() -> dict[str, nn.Module]:
+    head = nn.Linear(UNITS, 1)
+    return {"embed": nn.Embedding(SYMBOLS, INPUTS), "rnn": rnn(batch_first=True), "head": head}
+
+
+@pytest.mark.parametrize("pool", [lambda o: o.mean(1), lambda o: o.sum(1), attention(False)])
+def test_padding_that_is_read_with_the_rest_is_a_note(
+    pool: Callable[[Tensor], Tensor], tmp_path: Path
+) -> None:
+    (finding,) = findings("BKS415", pooled(pool), tmp_path, pooling())
+    assert finding.severity == "info"
+    assert finding.evidence == {"padding": pytest.approx(SHARE)}
+
+
+@pytest.mark.parametrize(
+    ("pool", "steps"),
+    [
+        (lambda o: o.masked_fill(PADDING[..., None], 0).sum(1), False),
+        (lambda o: o.max(1).values, False),
+        (attention(True), False),
+        (lambda o: o, True),  # one answer a step: BKS420
+    ],
+)
+def test_padding_that_a_mask_hides_is_not(
+    pool: Callable[[Tensor], Tensor], steps: bool, tmp_path: Path
+) -> None:
+    assert not findings("BKS415", pooled(pool, steps), tmp_path, pooling())
+
+
 # -- BKS420: padding that the loss compares -------------------------------------------------------
 
 HEAD = {"head": nn.Linear(UNITS, SYMBOLS)}
@@ -420,3 +471,19 @@ def test_a_little_of_it_is_a_note(tmp_path: Path) -> None:
     (finding,) = findings("BKS420", loss, tmp_path, modules)
     assert finding.severity == "info"
     assert finding.evidence == {"padding": pytest.approx(3 / 120)}
+
+
+@pytest.mark.parametrize("sound", [False, True])
+def test_padding_behind_packed_features(sound: bool, tmp_path: Path) -> None:
+    """Where no embedding tells it, the lengths do."""
+
+    def loss(m: nn.ModuleDict) -> Tensor:
+        x = pack_padded_sequence(features(), LENGTHS, True, enforce_sorted=False)
+        z = m["head"](pad_packed_sequence(m["rnn"](x)[0], batch_first=True)[0]).squeeze(-1)
+        y = torch.randint(2, z.shape).float().masked_fill(PADDING, 0)
+        y[:, 0] = 1.0
+        z, y = (z[~PADDING], y[~PADDING]) if sound else (z, y)
+        return functional.binary_cross_entropy_with_logits(z, y)
+
+    modules = {"rnn": rnn(batch_first=True), "head": nn.Linear(UNITS, 1)}
+    assert bool(findings("BKS420", loss, tmp_path, modules)) != sound

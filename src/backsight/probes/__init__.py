@@ -107,6 +107,7 @@ from backsight.probes._row_order import row_orders, rows_out_of_order, rows_sort
 from backsight.probes._rows_within import keys_within, puts_back, sorted_apart
 from backsight.probes._sharpness import Sharpness, sharpness
 from backsight.probes._steps_read import StepsRead
+from backsight.probes._targets_turned import targets_turned
 from backsight.probes._tensors import tensors_in
 from backsight.probes._time_axis import moves_across, padded_across, smooth_across, symbols_of
 from backsight.probes._white_noise import noise_spread
@@ -281,6 +282,7 @@ __all__ = [
     "steps_of_one_target",
     "symbols_of",
     "taken_apart",
+    "targets_turned",
     "tensor_norm_values",
     "tensor_norms",
     "tensors_in",

@@ -19,7 +19,7 @@ from backsight.probes._time_axis import symbols_of
 
 __all__ = ["AnswerGiven", "LayerInput", "answers_given", "inputs_read", "mark_input"]
 
-MARK = "backsight input"
+MARK, FINAL = "backsight input", "backsight final"
 
 AnswerKind = Literal["this step", "next step", "reproduced", "earlier step"]
 
@@ -76,12 +76,13 @@ class AnswerGiven:
     """Of an earlier step, how many steps before."""
 
 
-def mark_input(output: Tensor, given: LayerInput) -> None:
+def mark_input(output: Tensor, given: LayerInput, *, final: bool = False) -> None:
     """Remember at the graph of a layer's output what the layer was given.
 
     Args:
         output: of the call; nothing is done where it has no graph.
         given: its input, without a graph.
+        final: whether it is a final state, which :func:`inputs_read` knows where no output is read.
 
     Example:
         >>> import torch
@@ -93,7 +94,7 @@ def mark_input(output: Tensor, given: LayerInput) -> None:
         'rnn'
     """
     if output.grad_fn is not None:
-        output.grad_fn.metadata[MARK] = given  # type: ignore[index]  # a property
+        output.grad_fn.metadata[FINAL if final else MARK] = given  # type: ignore[index]  # a property
 
 
 def answers_given(made: LossOperations) -> list[AnswerGiven] | None:
@@ -157,7 +158,11 @@ def inputs_read(made: LossOperations) -> list[LayerInput]:
         >>> [one.layer for one in inputs_read(LossOperations([out.sum()]))]
         ['rnn']
     """
-    read = ((one.layer, one.given) for one in _marked(_marks(made)))
+    marks = _marks(made)
+    if not marks:
+        found = (node.metadata.get(FINAL) for _, node in made.named())  # type: ignore[attr-defined]
+        return [*{id(one): one for one in found if isinstance(one, LayerInput)}.values()]
+    read = ((one.layer, one.given) for one in _marked(marks))
     return [replace(one, given=given, steps=one.steps or 0) for one, given in read if one]
 
 

@@ -22,7 +22,14 @@ __all__ = ["batch_axes", "data_mixed", "mixes", "moved", "states_mixed", "views_
 
 Shape = tuple[int, ...]
 
-ROW_BY_ROW = POINTWISE | LAYERS | {"LogSoftmax", "Softmax"}
+ROW_BY_ROW = (
+    POINTWISE
+    | LAYERS
+    | {
+        *("AdaptiveAvgPool2D", "AvgPool2D", "Convolution", "CudnnBatchNorm", "LogSoftmax"),
+        *("MaxPool2DWithIndices", "Mean", "NativeBatchNorm", "NativeGroupNorm", "Softmax"),
+    }
+)
 """Of a tensor whose first axis holds rows, these keep each row to itself."""
 
 FAR = 32
@@ -285,11 +292,13 @@ def _joined(edge: Edge) -> Iterator[tuple[int, int]]:
 
 
 def _joined_data(node: Node, name: str, rows: int) -> Iterator[tuple[int, int]]:
-    """The same of data that a linear layer was given."""
-    kept = {"Addmm": "mat1", "Mm": "self"}.get(name)
+    """The same of data that a linear layer, or a convolution, was given."""
+    kept = {"Addmm": "mat1", "Mm": "self", "Convolution": "input"}.get(name)
     data: Tensor | None = saved(node, kept) if kept else None
     base = None if data is None else data._base
-    if data is None or base is None or base.dim() != 3 or data.shape[1] != base.shape[2]:
+    if data is None or base is None or base.dim() < 3 or len(data) != rows:
+        return
+    if math.prod(data.shape[1:]) != math.prod(base.shape[2:]):
         return
     steps = base.shape[1]
     if not _in_rows(base) or not data.is_contiguous() or rows % steps:

@@ -61,7 +61,8 @@ SIGNALS = (
         name="padding_read",
         title="padding before the step that is read",
         formula="padded steps / all steps of a batch whose sequences end in padding, or are "
-        "packed, if L reads the last step of the padded batch alone; 0 otherwise",
+        "packed, if L reads the last step of the padded batch alone; 1 more if L has one target a "
+        "sequence and reads all steps; 0 otherwise",
         axes=("iteration",),
         unit="1",
         reduction="of several calls, the largest",

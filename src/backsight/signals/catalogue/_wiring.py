@@ -71,7 +71,8 @@ SIGNALS = (
     Signal(
         name="mixed_rows",
         title="views that mix sequences",
-        formula="views in the graph of L, or between the data and the input of a layer, after "
+        formula="losses whose targets are flattened in another order than their predictions, and "
+        "views in the graph of L, or between the data and the input of a layer, after "
         "which an axis has the size of the batch that was not its axis before; in all, and by the "
         "shapes before and after",
         axes=("iteration",),

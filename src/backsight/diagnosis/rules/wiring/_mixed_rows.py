@@ -11,6 +11,9 @@ from backsight.diagnosis.rules._in_a_row import InARow
 __all__ = ["MixedSequences"]
 
 
+TARGETS = " targets"
+
+
 @dataclass
 class MixedSequences(InARow):
     """``x.view(T, B, …)`` of an ``x`` of shape ``(B, T, …)``."""
@@ -33,19 +36,23 @@ class MixedSequences(InARow):
         "recurrent layers, or, for data, from the memory that both share. A view that keeps the "
         "axis, or joins it with another one, does not count. Or a view gives the sizes of other "
         "axes to each other, or makes the steps that a layer is given of an axis that came behind "
-        "features or channels."
+        "features or channels. Or the targets of a loss are the next inputs, or end in padding as "
+        "the inputs do, in the one order of steps and sequences alone in which the predictions are "
+        "not flattened."
     )
     causes: ClassVar = (
         "x.view(T, B, -1) of an x of shape (B, T, features), to change the layout",
         "h_n.view(B, -1) of final states of shape (layers · directions, B, hidden)",
         "output.view(B, T, -1) of an output whose time axis comes first",
         "x.view(B, T, -1) of what a convolution returns, of shape (B, channels, T, ...)",
+        "predictions (T, B, classes) and targets (B, T), both flattened",
         "states that were stored by sequence, (B, layers, hidden), and reshaped to (layers, B, "
         "hidden); a linear layer's output, (B, layers · hidden), likewise",
     )
     remedies: ClassVar = (
         "exchange axes with transpose or permute: x.transpose(0, 1)",
         "after a convolution, x.permute(0, 2, 1, 3).flatten(2), where axis 2 is time",
+        "flatten predictions and targets in the same order: targets.t().reshape(-1)",
         "join states with torch.cat([h_n[-2], h_n[-1]], dim=1), or "
         "h_n.transpose(0, 1).reshape(B, -1)",
     )
@@ -58,6 +65,13 @@ class MixedSequences(InARow):
     def tell(self, where: str, value: float, now: Sample) -> tuple[str, Evidence]:
         """The first view, with its shapes."""
         kinds = [*parts_of(now, "mixed_rows", where)]
+        if kinds and kinds[0].endswith(TARGETS):
+            return (
+                f"the {kinds[0]} of a loss run along the sequences where its predictions run along "
+                "the batch, or the other way round: one of the two has to be transposed before it "
+                "is flattened",
+                {"views": value},
+            )
         before, _, after = kinds[0].partition(" as ") if kinds else ("one shape", "", "another")
         more = f" (and {len(kinds) - 1} more)" if len(kinds) > 1 else ""
         mix = "steps" if before.split("×")[0] == after.split("×")[0] else "sequences"

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from backsight.diagnosis._finding import Evidence
+from backsight.diagnosis._finding import Evidence, Severity
 from backsight.diagnosis._rule import Sample, named, of_module, percent, short
 from backsight.diagnosis.rules._in_a_row import InARow
 
@@ -33,8 +33,10 @@ class PaddingRead(InARow):
         "numbers of steps, that value makes up at most 10 % of the steps before, and at least "
         "{share:.0%} of all steps are such an end. Of packed sequences, at least half are shorter "
         "than the longest, and a gradient arrives at the longest alone. The same counts "
-        "of a loop over a cell, of which the last state alone is read. A loss that gathers the "
-        "last valid step of each sequence does not count, nor do states that a mask keeps."
+        "of a loop over a cell, of which the last state alone is read. A note where there is "
+        "one target a sequence and a gradient arrives at 95 % of all steps, padding as well: a "
+        "mean, or an attention, without a mask. A loss that gathers the last valid step of each "
+        "sequence does not count, nor do states that a mask keeps."
     )
     causes: ClassVar = (
         "output[:, -1] of a batch that pad_sequence, or a tokenizer, has padded",
@@ -45,6 +47,8 @@ class PaddingRead(InARow):
         "pack the batch: pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False), "
         "and read h_n",
         "gather the last valid step: output[torch.arange(len(lengths)), lengths - 1]",
+        "mask what is averaged or attended to: scores.masked_fill(padding, -inf), "
+        "(x * mask).sum(1) / mask.sum(1)",
         "pad at the beginning of the sequences",
     )
     source: ClassVar[str] = "PyTorch's documentation of pack_padded_sequence; a frequent question"
@@ -63,10 +67,21 @@ class PaddingRead(InARow):
 
     def counts(self, value: float) -> bool:
         """Whether there is enough of it."""
-        return abs(value) >= self.share
+        return abs(value) - (value > 1) >= self.share
+
+    def severity_of(self, value: float) -> Severity:
+        """Padding that is read together with all else weakens what is read, and no more."""
+        return "info" if value > 1 else self.severity
 
     def tell(self, where: str, value: float, now: Sample) -> tuple[str, Evidence]:
         """How much of the batch is padding."""
+        if value > 1:
+            return (
+                f"one answer a sequence is made from all steps of the output{of_module(where)}, "
+                f"and {percent(value - 1)} of them are padding, which counts like the rest: a mask "
+                "is missing from the mean, or from the attention",
+                {"padding": float(short(value - 1))},
+            )
         return (
             f"the loss reads only the last step of the padded output{of_module(where)}, and "
             f"{percent(abs(value))} of all steps are padding: of most sequences, that step is",

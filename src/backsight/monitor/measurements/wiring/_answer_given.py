@@ -73,7 +73,10 @@ class AnswerInInput(Measurement):
                 return
             steps = 1 if getattr(call.module, "batch_first", False) else 0
             both = bool(getattr(call.module, "bidirectional", False))
-            mark_input(output, LayerInput(call.path, x.detach(), steps, both))
+            read = LayerInput(call.path, x.detach(), steps, both)
+            mark_input(output, read)
+            for state in tensors_in(call.result[1]):
+                mark_input(state, read, final=True)
         elif x.dim() == 2:
             mark_input(output, LayerInput(call.path, x.detach()))
 

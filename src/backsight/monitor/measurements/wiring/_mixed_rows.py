@@ -7,7 +7,14 @@ from torch.nn.utils.rnn import PackedSequence
 
 from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall
 from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
-from backsight.probes import batch_axes, data_mixed, states_mixed, tensors_in, views_that_mix
+from backsight.probes import (
+    batch_axes,
+    data_mixed,
+    states_mixed,
+    targets_turned,
+    tensors_in,
+    views_that_mix,
+)
 
 __all__ = ["MixedRows"]
 
@@ -18,6 +25,8 @@ SHAPES = 8
 
 class MixedRows(Measurement):
     """Views that exchange the sizes of two axes and leave the numbers where they are.
+
+    Or targets that were flattened in another order than their predictions.
 
     Looked for in the graph of the loss, where a layer's calls tell steps from sequences, and in
     what the input of a layer, its initial states, or the indices of an embedding, are a view of.
@@ -89,6 +98,8 @@ class MixedRows(Measurement):
         axes = batch_axes([*self._sizes, *cells])
         for shapes in views_that_mix(passed.operations, axes, [*self._states]):
             self._note(shapes)
+        for given in targets_turned(passed.operations, [*self._sizes, *cells]):
+            self._found[f"{given.target.numel()} targets"] += 1
         for name, node in passed.operations.named():
             if name == "Embedding":
                 self._note(data_mixed(node._saved_indices))  # type: ignore[attr-defined]

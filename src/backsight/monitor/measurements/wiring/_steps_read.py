@@ -11,6 +11,7 @@ from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall
 from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
 from backsight.probes import (
     ColumnTaken,
+    LossTarget,
     StepsRead,
     columns_taken,
     compares_padding,
@@ -19,11 +20,18 @@ from backsight.probes import (
     error_by_hand,
     error_compares_padding,
     is_padding,
+    loss_terms,
     losses_of,
     padding_of,
 )
 
 __all__ = ["StepsOfLoss"]
+
+NEARLY = 0.95
+"""Of all steps: some gradients underflow."""
+
+LOSSES = 4
+"""Terms of a loss whose targets are looked at."""
 
 SHORTEST = 3
 """Steps of a sequence of which one can be read too early."""
@@ -38,6 +46,7 @@ class StepsOfLoss(Measurement):
 
     ``one_step_read``: a direction is read at the step where it begins, and nowhere else.
     ``padding_read``: the last step alone is read, and most sequences end in padding before it.
+    Above 1 where all steps are read together for one answer a sequence, padding as well.
     ``padding_packed``: the sequences were packed with the length of the padded batch, each.
     ``one_unit_read``, ``one_row_read``: an index takes one unit of several, or one sequence, and no
     gradient arrives at any other.
@@ -74,6 +83,10 @@ class StepsOfLoss(Measurement):
         """By path."""
         self._compared: list[tuple[_Padding, StepsRead | None]] | None = None
         """What losses compare with their targets, and what of it carries a gradient."""
+        self._ends: list[_Padding] = []
+        """Of batches that were packed, the steps behind each sequence."""
+        self._targets: list[LossTarget] = []
+        """Of the first terms of the loss."""
         self._taken: list[ColumnTaken] = []
         """What an index takes near the loss."""
 
@@ -95,7 +108,9 @@ class StepsOfLoss(Measurement):
         if min(read.steps, read.batch) >= SHORTEST:
             if not isinstance(x, PackedSequence):
                 padding = _Padding.of(x, read, layer.batch_first)
-            elif read.full:
+            elif not read.full:
+                self._ends.append(_Padding.packed(x, read))
+            else:
                 whole = x.data.view(read.steps, read.batch, -1).transpose(0, 1)
                 padding = _Padding(*padding_of(whole, exact=x.data.grad_fn is None))
         self._calls[call.path].append((read, padding))
@@ -105,20 +120,23 @@ class StepsOfLoss(Measurement):
         self._asked = True
         if self._calls:
             self._taken += columns_taken(passed.operations)
+            self._targets = [term.given for term in loss_terms(passed.roots)[:LOSSES]]
         given = [(p, read) for each in self._calls.values() for read, p in each if p is not None]
         symbols = [
             padding
             for name, node in passed.operations.named()
             if name == "Embedding" and (padding := _Padding.embedded(node._saved_indices))  # type: ignore[attr-defined]
         ]
-        if not given and not symbols:
+        if not given and not symbols and not self._ends:
             return
         self._compared = self._compared or []
         for name, node in losses_of(passed.operations):
             for padding, read in given:
                 if padding.certain and compares_padding(name, node, padding.at_end):
                     self._compared.append((padding, read))
-            for padding in symbols if counts_all(name, node) else ():
+            whole = symbols if counts_all(name, node) else []
+            whole = [*whole, *self._ends] if node._saved_reduction else whole  # type: ignore[attr-defined]
+            for padding in whole:
                 if padding.certain and compares_padding(name, node, padding.at_end):
                     self._compared.append((padding, None))
 
@@ -137,8 +155,9 @@ class StepsOfLoss(Measurement):
     def on_iteration_end(self, now: Iteration) -> None:
         """Record it, of each layer that a gradient arrived at."""
         calls, compared, taken = self._calls, self._compared, self._taken
+        targets = self._targets
         self._begin()
-        self.each_layer(calls, lambda path, each: self._record(path or "model", each, now))
+        self.each_layer(calls, lambda path, each: self._record(path or "model", each, targets, now))
         self.each_layer(calls, lambda path, each: self._one_read(path or "model", each, taken, now))
         if compared is not None:
             shares = [padding.share for padding, read in compared if padding.counts(read)]
@@ -169,7 +188,10 @@ class StepsOfLoss(Measurement):
 
     @staticmethod
     def _record(
-        name: str, calls: list[tuple[StepsRead, "_Padding | None"]], now: Iteration
+        name: str,
+        calls: list[tuple[StepsRead, "_Padding | None"]],
+        targets: list[LossTarget],
+        now: Iteration,
     ) -> None:
         for read, _ in calls:
             if read.failed:
@@ -178,7 +200,10 @@ class StepsOfLoss(Measurement):
         if not reached:
             return
         now.record(f"one_step_read/{name}", min(_begun(*one) for one in reached))
-        now.record(f"padding_read/{name}", max(_behind(*one) for one in reached))
+        behind = max(_behind(*one) for one in reached)
+        if not behind and len(reached) == 1 and _one_each(targets, reached[0][0]):
+            behind = _together(*reached[0])
+        now.record(f"padding_read/{name}", behind)
         if any(read.packed for read, _ in reached):
             now.record(f"padding_packed/{name}", max(_packed(*one) for one in reached))
 
@@ -196,6 +221,15 @@ class _Padding:
         if symbols is not None:
             return cls(*padding_of(symbols))
         return cls(*padding_of(x if batch_first else x.transpose(0, 1), exact=x.grad_fn is None))
+
+    @classmethod
+    def packed(cls, x: PackedSequence, read: StepsRead) -> "_Padding":
+        """What a batch in the order of before has behind its sequences."""
+        lengths = read.lengths
+        if x.unsorted_indices is not None:
+            lengths = lengths[x.unsorted_indices.to(lengths.device)]
+        at_end = torch.arange(read.steps, device=lengths.device) >= lengths[:, None]
+        return cls(at_end, torch.zeros_like(at_end))
 
     @classmethod
     def embedded(cls, symbols: Tensor) -> "_Padding | None":
@@ -279,6 +313,29 @@ def _behind(read: StepsRead, padding: _Padding | None) -> float:
     if read.output is None and read.directions == 2:
         return 0.0  # the reverse half has read all of the sequence by then
     return padding.share if padding.certain else 0.0
+
+
+def _one_each(targets: list[LossTarget], read: StepsRead) -> bool:
+    """Whether all targets are one of each sequence, or a few numbers."""
+    shapes = {tuple(one.target.shape) for one in targets}
+    if len(shapes) != 1:
+        return False
+    (shape,) = shapes
+    few = len(shape) == 2 and shape[1] != read.steps and not targets[0].of_classes
+    return (len(shape) == 1 or few) and shape[0] == read.batch
+
+
+def _together(read: StepsRead, padding: _Padding | None) -> float:
+    """1 and the share of padding, where nearly all steps and nearly all of the padding are read."""
+    if padding is None or read.packed or read.output is None or read.final_read:
+        return 0.0
+    if not padding.certain or read.steps == read.batch:
+        return 0.0
+    there = read.output.any(0).t()
+    at_end = padding.at_end.to(there.device)
+    if min(float(there[at_end].float().mean()), float(there[~at_end].float().mean())) < NEARLY:
+        return 0.0
+    return 1 + padding.share
 
 
 def _last_alone(read: StepsRead) -> bool:

@@ -1,0 +1,66 @@
+"""Targets that are flattened in another order than predictions, and all that is right."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from tests.causes import BATCH, INPUTS, STEPS, UNITS, Loss, findings, rnn
+
+SYMBOLS = 7
+LENGTHS = torch.tensor([6, 2, 4, 3, 5, 2, 3, 6, 4, 1])
+MOVES = torch.arange(STEPS) < LENGTHS[:, None]
+
+Flat = Callable[[Tensor], Tensor]
+
+
+def steps_first(z: Tensor) -> Tensor:
+    return z.reshape(-1, SYMBOLS)
+
+
+def rows_first(z: Tensor) -> Tensor:
+    return z.transpose(0, 1).reshape(-1, SYMBOLS)
+
+
+def asking(answers: Flat, target: Flat, *, padded: bool = False) -> Loss:
+    """A loss of logits ``(T, B, C)`` and targets ``(B, T)``: of the next symbol, or a tag each."""
+
+    def loss(m: nn.ModuleDict) -> Tensor:
+        if padded:
+            x = torch.randint(1, SYMBOLS, (BATCH, STEPS)) * MOVES
+            y = torch.randint(1, SYMBOLS, (BATCH, STEPS)) * MOVES
+        else:
+            whole = torch.randint(SYMBOLS, (BATCH, STEPS + 1))
+            x, y = whole[:, :-1], whole[:, 1:]
+        z = m["head"](m["rnn"](m["embed"](x.t()))[0])
+        return cross_entropy(answers(z), target(y).reshape(-1), ignore_index=0 if padded else -1)
+
+    return loss
+
+
+def modules() -> dict[str, nn.Module]:
+    return {
+        "embed": nn.Embedding(SYMBOLS, INPUTS), "rnn": rnn(), "head": nn.Linear(UNITS, SYMBOLS),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("padded", [False, True])
+@pytest.mark.parametrize("answers", [steps_first, rows_first])
+@pytest.mark.parametrize("turned", [True, False])
+def test_targets_in_another_order(
+    answers: Flat, turned: bool, padded: bool, tmp_path: Path
+) -> None:
+    by_step = (answers is steps_first) != turned
+    loss = asking(answers, (lambda y: y.t()) if by_step else (lambda y: y), padded=padded)
+    found = findings("BKS413", loss, tmp_path, modules())
+    assert len(found) == turned
+    for one in found:
+        assert "the 60 targets of a loss run along the sequences" in one.message
+
+
+def test_tags_that_tell_nothing(tmp_path: Path) -> None:
+    loss = asking(steps_first, lambda y: y.flip(1))
+    assert not findings("BKS413", loss, tmp_path, modules())
