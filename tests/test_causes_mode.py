@@ -1,6 +1,6 @@
 """A model that trains in eval mode, dropout that leaves nothing, and what looks like it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -40,7 +40,7 @@ def findings(
         for _ in range(5):
             each(net)
             optimizer.zero_grad()
-            loss = net(torch.randn(5, 16, 2)).square().mean()
+            loss = net(torch.randn(5, 64, 2)).square().mean()
             loss.backward()
             optimizer.step()
     diagnosis = diagnose(Run(path))
@@ -151,6 +151,92 @@ def test_dropout_that_leaves_next_to_nothing_is_found(
 )
 def test_a_mask_is_no_dropout(between: Callable[[Tensor], Tensor], tmp_path: Path) -> None:
     assert findings(between, train, tmp_path / "run") == []
+
+
+def own(keep: float) -> Callable[[Tensor], Tensor]:
+    """Dropout by hand."""
+    return lambda x: x * torch.bernoulli(torch.full_like(x, keep)) / keep
+
+
+def test_dropout_by_hand_is_found(tmp_path: Path) -> None:
+    (found,) = findings(own(0.05), train, tmp_path / "run")
+    assert found.evidence["dropout"] == pytest.approx(0.95)
+
+
+@pytest.mark.parametrize("between", [own(0.5), lambda x: x * (torch.rand_like(x) < 0.05) / 3.0])
+def test_other_masks_that_are_divided_are_not(
+    between: Callable[[Tensor], Tensor], tmp_path: Path
+) -> None:
+    assert findings(between, train, tmp_path / "run") == []
+
+
+def forget(net: Net) -> None:
+    """A test that leaves the dropout off."""
+    net.between.p = 0.0  # type: ignore[attr-defined]
+    validates(net)
+
+
+def stay(net: Net) -> None:
+    """As functional.dropout(x, p, self.training) after a test."""
+    evaluates(net)
+
+
+def put_back(net: Net) -> None:
+    drop: nn.Dropout = net.between  # type: ignore[assignment]
+    rate, drop.p = drop.p, 0.0
+    validates(net)
+    drop.p = rate
+
+
+def stopping(net: Net, tests: Mapping[int, Callable[[Net], object]], path: Path) -> list[Finding]:
+    """Of BKS422, in twelve steps; each test comes before the step of its number."""
+    optimizer = torch.optim.SGD(net.parameters(), lr=1e-3)
+    with watch(net, optimizer, path, every=1):
+        for step in range(12):
+            if step in tests:
+                tests[step](net)
+            optimizer.zero_grad()
+            loss = net(torch.randn(5, 64, 2)).square().mean()
+            loss.backward()
+            optimizer.step()
+    return [one for one in diagnose(Run(path)).lasting if one.code == "BKS422"]
+
+
+class Function(Net):
+    """Asks itself for its mode."""
+
+    def __init__(self) -> None:
+        super().__init__(nn.Identity())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.dropout(super().forward(x), 0.4, self.training)
+
+
+@pytest.mark.parametrize(
+    ("net", "test"), [(lambda: Net(nn.Dropout(0.4)), forget), (Function, stay)]
+)
+def test_dropout_that_ends_with_the_first_test_is_found(
+    net: Callable[[], Net], test: Callable[[Net], object], tmp_path: Path
+) -> None:
+    (found,) = stopping(net(), {6: test, 9: test}, tmp_path / "run")
+    assert found.severity == "warning"
+    assert found.evidence == {"dropout before": pytest.approx(0.4)}
+
+
+@pytest.mark.parametrize(
+    ("net", "tests"),
+    [
+        (lambda: Net(nn.Dropout(0.4)), {6: put_back, 9: put_back}),
+        (lambda: Net(nn.Dropout(0.4)), {3: validates, 6: validates, 7: forget}),  # on purpose
+        (lambda: Net(nn.Dropout(0.4)), {2: forget}),  # a first phase, perhaps
+        (lambda: Net(nn.Dropout(0.0)), {6: forget}),
+        (Function, {6: validates, 9: validates}),
+    ],
+)
+def test_dropout_that_goes_on_or_ends_later_is_not(
+    net: Callable[[], Net], tests: Mapping[int, Callable[[Net], object]], tmp_path: Path
+) -> None:
+    assert stopping(net(), tests, tmp_path / "run") == []
 
 
 def test_a_teacher_in_eval_mode_is_a_note_at_most(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -250,3 +251,78 @@ def test_a_rate_that_falls_faster_than_it_is_sampled_is_found() -> None:
         (found,) = findings(rates(make))
         assert (found.severity, found.resolved_at) == ("warning", None)
     assert findings([0.1] * 150 + [1e-4] * 20 + [5e-5] * 130) == []
+
+
+def of_its_aim(shares: Sequence[float]) -> list[Finding]:
+    """Of rule BKS423, with a sample every tenth iteration."""
+    judge = Judge(rules=[RateCourse()])
+    for i, share in enumerate(shares):
+        rate = {"group_lr/0": 0.1 * share, "group_lr_share": share} if i % 10 == 0 else {}
+        judge.update(i, {"loss": falling(len(shares))[i]} | rate)
+    assert not judge.failed
+    return [one for one in judge.diagnosis().findings if one.resolved_at is None]
+
+
+def test_a_warm_up_in_steps_that_is_moved_by_epochs_is_found() -> None:
+    (found,) = of_its_aim([(i // 60) / 6000 for i in range(400)])
+    assert (found.severity, found.iteration) == ("warning", 240)
+    assert found.evidence["rises left"] == pytest.approx(5994)
+
+
+@pytest.mark.parametrize(
+    "shares",
+    [
+        [min(1.0, (i // 60) / 10) for i in range(900)],  # ten epochs
+        [(i // 60 + 1) / 6000 for i in range(200)],  # too early to say
+        [i / 6000 for i in range(400)],  # by steps
+        [(i // 10) / 6000 for i in range(400)],  # epochs of few steps
+        [2 ** (i // 60 - 12) for i in range(700)],
+        [1 - (i // 60) / 6000 for i in range(400)],
+    ],
+)
+def test_a_warm_up_that_arrives_is_not_accused(shares: list[float]) -> None:
+    assert of_its_aim(shares) == []
+
+
+Numbers = Callable[[int, float], float]
+"""Of the iteration and its loss."""
+
+
+def plateau(path: Path, mode: Literal["min", "max"], numbers: Numbers) -> list[Finding]:
+    """Of rule BKS423, of a training that learns, and whose plateau is given these numbers."""
+    torch.manual_seed(0)
+    model = nn.ModuleDict({"rnn": nn.RNN(1, 2), "head": nn.Linear(2, 1)})
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
+    schedule = lr.ReduceLROnPlateau(optimizer, mode, factor=0.5, patience=1)
+    x, y = torch.randn(3, 4, 1), torch.full((4, 1), 2.0)
+    with watch(model, optimizer, path, every=1):
+        for i in range(120):
+            optimizer.zero_grad()
+            loss = (model["head"](model["rnn"](x)[0][-1]) - y).square().mean()
+            loss.backward()
+            optimizer.step()
+            if i % 10 == 9:
+                schedule.step(numbers(i, loss.item()))
+    return [one for one in diagnose(Run(path)).lasting if one.code == "BKS423"]
+
+
+def test_a_plateau_that_waits_for_a_loss_to_rise_is_found(tmp_path: Path) -> None:
+    (found,) = plateau(tmp_path / "run", "max", lambda _, loss: 1.1 * loss)
+    assert found.severity == "warning"
+    assert "go well" in found.message
+
+
+@pytest.mark.parametrize(
+    ("mode", "numbers"),
+    [
+        ("min", lambda i, _: 3.0),  # a validation that is no better
+        ("max", lambda i, _: 50 + min(i, 40)),  # an accuracy in percent
+        ("max", lambda i, _: min(0.5 + i / 50, 0.9)),
+        ("max", lambda i, _: 1.0),
+        ("max", lambda i, _: -3 * math.exp(-i / 40)),
+    ],
+)
+def test_other_plateaus_are_not(
+    mode: Literal["min", "max"], numbers: Numbers, tmp_path: Path
+) -> None:
+    assert plateau(tmp_path / "run", mode, numbers) == []

@@ -6,12 +6,24 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.distributions import Categorical, Normal
+from torch.distributions import (
+    Categorical,
+    Distribution,
+    Laplace,
+    MixtureSameFamily,
+    Normal,
+    Poisson,
+)
 from torch.nn import functional as f
 
 from backsight import Run, diagnose
 from backsight.monitor import LateRecorder, ProcessMonitor
-from backsight.probes import divergences_raised, likelihoods_lowered, terms_without_bound
+from backsight.probes import (
+    densities_lowered,
+    divergences_raised,
+    likelihoods_lowered,
+    terms_without_bound,
+)
 from tests.causes import findings
 
 N, CLASSES = 6, 3
@@ -66,6 +78,86 @@ def test_a_wrong_sign_is_found(loss: Loss, terms: int) -> None:
     assert count(lambda x: -loss(x)) == 0
     assert count(loss, maximised=True) == 0
     assert count(lambda x: -loss(x), maximised=True) == terms
+
+
+def normal_by_hand(x: Tensor) -> Tensor:
+    mean, log = (x.exp() + x).chunk(2, 0)
+    return (-0.5 * ((TARGET[:3] - mean) / log.exp()) ** 2 - log - 0.919).mean()
+
+
+def normal_of_logvar(x: Tensor) -> Tensor:
+    mean, log = x.chunk(2, 0)
+    return -0.5 * ((mean - TARGET[:3]).square() * torch.exp(-log) + log).sum(1).mean()
+
+
+def density(distribution: Distribution, target: Tensor = TARGET) -> Tensor:
+    result: Tensor = distribution.log_prob(target)
+    return result
+
+
+def normal(mean: Tensor, spread: Tensor) -> Distribution:
+    return Normal(mean, spread)
+
+
+def counts(rate: Tensor) -> Tensor:
+    return density(Poisson(rate), REWARD.round()[:, None]).mean()
+
+
+def mixture_by_hand(x: Tensor) -> Tensor:
+    weights, mean, spread = x.chunk(3, 0)
+    parts = density(normal(mean, f.softplus(spread)), TARGET[:2])
+    return torch.logsumexp(weights.log_softmax(-1) + parts, -1).mean()
+
+
+def mixture(x: Tensor) -> Tensor:
+    weights, mean, spread = x.chunk(3, 0)
+    several = Categorical(logits=weights)
+    parts = normal(mean, spread.exp())
+    whole = MixtureSameFamily(several, parts)
+    return density(whole, TARGET[0, :2]).mean()
+
+
+DENSITIES: list[Loss] = [
+    lambda x: density(normal(x, x.exp())).mean(),
+    lambda x: density(normal(x, f.softplus(x) + 1e-2)).sum(-1).mean(),
+    lambda x: density(Laplace(x, x.exp())).mean(),
+    lambda x: counts(x.exp()),
+    lambda x: counts(f.softplus(x) + 1e-3),
+    lambda x: -f.poisson_nll_loss(x, REWARD.round()[:, None].expand(N, CLASSES)),
+    lambda x: -f.gaussian_nll_loss(x, TARGET, x.exp()),
+    normal_by_hand,
+    normal_of_logvar,
+    mixture_by_hand,
+    mixture,
+]
+
+
+def lowered(loss: Loss, *, maximised: bool = False) -> int:
+    root = loss(X.clone().requires_grad_())
+    return densities_lowered([root], [None], maximised=maximised)
+
+
+@pytest.mark.parametrize("loss", DENSITIES)
+def test_a_density_that_is_made_smaller_is_found(loss: Loss) -> None:
+    assert lowered(loss)
+    assert lowered(lambda x: -loss(x)) == 0
+    assert lowered(lambda x: -loss(x), maximised=True)
+    assert lowered(loss, maximised=True) == 0
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda x: (density(normal(x, x.exp())) * REWARD[:, None]).mean(),  # a policy
+        lambda x: f.mse_loss(x, TARGET) + density(normal(x, x.exp())).mean(),
+        lambda x: -normal(x, x.exp()).entropy().mean(),
+        lambda x: -((x - TARGET) ** 2 / x.exp()).mean() + x.square().sum(),
+        lambda x: x.exp().mean() - x.mean(),
+        lambda x: torch.logsumexp(x, -1).mean() - x[:, 0].mean(),
+    ],
+)
+def test_what_is_no_density_alone_is_not(loss: Loss) -> None:
+    assert lowered(loss) == 0
 
 
 def reverse(x: Tensor) -> Tensor:

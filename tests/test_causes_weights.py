@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 from torch.optim import SGD, Adam, Optimizer
 
 from backsight import Run, diagnose, watch
-from backsight.diagnosis import Diagnosis
+from backsight.diagnosis import Diagnosis, Finding
 from backsight.monitor import LateRecorder, ProcessMonitor
 
 EPOCHS, STEPS = 4, 3
@@ -179,3 +179,71 @@ def test_parametrizations_are_not_accused(tmp_path: Path) -> None:
             net(torch.randn(8, 3)).square().mean().backward()
             optimizer.step()
     assert codes(diagnose(Run(tmp_path / "run"))) == set()
+
+
+class Rates(nn.Module):
+    """A state that fades at learned rates."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rates = nn.Parameter(torch.full((4,), 0.5))
+        self.rnn, self.head = nn.RNN(2, 4), nn.Linear(4, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        result: Tensor = self.head(self.rnn(x)[0][-1] * self.rates)
+        return result
+
+
+def put_back(each: Callable[[Rates], object], folder: Path) -> list[Finding]:
+    """Of BKS425; ``each`` is called after each of some steps."""
+    torch.manual_seed(0)
+    model = Rates()
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    with watch(model, optimizer, folder / "run", every=1):
+        for _ in range(12):
+            optimizer.zero_grad()
+            x = torch.randn(5, 8, 2)
+            loss = (model(x)[:, 0] - x[-1, :, 0]).square().mean()
+            loss.backward()
+            optimizer.step()
+            with torch.no_grad():
+                each(model)
+    return [one for one in diagnose(Run(folder / "run")).lasting if one.code == "BKS425"]
+
+
+@pytest.mark.parametrize(
+    "each",
+    [
+        lambda m: m.rates.copy_(torch.full((4,), 0.5)),
+        lambda m: setattr(m.rates, "data", torch.tensor([0.5, 0.4, 0.3, 0.2])),
+        lambda m: nn.init.eye_(m.rnn.weight_hh_l0),
+    ],
+)
+def test_a_parameter_that_is_put_back_after_each_step_is_found(
+    each: Callable[[Rates], object], tmp_path: Path
+) -> None:
+    (found,) = put_back(each, tmp_path)
+    assert found.severity == "error"
+    assert "put back" in found.message
+
+
+@pytest.mark.parametrize(
+    "each",
+    [
+        lambda m: m.rates.clamp_(max=0.5),
+        lambda m: m.rates.clamp_(0.45, 0.55),
+        lambda m: m.rnn.bias_hh_l0.zero_(),  # a mask
+        lambda m: m.head.weight.mul_(0.9),
+        lambda m: m.rates.requires_grad_(False),
+    ],
+)
+def test_a_parameter_that_is_held_in_a_range_is_not(
+    each: Callable[[Rates], object], tmp_path: Path
+) -> None:
+    assert put_back(each, tmp_path) == []
+
+
+def test_a_model_that_is_put_back_as_a_whole_is_not(tmp_path: Path) -> None:
+    """As between tasks."""
+    begin = Rates().state_dict()
+    assert put_back(lambda m: m.load_state_dict(begin), tmp_path) == []

@@ -281,6 +281,8 @@ class Iteration:
     """Whether a hidden state is not finite, as far as that is known without waiting for it."""
     drops_in_eval: bool | None = None
     """Whether dropout dropped while a model was evaluated before it; None where none was."""
+    evaluations: int = 0
+    """How often a model had begun to run without gradients before it; not counted for ever."""
     opposed: bool = False
     """Whether the model has met another one whose losses go through it, or through which its own
     do, and which does not step on them: a GAN's. Known when the iteration ends."""

@@ -360,6 +360,7 @@ class Observation:
             _parameters=self.parameters,
             gradient_before=gradient,
             drops_in_eval=self.forwards.drops_in_eval,
+            evaluations=self.forwards.evaluations.begun,
             _ran=self.forwards.now,
         )
         if sampled or self._armed:  # else the readers have kept nothing

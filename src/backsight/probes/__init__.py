@@ -23,6 +23,7 @@ from backsight.probes._data_entries import given_beside, put_elsewhere
 from backsight.probes._decays import DecayReader
 from backsight.probes._deep import DeepMeasures, LayerRun, deep_measures
 from backsight.probes._delayed import lag_of
+from backsight.probes._density_sign import densities_lowered
 from backsight.probes._divergence_sign import divergences_raised
 from backsight.probes._dropout import dropout_of, rate_between, rate_of_dropout
 from backsight.probes._errors_by_hand import error_by_hand
@@ -203,6 +204,7 @@ __all__ = [
     "counts_all",
     "data_mixed",
     "deep_measures",
+    "densities_lowered",
     "divergences_raised",
     "driven",
     "dropout_of",

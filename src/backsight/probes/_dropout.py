@@ -1,6 +1,7 @@
 """Dropout: which modules have any, and how much of it an operation in a graph has applied."""
 
 import math
+from typing import TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -58,15 +59,31 @@ def rate_of_dropout(node: Node) -> float:
     name = operation(node)
     if name == "NativeDropout":
         return float(node._saved_p)  # type: ignore[attr-defined]
+    if name == "Div":
+        return _rate_divided(node)
     if name != "Mul":
         return 0.0
-    mask = node._saved_other  # type: ignore[attr-defined]
-    if not isinstance(mask, Tensor) or mask.requires_grad or mask.numel() < LEAST:
+    return max(map(_rate_of_mask, filter(_may_be_mask, _factors(node))), default=0.0)
+
+
+@torch.no_grad()
+def _rate_divided(node: Node) -> float:
+    """Of a product with zeros and ones that is divided by the share of ones."""
+    by, below = node._saved_other, node.next_functions[0][0]  # type: ignore[attr-defined]
+    if not isinstance(by, Tensor) or by.numel() != 1 or below is None or operation(below) != "Mul":
         return 0.0
-    if not mask.is_floating_point():
-        return 0.0
-    with torch.no_grad():
-        return _rate_of_mask(mask)
+    masks = filter(_may_be_mask, _factors(below))
+    return max((_rate_of_mask(mask / by) for mask in masks), default=0.0)
+
+
+def _factors(node: Node) -> tuple[object, object]:
+    return node._saved_other, node._saved_self  # type: ignore[attr-defined]
+
+
+def _may_be_mask(factor: object) -> TypeGuard[Tensor]:
+    if not isinstance(factor, Tensor) or factor.requires_grad or factor.numel() < LEAST:
+        return False
+    return factor.is_floating_point()
 
 
 @torch.no_grad()
@@ -104,6 +121,7 @@ def rate_between(before: Tensor, after: Tensor) -> float:
     return _rate_of_mask(torch.where(mask != 0, factor, 0.0))
 
 
+@torch.no_grad()
 def _rate_of_mask(mask: Tensor) -> float:
     factor = float(mask.max())
     if factor <= 1 or not bool(((mask == 0) | (mask == factor)).all()):

@@ -59,6 +59,9 @@ class Evaluations:
         """Which module's forward it is wrapped for."""
         self._evaluating = self._dropped = False
         self._seen = 0
+        self.begun = 0
+        """Times that a forward without gradients came first, or after one with them."""
+        self._learning = True
 
     def watch(self, model: nn.Module) -> None:
         """Watch its forwards."""
@@ -73,7 +76,10 @@ class Evaluations:
         self._leave.clear()
 
     def _begins(self, module: nn.Module, args: Any, named: Any) -> None:
-        if module.training or torch.is_grad_enabled():
+        learning = torch.is_grad_enabled()
+        self.begun += self._learning and not learning
+        self._learning = learning
+        if module.training or learning:
             self._put_back()
             if self._evaluating:
                 self._evaluating = False

@@ -129,7 +129,7 @@ class Forwards:
         self.spent = 0.0
         """Seconds after and before forwards, whoever was told of them included."""
         self._calls = ModuleCalls(lambda error: failed("", error))
-        self._evaluations = Evaluations(self._calls, self._evaluated)
+        self.evaluations = Evaluations(self._calls, self._evaluated)
         self.drops_in_eval: bool | None = None
         """Whether dropout dropped in the newest evaluation; None where there was none so far."""
         self._running: list[CallChains] = []
@@ -182,7 +182,7 @@ class Forwards:
             holds = any(adapter_of(part) for _, part in named_modules(module))
         if adapter is None and holds:
             self._models[path] = weakref.ref(module)
-            self._evaluations.watch(module)
+            self.evaluations.watch(module)
         reader = self._readers.adopt(path, module)
         if reader is None:
             return
@@ -293,7 +293,7 @@ class Forwards:
 
     def close(self) -> None:
         """Watch nothing any longer."""
-        self._evaluations.close()
+        self.evaluations.close()
         self._calls.close()
         self.pass_begins()
 

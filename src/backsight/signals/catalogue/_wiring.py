@@ -193,6 +193,17 @@ SIGNALS = (
         source="Backsight",
     ),
     Signal(
+        name="dropout_stopped",
+        title="dropout that ended with an evaluation",
+        formula="the lowest dropout_rate of all looks before a model first ran without gradients, "
+        "where it is 0 in each look since; else 0",
+        axes=("iteration",),
+        unit="1",
+        reduction="none",
+        cost="shared with eval_mode",
+        source="Backsight",
+    ),
+    Signal(
         name="dropout_rate",
         title="highest dropout",
         formula="the highest rate of the dropout modules in training mode, and of dropout near the "
@@ -227,6 +238,39 @@ SIGNALS = (
         per="group",
     ),
     Signal(
+        name="group_lr_share",
+        title="learning rate relative to its aim",
+        formula="η / initial_lr of the first group, where a schedule of PyTorch's has written one; "
+        "group_lr_share/2 of the second optimizer",
+        axes=("iteration",),
+        unit="1",
+        reduction="none",
+        cost="shared with group_lr",
+        source="PyTorch's documentation of lr_scheduler",
+    ),
+    Signal(
+        name="plateau_best",
+        title="highest number that a plateau was given",
+        formula="best of a ReduceLROnPlateau(mode='max') of the optimizer, once η has fallen, "
+        "where it has fallen as soon as it could after the first number",
+        axes=("iteration",),
+        unit="that of the number",
+        reduction="none",
+        cost="a search for the schedule, twice at the most, when η falls",
+        source="PyTorch's documentation of ReduceLROnPlateau",
+    ),
+    Signal(
+        name="plateau_first",
+        title="first number of a plateau",
+        formula="the iteration in which the schedule of plateau_best was first called, if its "
+        "calls come at equal distances",
+        axes=("iteration",),
+        unit="iterations",
+        reduction="none",
+        cost="shared with plateau_best",
+        source="Backsight",
+    ),
+    Signal(
         name="weights_replaced",
         title="weights that something else has made anew",
         formula="the share of the four largest matrices whose cosine with what the last step left "
@@ -237,6 +281,17 @@ SIGNALS = (
         reduction="maximum over optimizers",
         cost="PyTorch's count of writes to four matrices, and one number; 256 elements of each "
         "once there was a write",
+        source="Backsight",
+    ),
+    Signal(
+        name="put_back",
+        title="parameters that are put back after each step",
+        formula="parameters that a step moves, up and down, and that the next pass finds to be "
+        "exactly what they were, in three looks in a row, while others move; not those that are 0",
+        axes=("iteration",),
+        unit="parameters",
+        reduction="none",
+        cost="256 elements of each of 64 parameters, in looks",
         source="Backsight",
     ),
     Signal(
@@ -254,8 +309,8 @@ SIGNALS = (
         name="loss_unbounded",
         title="terms of the loss that fall without bound",
         formula="terms of L that are never negative and have a negative factor, or are a "
-        "log-probability with a positive one, where all are such and the step moves all that is "
-        "trained; else 0",
+        "log-probability or log-density with a positive one, where all are such and the step moves "
+        "all that is trained; else 0",
         axes=("iteration",),
         unit="terms",
         reduction="maximum over the steps of an iteration",

@@ -1,5 +1,5 @@
-"""BKS423: the learning rate is 0, falls to nothing too early, grows until the loss does, or begins
-again and again."""
+"""BKS423: the learning rate is 0, falls to nothing too early, grows until the loss does, begins
+again and again, never arrives, or falls because things go well."""
 
 import math
 from dataclasses import dataclass, field
@@ -9,12 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backsight.diagnosis._requirement import Requirement
-from backsight.diagnosis._rule import Rule, Sample, named, short
+from backsight.diagnosis._rule import Rule, Sample, named, percent, short
 from backsight.diagnosis._stretch import Stretch
+from backsight.diagnosis.rules.wiring._rate_climb import Climb
 from backsight.diagnosis.rules.wiring._rate_teeth import Teeth, Tooth
 from backsight.diagnosis.stability import LossHistory
 
 __all__ = ["RateCourse"]
+
+
+LEVELS = 512
+"""Samples whose loss is remembered."""
 
 
 @dataclass
@@ -38,6 +43,17 @@ class _Course:
 
 
 @dataclass
+class _Plateau:
+    """A schedule that waits for a number to rise."""
+
+    best: float
+    rate: float
+    """The lowest learning rate since."""
+    falls: int = 0
+    """Of the rate, since this number was first seen here: after a first fall."""
+
+
+@dataclass
 class RateCourse(Rule):
     """A warm-up that is stuck or never ends, a decay by batch where one by epoch was meant, a
     schedule that grows.
@@ -48,7 +64,7 @@ class RateCourse(Rule):
     severity: ClassVar = "warning"
     cause: ClassVar[bool] = True
     reads: ClassVar = ("group_lr", "lr")
-    optional_signals: ClassVar = ("loss",)
+    optional_signals: ClassVar = ("group_lr_share", "loss", "plateau_best", "plateau_first")
     explanation: ClassVar[str] = (
         "What a schedule makes of the learning rate decides whether anything is learned. At a rate "
         "of 0, or at a thousandth of the rate that the training began with, the weights stay where "
@@ -64,7 +80,12 @@ class RateCourse(Rule):
         "risen in {rising:.0f} samples in a row to {growth:g} times what it began with, and the "
         "loss is 3 times its lowest level, or is not finite. Or it rises in every iteration, falls "
         "back at once to where it began, and rises again, {teeth:.0f} times in a row for as many "
-        "iterations: a rise that comes to an end, and a rate that falls by steps, do not count."
+        "iterations: a rise that comes to an end, and a rate that falls by steps, do not count. Or "
+        "it has risen {climbs:.0f} times by the same amount, each after {epoch:.0f} iterations or "
+        "more, and at that pace needs {far:.0f} more of these to be what its schedule was given. "
+        "Or it has fallen {falls:.0f} times by a ReduceLROnPlateau in mode max whose best number "
+        "is still its first one, and that is what the loss was then, within a fraction of "
+        "{alike:g}, and the loss has come down since."
     )
     causes: ClassVar = (
         "a warm-up from 0 whose scheduler.step() is never called, or only once an epoch",
@@ -72,6 +93,7 @@ class RateCourse(Rule):
         "scheduler.step() after each batch, of a schedule that counts epochs",
         "a schedule that multiplies where it should divide, or that is stepped beyond its end",
         "a group of parameters that was given lr=0",
+        'ReduceLROnPlateau(mode="max") that is given a loss',
     )
     remedies: ClassVar = (
         "plot the learning rate of the run, and count what scheduler.step() is called for",
@@ -95,11 +117,23 @@ class RateCourse(Rule):
     """Iterations."""
     rising: float = 8
     growth: float = 10
+    climbs: float = 4
+    epoch: float = 20
+    """Iterations: a rate that stands for fewer rises step by step."""
+    far: float = 100
+    """Rises: a warm-up in epochs is over by then."""
+    falls: float = 2
+    alike: float = 0.2
+    """Between the loss of a training and of its validation, early on."""
     teeth: float = 3
     """Rises that end alike: two epochs may be a pause, or another phase."""
     _courses: dict[str, _Course] = field(default_factory=dict, init=False, repr=False)
     _teeth: dict[str, Teeth] = field(default_factory=dict, init=False, repr=False)
     """By member of ``lr``, whose first group is that of ``group_lr``."""
+    _climbs: dict[str, Climb] = field(default_factory=dict, init=False, repr=False)
+    _levels: list[tuple[int, float]] = field(default_factory=list, init=False, repr=False)
+    """Of the loss, by iteration, in the first samples."""
+    _plateaus: dict[str, _Plateau] = field(default_factory=dict, init=False, repr=False)
     _again: set[str] = field(default_factory=set, init=False, repr=False)
     """Groups whose rate begins again and again."""
 
@@ -118,6 +152,9 @@ class RateCourse(Rule):
 
     def _look(self, now: Sample) -> None:
         """What becomes of the rate of each group."""
+        history = now.courses.get(now.label)
+        if history is not None and len(self._levels) < LEVELS:
+            self._levels.append((now.iteration, history.level))
         rates = now.numbers("group_lr")
         for where, rate in rates.items():
             if not self.finite(where, rate):
@@ -125,6 +162,54 @@ class RateCourse(Rule):
             course = self._at(where, now.iteration, rate)
             self._follow(course, now.iteration, rate)
             self._judge(where, course, now)
+        for member, share in now.numbers("group_lr_share").items():
+            self._climb(member, share, now.iteration)
+        for member, best in now.numbers("plateau_best").items():
+            self._plateau(member, best, now)
+
+    def _climb(self, member: str, share: float, iteration: int) -> None:
+        climb = self._climbs.setdefault(member, Climb(least=int(self.epoch)))
+        climb.add(iteration, share)
+        where = _first_group(member)
+        if climb.rises >= self.climbs and climb.left >= self.far:
+            self._again.add(where)
+            self.found(
+                where,
+                iteration,
+                f"the learning rate{_whose(where)} is {percent(climb.share)} of what its schedule "
+                f"was given after {climb.rises} rises: at this pace it needs {climb.left:,.0f} "
+                "more, as if its warm-up counted steps and was moved once an epoch",
+                {"share": climb.share, "rises left": climb.left},
+                signals=(named("group_lr_share", member),),
+            )
+
+    def _plateau(self, member: str, best: float, now: Sample) -> None:
+        where = _first_group(member)
+        course, history = self._courses.get(where), now.courses.get(now.label)
+        if course is None or history is None or not math.isfinite(best):
+            return
+        first = now.numbers("plateau_first").get(member, math.nan)
+        then = min(self._levels, key=lambda one: abs(one[0] - first), default=(0, math.nan))[1]
+        known = self._plateaus.setdefault(member, _Plateau(best, course.last))
+        if best != known.best:
+            self._plateaus[member] = _Plateau(best, course.last)
+            return
+        if course.last < known.rate:
+            known.rate, known.falls = course.last, known.falls + 1
+        alike = abs(best - then) <= self.alike * abs(then)
+        fallen = history.learned and history.level < min(best, then)
+        if known.falls < self.falls - 1 or not (alike and fallen):
+            return
+        self._again.add(where)
+        self.found(
+            where,
+            now.iteration,
+            f"the learning rate{_whose(where)} falls because things go well: ReduceLROnPlateau "
+            f'waits for a number to rise (mode="max"), and the highest one is still {short(best)}, '
+            f"while the loss has come down from {short(then)} to {short(history.level)}",
+            {"best": best, "loss level": history.level},
+            signals=(named("plateau_best", member),),
+        )
 
     def update_many(self, stretch: Stretch) -> None:
         """As of any rule; rates of every iteration all at once."""
@@ -151,7 +236,7 @@ class RateCourse(Rule):
     def _tell_again(self, member: str, tooth: Tooth) -> None:
         if tooth.number < self.teeth:
             return
-        where = f"{member}.0" if member else "0"
+        where = _first_group(member)
         self._again.add(where)
         self.found(
             where,
@@ -251,6 +336,11 @@ class RateCourse(Rule):
             {"learning rate": course.last, "at the beginning": course.start},
             signals=(named("group_lr", where),),
         )
+
+
+def _first_group(member: str) -> str:
+    """Of an optimizer, as ``lr`` names it."""
+    return f"{member}.0" if member else "0"
 
 
 def _together(name: str, other: str) -> bool:

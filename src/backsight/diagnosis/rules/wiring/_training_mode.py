@@ -1,4 +1,4 @@
-"""BKS422: the model trains in eval mode, or nearly everything is dropped."""
+"""BKS422: the model trains in eval mode or without its dropout, or nearly all is dropped."""
 
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -18,7 +18,7 @@ class WrongMode(Rule):
     severity: ClassVar = "warning"
     cause: ClassVar[bool] = True
     reads: ClassVar = ("eval_mode", "dropout_rate")
-    optional_signals: ClassVar = ("eval_dropout", "eval_part")
+    optional_signals: ClassVar = ("dropout_stopped", "eval_dropout", "eval_part")
     explanation: ClassVar[str] = (
         "In eval mode dropout does nothing, and batch normalisation uses the statistics that it "
         "has, however wrong they are, and learns no new ones. The loss is then not the one that "
@@ -30,12 +30,15 @@ class WrongMode(Rule):
         "with dropout or batch normalisation are in eval mode, and so is the model itself. Where "
         "others train, or the model does, a note tells of it: parts are put into eval mode on "
         "purpose. Or, in as many, the rate of a dropout is {nothing:g} or more, be it of the raw "
-        "input; of functional.dropout, where what it is given has a graph. A note tells of a "
+        "input; of functional.dropout, where what it is given has a graph. Or there was dropout in "
+        "each of three samples or more before the model first ran without gradients, and none in "
+        "any of {samples:.0f} or more since, of the same optimizer. A note tells of a "
         "dropout that a model in eval mode applies, without gradients, in the newest of the first "
         "three evaluations, and of which it has no module in training mode."
     )
     causes: ClassVar = (
         "model.eval() for a validation, and no model.train() afterwards",
+        "a test that sets the rate of dropout to 0 and does not set it back",
         "model.train() is called once, before a loop in which a validation calls model.eval()",
         "a dropout that was given the share to keep instead of the share to drop",
         "functional.dropout(x), which drops in eval mode, too, or a layer that is made in forward",
@@ -53,6 +56,7 @@ class WrongMode(Rule):
     _row: dict[str, int] = field(default_factory=dict, init=False, repr=False)
     _high: dict[str, int] = field(default_factory=dict, init=False, repr=False)
     _part: dict[str, int] = field(default_factory=dict, init=False, repr=False)
+    _stopped: dict[str, int] = field(default_factory=dict, init=False, repr=False)
     _stays: dict[str, int] = field(default_factory=dict, init=False, repr=False)
 
     @property
@@ -65,7 +69,7 @@ class WrongMode(Rule):
 
     def _update(self, now: Sample) -> None:
         rates, parts = now.numbers("dropout_rate"), now.numbers("eval_part")
-        stays = now.numbers("eval_dropout")
+        stays, stopped = now.numbers("eval_dropout"), now.numbers("dropout_stopped")
         for where, count in now.numbers("eval_mode").items():
             rate, part = rates.get(where, 0.0), parts.get(where, 0.0)
             if not self.finite(where, count, rate):
@@ -73,6 +77,7 @@ class WrongMode(Rule):
             rows = (
                 _in_a_row(self._row, where, count > 0),
                 _in_a_row(self._high, where, rate >= self.nothing),
+                _in_a_row(self._stopped, where, stopped.get(where, 0.0) > 0),
                 _in_a_row(self._part, where, part > 0),
                 _in_a_row(self._stays, where, stays.get(where, 0.0) > 0),
             )
@@ -84,8 +89,10 @@ class WrongMode(Rule):
             elif rows[1] >= self.samples:
                 self._tell_dropout(where, now.iteration, rate)
             elif rows[2] >= self.samples:
-                self._tell_part(where, now.iteration, part)
+                self._tell_stopped(where, now.iteration, stopped[where])
             elif rows[3] >= self.samples:
+                self._tell_part(where, now.iteration, part)
+            elif rows[4] >= self.samples:
                 self._tell_stays(where, now.iteration)
             elif not max(rows):
                 self.ready = True
@@ -110,6 +117,16 @@ class WrongMode(Rule):
             f"dropout drops {percent(rate)}: of what goes in, next to nothing is left",
             {"dropout": rate},
             signals=(named("dropout_rate", where),),
+        )
+
+    def _tell_stopped(self, where: str, iteration: int, rate: float) -> None:
+        self.found(
+            where,
+            iteration,
+            f"dropout of {percent(rate)} has ended with the first evaluation: since then, the "
+            "model trains without any",
+            {"dropout before": rate},
+            signals=(named("dropout_stopped", where),),
         )
 
     def _tell_stays(self, where: str, iteration: int) -> None:

@@ -4,9 +4,12 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from backsight.diagnosis._requirement import Requirement
-from backsight.diagnosis._rule import Rule, Sample, named, percent
+from backsight.diagnosis._rule import Rule, Sample, in_all, named, parts_of, percent
 
 __all__ = ["Reinitialised"]
+
+TOLD = 3
+"""Parameters that are told by name."""
 
 
 @dataclass
@@ -18,6 +21,7 @@ class Reinitialised(Rule):
     severity: ClassVar = "error"
     cause: ClassVar[bool] = True
     reads: ClassVar = ("weights_replaced",)
+    optional_signals: ClassVar = ("put_back",)
     explanation: ClassVar[str] = (
         "Between two steps, something else than the optimizer writes new weights into the model, "
         "which have nothing of the former ones. What was learned until then is lost, each time."
@@ -25,16 +29,21 @@ class Reinitialised(Rule):
     criterion: ClassVar[str] = (
         "Between the end of a step and the next backward pass, at least {share:g} of the largest "
         "matrices are replaced by others (the cosine between the two is below 0.5), {times:.0f} "
-        "times, while the optimizer stays the same. Averaged, clamped, normalised or reloaded "
+        "times, while the optimizer stays the same; or any of them are, in {row:.0f} "
+        "samples in a row. Or parameters that each step moves, up and down, are what they were "
+        "before it when the next pass begins, in three looks in a row or more, while others move "
+        "(put_back). Averaged, clamped, normalised or reloaded "
         "weights are like the former ones, and a new optimizer begins a new training."
     )
     causes: ClassVar = (
         "the initialisation stands inside the loop over epochs, or in a function called there",
         "reset_parameters() in forward, or in a method that is called to reset the state",
+        "a constant that is a parameter, and is written again after each step",
         "a checkpoint of another run, or of the beginning, that is loaded in each epoch",
     )
     remedies: ClassVar = (
         "initialise the model once, before the loop",
+        "make what is to stay as it is a buffer (register_buffer)",
         "to reset a recurrent state, write zeros into the state instead of initialising the layer",
     )
     source: ClassVar[str] = "Backsight; public reports"
@@ -43,6 +52,9 @@ class Reinitialised(Rule):
     """A head alone is made anew on purpose, where a policy has learned too early."""
     times: float = 2
     """Once may be a phase of its own."""
+    row: float = 5
+    """Samples in a row: a head is made anew now and then."""
+    _row: dict[str, int] = field(default_factory=dict, init=False, repr=False)
     _times: dict[str, int] = field(default_factory=dict, init=False, repr=False)
 
     @property
@@ -54,15 +66,19 @@ class Reinitialised(Rule):
         )  # fmt: skip
 
     def _update(self, now: Sample) -> None:
+        for where, count in in_all(now, "put_back").items():
+            if count > 0:
+                self._tell_put_back(where, count, now)
         for where, share in now.numbers("weights_replaced").items():
             if not self.finite(where, share):
                 continue
-            if share < self.share:
+            self._row[where] = self._row.get(where, 0) + 1 if share > 0 else 0
+            if share < self.share and self._row[where] < self.row:
                 self.ready = True  # it is no state: it may happen again
                 continue
             self._times[where] = self._times.get(where, 0) + 1
             self.usable(where, self._times[where])
-            if self._times[where] >= self.times:
+            if self._times[where] >= self.times or self._row[where] >= self.row:
                 self.ready = True
                 self.found(
                     where,
@@ -73,3 +89,16 @@ class Reinitialised(Rule):
                     {"share of matrices": share, "times": float(self._times[where])},
                     signals=(named("weights_replaced", where),),
                 )
+
+    def _tell_put_back(self, where: str, count: float, now: Sample) -> None:
+        names = sorted(parts_of(now, "put_back", where))
+        told = ", ".join(names[:TOLD]) + (" and others" if len(names) > TOLD else "")
+        are = "is" if len(names) == 1 else "are"
+        self.found(
+            where,
+            now.iteration,
+            f"{told} {are} put back after each step to what {'it' if are == 'is' else 'they'} "
+            f"{'was' if are == 'is' else 'were'} before: whatever the optimizer does is undone",
+            {"parameters": count},
+            signals=(named("put_back", where),),
+        )

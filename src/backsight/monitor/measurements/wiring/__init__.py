@@ -22,6 +22,8 @@ from backsight.monitor.measurements.wiring._mixed_rows import MixedRows
 from backsight.monitor.measurements.wiring._optimizer_anew import OptimizerAnew
 from backsight.monitor.measurements.wiring._persistence import PersistenceLoss
 from backsight.monitor.measurements.wiring._phase import Phase
+from backsight.monitor.measurements.wiring._plateau import PlateauUpward
+from backsight.monitor.measurements.wiring._put_back import PutBack
 from backsight.monitor.measurements.wiring._row_order import RowOrder
 from backsight.monitor.measurements.wiring._same_input import SameInput
 from backsight.monitor.measurements.wiring._single_step import SingleStep
@@ -51,6 +53,8 @@ __all__ = [
     "OptimizerAnew",
     "PersistenceLoss",
     "Phase",
+    "PlateauUpward",
+    "PutBack",
     "RowOrder",
     "SameInput",
     "SingleStep",
@@ -84,7 +88,9 @@ WIRING: tuple[type[Measurement], ...] = (
     OptimizerAnew,
     Phase,
     GroupRates,
+    PlateauUpward,
     WeightsReplaced,
+    PutBack,
     GraphsKept,
     LossSign,
     DecayShare,

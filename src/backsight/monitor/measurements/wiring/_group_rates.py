@@ -12,7 +12,8 @@ GROUPS = 16
 class GroupRates(Measurement):
     """``group_lr/0``, ``group_lr/1``, …; ``group_lr/2.0`` of the second optimizer.
 
-    Groups of which no parameter has a gradient are left out.
+    Groups of which no parameter has a gradient are left out. ``group_lr_share``: of the first
+    group, relative to the rate that its schedule was given.
 
     Example:
         >>> import torch
@@ -30,7 +31,7 @@ class GroupRates(Measurement):
     """
 
     name = "learning rate of groups"
-    signals = ("group_lr",)
+    signals = ("group_lr", "group_lr_share")
     schedule = SAMPLED_AND_LOOKED_AT
 
     def on_step_begin(self, step: OptimizerStep, now: Iteration) -> None:
@@ -41,3 +42,7 @@ class GroupRates(Measurement):
             if rate is None or not any(p.grad is not None for p in group["params"]):
                 continue
             now.record(f"group_lr/{stem}{number}", float(rate))
+            aim = group.get("initial_lr")
+            if not number and aim:
+                name = f"group_lr_share/{stem[:-1]}" if stem else "group_lr_share"
+                now.record(name, float(rate) / float(aim))

@@ -6,7 +6,12 @@ from torch import nn
 
 from backsight.monitor._iteration import BackwardPass, Iteration, OptimizerStep
 from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
-from backsight.probes import divergences_raised, likelihoods_lowered, terms_without_bound
+from backsight.probes import (
+    densities_lowered,
+    divergences_raised,
+    likelihoods_lowered,
+    terms_without_bound,
+)
 
 __all__ = ["LossSign"]
 
@@ -64,6 +69,7 @@ class LossSign(Measurement):
             self._begin()
         down, up = (
             terms_without_bound(passed.roots, passed.gradients, maximised=maximised)
+            or densities_lowered(passed.roots, passed.gradients, maximised=maximised)
             for maximised in (False, True)
         )
         self._counts.append((down, up))

@@ -1,8 +1,12 @@
 """Modules that behave otherwise in training: whether they are told that it is training."""
 
+import math
+import weakref
+
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.utils.rnn import PackedSequence
+from torch.optim import Optimizer
 
 from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall, OptimizerStep
 from backsight.monitor.measurements._measurement import LOOKED_AT_THEN_RARELY, Measurement
@@ -20,6 +24,9 @@ __all__ = ["TrainingMode"]
 MOST = 4
 """Inputs of layers, and of a model, that are held against each other."""
 
+FEWEST = 3
+"""Looks before the first evaluation: fewer may be those of a first phase."""
+
 LOOKED_AT = 200
 """Operations nearest to the loss that may be dropout."""
 
@@ -32,6 +39,8 @@ class TrainingMode(Measurement):
     ``eval_mode``: how many of these modules are in eval mode, where all are, together with the
     models that hold them; ``eval_part``: the same where others train, or the model itself does.
     ``eval_dropout``: 1 where functional.dropout has dropped in the newest evaluation all the same.
+    ``dropout_stopped``: the rate that was there in every look before the first evaluation, where
+    there has been none in any look since; 0 otherwise.
 
     Example:
         >>> import torch
@@ -48,7 +57,7 @@ class TrainingMode(Measurement):
     """
 
     name = "training mode"
-    signals = ("dropout_rate", "eval_dropout", "eval_mode", "eval_part")
+    signals = ("dropout_rate", "dropout_stopped", "eval_dropout", "eval_mode", "eval_part")
     schedule = LOOKED_AT_THEN_RARELY
     samples_cells = True
 
@@ -58,6 +67,7 @@ class TrainingMode(Measurement):
         self._raw: list[Tensor] = []
         """What layers are given without a graph."""
         self._raw_rate = 0.0
+        self._stops = _Stops()
 
     def on_iteration_begin(self, now: Iteration) -> None:
         """No pass has been seen."""
@@ -100,6 +110,7 @@ class TrainingMode(Measurement):
     def on_step_end(self, step: OptimizerStep, now: Iteration) -> None:
         """What was seen was training."""
         self._stepped = True
+        self._stops.of(step.optimizer)
 
     def on_iteration_end(self, now: Iteration) -> None:
         """Record it."""
@@ -110,8 +121,44 @@ class TrainingMode(Measurement):
         now.record("eval_mode", float(whole))
         now.record("eval_part", float(part))
         now.record("dropout_rate", rate)
+        now.record("dropout_stopped", self._stops.add(rate, now.evaluations))
         if now.drops_in_eval is not None:
             now.record("eval_dropout", float(now.drops_in_eval))
+
+
+class _Stops:
+    """Dropout that is there until a model is evaluated for the first time, and never again.
+
+    Who lets dropout end on purpose does so later, and not while the model is tested.
+    """
+
+    def __init__(self) -> None:
+        self._optimizer: weakref.ref[Optimizer] | None = None
+        self._begin()
+
+    def _begin(self) -> None:
+        self._least = math.inf
+        """The lowest rate before the first evaluation."""
+        self._looks = 0
+        """As many were there."""
+        self._stopped: bool | None = None
+        """Whether there was none in any look after it; None before there was one."""
+
+    def of(self, optimizer: Optimizer) -> None:
+        """Another optimizer begins another training."""
+        if self._optimizer is None or self._optimizer() is not optimizer:
+            self._optimizer = weakref.ref(optimizer)
+            self._begin()
+
+    def add(self, rate: float, evaluations: int) -> float:
+        """One more look; the rate that has stopped, or 0."""
+        if not evaluations:
+            self._least, self._looks = min(self._least, rate), self._looks + 1
+        elif self._stopped is None:
+            self._stopped = not rate and evaluations == 1 and self._looks >= FEWEST
+        else:
+            self._stopped = self._stopped and not rate
+        return self._least if self._stopped else 0.0
 
 
 def _depends(module: nn.Module) -> bool:

@@ -2,14 +2,15 @@
 
 import weakref
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from backsight.monitor._iteration import BackwardPass, Iteration
 from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
-from backsight.probes import places_of
+from backsight.probes import named_modules, places_of
 
 __all__ = ["Unowned"]
 
@@ -27,6 +28,8 @@ NOBODY = "no module"
 
 class Unowned(Measurement):
     """Parameters in the loss's graph that no observed optimizer holds and that stand still.
+
+    So are tensors with a gradient that a module keeps as an attribute.
 
     Those that are frozen are not in the graph. What another optimizer moves, or the user's own
     code, is different at the next look.
@@ -53,8 +56,8 @@ class Unowned(Measurement):
     def __init__(self) -> None:
         self._seen: dict[int, _Look] = {}
         """By the parameter's identity."""
-        self._still: dict[int, nn.Parameter] | None = None
-        self._moving: dict[int, nn.Parameter] = {}
+        self._still: dict[int, Tensor] | None = None
+        self._moving: dict[int, Tensor] = {}
         """Those that somebody else moves."""
         self._stale = 0
         self._places: dict[int, str | None] = {}
@@ -70,7 +73,10 @@ class Unowned(Measurement):
             return
         owned = now.parameters
         held = set(map(id, owned.values()))
-        reached = {id(p): p for p in passed.operations.leaves() if isinstance(p, nn.Parameter)}
+        leaves = list(passed.operations.leaves())
+        reached: dict[int, Tensor] = {id(p): p for p in leaves if isinstance(p, nn.Parameter)}
+        others = {id(x) for x in leaves if not isinstance(x, nn.Parameter)}
+        reached |= self._kept(now.models, others) if others else {}
         if held.isdisjoint(reached):
             return  # of another training
         still = self._still or {}
@@ -96,10 +102,10 @@ class Unowned(Measurement):
         """How many they are, in all and by module."""
         if self._still is None:
             return
-        names = [now.name_of(p) or self._elsewhere(p) for p in self._still.values()]
+        names = [self._name_of(p, now) for p in self._still.values()]
         if names and self._moving:
             # Whoever moves a layer's weight has its bias as well, whose gradient may be zero.
-            others = [now.name_of(p) or self._elsewhere(p) for p in self._moving.values()]
+            others = [self._name_of(p, now) for p in self._moving.values()]
             moved = {_module_of(name) for name in others if name is not None}
             names = [name for name in names if name is None or _module_of(name) not in moved]
         now.record("unowned", float(len(names)))
@@ -108,14 +114,27 @@ class Unowned(Measurement):
         now.record("stale", float(self._stale))
         self._still, self._moving = None, {}
 
-    def _elsewhere(self, parameter: nn.Parameter) -> str | None:
-        """The path of a parameter of no observed model."""
-        if id(parameter) not in self._places:
-            strangers = (self._still or {}) | self._moving
-            self._places |= dict.fromkeys(strangers) | places_of(strangers.values())
-        return self._places.get(id(parameter))
+    def _kept(self, models: Mapping[str, nn.Module], leaves: set[int]) -> dict[int, Tensor]:
+        """Of these, the tensors that a module keeps as an attribute, and not as a parameter."""
+        found: dict[int, Tensor] = {}
+        for name, model in models.items():
+            for path, module in named_modules(model):
+                for attribute, value in vars(module).items():
+                    if id(value) in leaves:
+                        found[id(value)] = value
+                        self._places[id(value)] = ".".join(filter(None, (name, path, attribute)))
+        return found
 
-    def _stands_still(self, parameter: nn.Parameter, iteration: int) -> bool | None:
+    def _name_of(self, parameter: Tensor, now: Iteration) -> str | None:
+        """Its path, also that of a parameter of no observed model."""
+        own = now.name_of(parameter) if isinstance(parameter, nn.Parameter) else None
+        if own is None and id(parameter) not in self._places:
+            strangers = (self._still or {}) | self._moving
+            parameters = [p for p in strangers.values() if isinstance(p, nn.Parameter)]
+            self._places |= dict.fromkeys(map(id, parameters)) | places_of(parameters)
+        return own or self._places.get(id(parameter))
+
+    def _stands_still(self, parameter: Tensor, iteration: int) -> bool | None:
         """Whether it is what it was some iterations before; None where that is not known yet."""
         content = _some_of(parameter)
         before = self._seen.get(id(parameter))
@@ -128,12 +147,12 @@ class Unowned(Measurement):
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    of: "weakref.ref[nn.Parameter]"
+    of: "weakref.ref[Tensor]"
     iteration: int
     content: tuple[float, float]
 
 
-def _some_of(parameter: nn.Parameter) -> tuple[float, float]:
+def _some_of(parameter: Tensor) -> tuple[float, float]:
     """What is another number once any of many elements has moved."""
     flat = parameter.detach().reshape(-1)
     flat = flat[:: max(1, flat.numel() // LOOKED_AT)].to(torch.float64)
