@@ -9,7 +9,15 @@ from torch import Tensor, nn
 
 from backsight import diagnose, watch
 from backsight.monitor import LateRecorder, ProcessMonitor
-from backsight.probes import Window, is_drawn, is_spent, made_by, same_direction
+from backsight.probes import (
+    LossOperations,
+    Window,
+    is_drawn,
+    is_spent,
+    loop_begun,
+    made_by,
+    same_direction,
+)
 from backsight.signals import Run
 from tests.causes import BATCH, INPUTS, STEPS, Loss, drawn, findings
 
@@ -67,12 +75,59 @@ def stepped(m: nn.ModuleDict) -> Tensor:
     return state.square().mean()
 
 
+def unrolled(m: nn.ModuleDict) -> Tensor:
+    """A loop that is no module."""
+    state = 0.5 * torch.randn(BATCH, UNITS)
+    for x in drawn(STEPS, BATCH):
+        state = torch.tanh(m["in"](x) + m["keep"](state))
+    return state.square().mean()
+
+
+def solved(m: nn.ModuleDict) -> Tensor:
+    """The same layer over and over, which adds what was read once."""
+    z, read = torch.randn(BATCH, UNITS), m["in"](torch.randn(BATCH, INPUTS))
+    for _ in range(4):
+        z = torch.tanh(read + m["keep"](z))
+    result: Tensor = m["rnn"](z[None])[0].square().mean()
+    return result
+
+
+def steered(m: nn.ModuleDict) -> Tensor:
+    """A plant that begins anywhere, and that a policy brings to a goal."""
+    goal, plant = torch.randn(BATCH, 2), torch.randn(BATCH, 4)
+    for _ in range(4):
+        plant = plant + 0.1 * m["policy"](torch.cat([plant, goal], 1))
+    result: Tensor = plant.square().mean()
+    return result
+
+
+def test_what_is_solved_for_is_no_loop_over_data() -> None:
+    net = nn.ModuleDict({**PARTS, "rnn": nn.GRU(UNITS, UNITS)})
+    begun = loop_begun(LossOperations([unrolled(net)]))
+    assert begun is not None
+    assert begun.shape == (BATCH, UNITS)
+    assert loop_begun(LossOperations([solved(net)])) is None
+
+
+def test_what_is_simulated_may_begin_anywhere(run_path: Path) -> None:
+    policy = nn.Linear(6, 4)
+    optimizer = torch.optim.SGD(policy.parameters(), lr=1e-3)
+    with watch(policy, optimizer, run_path, every=1):
+        for _ in range(6):
+            optimizer.zero_grad()
+            steered(nn.ModuleDict({"policy": policy})).backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+    assert not [f for f in diagnose(run_path).findings if f.code == "BKS419"]
+
+
+PARTS: dict[str, nn.Module] = {"in": nn.Linear(INPUTS, UNITS), "keep": nn.Linear(UNITS, UNITS)}
 DRAWN: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
     "randn": (begun(lambda m: torch.randn(1, BATCH, UNITS)), {"rnn": layer()}),
     "of an LSTM": (begun(lambda m: pair(torch.randn)), {"rnn": layer("LSTM")}),
     "rand": (begun(lambda m: torch.rand(2, BATCH, UNITS)), {"rnn": layer("RNN", num_layers=2)}),
     "of a size of its own": (begun(lambda m: 2 * torch.randn(1, BATCH, UNITS)), {"rnn": layer()}),
     "of a cell of one's own": (stepped, {"cell": Own()}),
+    "of a loop": (unrolled, PARTS),
     "of a cell": (cells, {"cell": nn.GRUCell(INPUTS, UNITS)}),
 }
 
@@ -156,6 +211,7 @@ NOT_DRAWN: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
     ),
     "a generator's": (generated, {"rnn": layer()}),
     "a random start symbol": (begun_with_any_symbol, {"rnn": layer()}),
+    "what is solved for": (solved, {**PARTS, "rnn": nn.GRU(UNITS, UNITS)}),
     "data": (refined, {"layer": nn.Linear(UNITS, UNITS), "rnn": nn.GRU(UNITS, UNITS)}),
     "computed before": (remembered, {"rnn": layer()}),
     "an encoder's": (encoded, {"rnn": layer(), "encoder": layer()}),

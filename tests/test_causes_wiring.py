@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.nn.functional import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -321,6 +322,12 @@ TARGET = torch.tensor([0, 1, 2, 0, 1, 2])
 HALVES = torch.tensor([0.0, 1.0, 1.0, 0.0, 1.0, 0.0])
 
 
+def spelled(y: Tensor) -> Tensor:
+    """What the rows of a batch, as steps of one sequence, are to spell."""
+    lengths = torch.tensor([BATCH]), torch.tensor([2])
+    return functional.ctc_loss(y[:, None], torch.tensor([[1, 2]]), *lengths)
+
+
 @pytest.mark.parametrize(
     "loss",
     [
@@ -331,6 +338,7 @@ HALVES = torch.tensor([0.0, 1.0, 1.0, 0.0, 1.0, 0.0])
         lambda y: nn.CrossEntropyLoss()(nn.Softmax(dim=1)(y)[:, :], TARGET),
         lambda y: binary_cross_entropy_with_logits(y[:, 0].sigmoid(), HALVES),
         lambda y: cross_entropy(y.softmax(-1).clamp(1e-6, 1), TARGET),
+        lambda y: spelled(y.softmax(-1)),
     ],
 )
 def test_squashed_before_a_loss_that_squashes(loss: Loss, run_path: Path) -> None:
@@ -343,6 +351,7 @@ def test_squashed_before_a_loss_that_squashes(loss: Loss, run_path: Path) -> Non
     [
         lambda y: cross_entropy(y, TARGET),
         lambda y: cross_entropy(y.clamp(-9, 9), TARGET),
+        lambda y: spelled(y.log_softmax(-1)),
         lambda y: cross_entropy(log_softmax(y, -1), TARGET),
         lambda y: nll_loss(y.softmax(-1).log(), TARGET),
         lambda y: binary_cross_entropy(y[:, 0].sigmoid(), HALVES),

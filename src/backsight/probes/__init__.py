@@ -42,7 +42,7 @@ from backsight.probes._initial_state import (
 )
 from backsight.probes._input_spread import InputRange
 from backsight.probes._last_step import asks_for_last
-from backsight.probes._loop_states import LoopStates
+from backsight.probes._loop_states import LoopStates, loop_begun
 from backsight.probes._loss_operations import LossOperations
 from backsight.probes._loss_sign import likelihoods_lowered, terms_without_bound
 from backsight.probes._loss_targets import LossTarget, asks_a_layer, asks_a_unit, loss_targets
@@ -231,6 +231,7 @@ __all__ = [
     "likelihoods_lowered",
     "listed_inputs",
     "listed_optimizers",
+    "loop_begun",
     "loss_broadcasts",
     "loss_targets",
     "loss_terms",

@@ -1,15 +1,20 @@
 """What a loop over a module of one's own begins with."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 
 from torch import Tensor
 from torch.autograd.graph import Node
 
+from backsight.probes._loss_operations import LossOperations
 from backsight.probes._operations import axes_of, operation, saved, shape_of
 
-__all__ = ["LoopStates"]
+__all__ = ["LoopStates", "loop_begun"]
 
 MARK = "backsight loop"
+
+FEWEST = 3
+"""Steps of a loop."""
 
 NEAR = 48
 """Operations between what a call has returned and the next call."""
@@ -100,3 +105,61 @@ def _part(cat: Node, made: Tensor) -> tuple[Node | None, slice | None]:
     assert below is not None
     width = shape_of(below, number)[-1]
     return below, slice(0, width) if carried == [0] else slice(made.shape[-1] - width, None)
+
+
+def loop_begun(made: LossOperations) -> Tensor | None:
+    """What a loop begins with that is no module, from the products of one weight.
+
+    Of the products with the weight of the states, the first one's factor needs no gradient, and all
+    later ones' do. A loop reads data at each step: another weight has as many products with what
+    needs no gradient, or both are put side by side. What is refined over and over is no such loop.
+
+    Args:
+        made: the operations of the loss, while the graph is whole.
+
+    Returns:
+        ``(B, H)``; None where there is no such loop, or more than one.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import LossOperations, loop_begun
+        >>> reads, keeps, state = torch.nn.Linear(2, 3), torch.nn.Linear(3, 3), torch.ones(1, 3)
+        >>> for x in torch.zeros(4, 1, 2):
+        ...     state = torch.tanh(reads(x) + keeps(state))
+        >>> loop_begun(LossOperations([state.sum()]))
+        tensor([[1., 1., 1.]])
+    """
+    products: dict[Node, list[tuple[int, Node]]] = defaultdict(list)
+    for name, node in made.named():
+        if name in ("Addmm", "Mm"):
+            turned = node.next_functions[-1][0]
+            leaf = (
+                None if turned is None or not turned.next_functions else turned.next_functions[0][0]
+            )
+            if leaf is not None and operation(leaf) == "AccumulateGrad":
+                products[leaf].append((node._sequence_nr(), node))
+    loops = [
+        [node for _, node in sorted(each, key=lambda one: one[0])] for each in products.values()
+    ]
+    loops = [each for each in loops if len(each) >= FEWEST]
+    data = {len(each) for each in loops if not any(map(_factor, each))}
+    found = [one for each in loops if (one := _begun(each, len(each) in data)) is not None]
+    return found[0] if len(found) == 1 else None
+
+
+def _factor(product: Node) -> Node | None:
+    return product.next_functions[-2][0]
+
+
+def _begun(products: list[Node], beside: bool) -> Tensor | None:
+    first, *later = products
+    if _factor(first) is not None or not all(map(_factor, later)):
+        return None
+    start: Tensor | None = saved(first, "mat1" if operation(first) == "Addmm" else "self")
+    node = _factor(later[0])
+    if start is None or node is None:
+        return None
+    if operation(node) == "Cat":
+        _, columns = _part(node, start)
+        return None if columns is None else start.detach()[..., columns]
+    return start.detach() if beside else None

@@ -45,11 +45,15 @@ def row_keys(x: Tensor) -> Tensor | None:
         >>> a, b, c = row_keys(torch.tensor([[3, 1, 2], [3, 2, 1], [3, 1, 2]])).tolist()
         >>> a == c, a == b, a == row_keys(torch.tensor([[3, 1, 2, 0]])).item()
         (True, False, True)
+        >>> padded = torch.tensor([[-2.0, -3.0]]) * torch.tensor([[1, 0]])
+        >>> torch.equal(row_keys(padded), row_keys(torch.tensor([[-2.0]])))
+        True
     """
     rows = x.detach().flatten(1) if x.dim() > 1 else x.detach()[:, None]
     if rows.shape[1] > LARGEST or rows.is_complex():
         return None
     if rows.is_floating_point():
+        rows = rows + 0.0  # a mask makes -0.0 of a negative number
         rows = rows.contiguous().view(_BITS[rows.element_size()])
     numbers = rows.long()
     for right in (32, 15):  # the bits of a float that differ may all be high ones; 0 stays 0

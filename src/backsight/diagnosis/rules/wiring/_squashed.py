@@ -27,10 +27,10 @@ class SquashedTwice(InARow):
         "not even make a likelihood: that expects their logarithms."
     )
     criterion: ClassVar[str] = (
-        "In the graph of the loss, what goes into cross-entropy, NLLLoss or binary cross-entropy "
-        "with logits was made by a softmax or a sigmoid, with nothing but reshaping in between, in "
-        "{samples:.0f} samples in a row. A log-softmax does not count: applied twice, it is the "
-        "same."
+        "In the graph of the loss, what goes into cross-entropy, NLLLoss, CTCLoss or binary "
+        "cross-entropy with logits was made by a softmax or a sigmoid, with nothing but reshaping "
+        "or cutting off in between, in {samples:.0f} samples in a row. A log-softmax does not "
+        "count: applied twice, it is the same."
     )
     causes: ClassVar = (
         "a softmax or a sigmoid as the last layer of a model that is trained with cross-entropy",

@@ -16,6 +16,7 @@ from backsight.probes import (
     is_drawn,
     is_spent,
     last_targets,
+    loop_begun,
     losses_of,
     made_by,
     noise_spread,
@@ -37,6 +38,10 @@ the state, but the whole model was given it, so that it may be meant."""
 
 LARGE = 0.15
 """A standard deviation: that of states is seldom above 1, and less does little harm."""
+
+WIDTH = 8
+"""Units of a state of one's own: what is simulated (a plant that is steered) has fewer, and begins
+anywhere."""
 
 ROWS = 16
 """Sequences of several iterations that tell noise of any size."""
@@ -148,7 +153,7 @@ class InitialState(Measurement):
         if call.adapter is None:
             given = tensors_in((call.inputs, dict(call.named)))
             state = self._loops.add(call.path, given, tensors_in(call.result))
-            if state is not None:
+            if state is not None and state.shape[-1] >= WIDTH:
                 self._found[call.path] = self._is_drawn(call.path, state), None
             return
         if call.path not in self._begun:
@@ -205,6 +210,10 @@ class InitialState(Measurement):
             for steps, batch in self._sizes
             for last in last_targets(node, steps, batch)
         ]
+        if not self._begun and not self._found:
+            begun = loop_begun(passed.operations)
+            if begun is not None and begun.shape[-1] >= WIDTH:
+                self._found["loop"] = self._is_drawn("loop", begun), None
         operations = passed.operations.named()
         before, self._size = self._size, len(operations)
         grown = bool(before) and self._size > GROWN * before

@@ -14,6 +14,7 @@ __all__ = ["LossInput"]
 LOSSES = {
     "NllLoss": "cross-entropy",
     "NllLoss2D": "cross-entropy",
+    "CtcLoss": "CTC",
     "BinaryCrossEntropyWithLogits": "binary cross-entropy with logits",
 }
 CUT = ("Clamp", "ClampMax", "ClampMin")
