@@ -235,15 +235,12 @@ class Observation:
     def clips(self, parameters: Sequence[Tensor], limit: float, norm: Tensor) -> None:
         """The script clips gradients: whether that shortens them; all of it where anybody looks."""
         now = self.now
-        if not parameters and (now.sampled or now.looked):
-            now.clips.append(Clip(float(limit), norm.detach(), nothing=True))
         here = set(map(id, self.parameters.of().values()))
-        if here.isdisjoint(map(id, parameters)):
-            return
-        if now.backward_ended and type(norm) is Tensor:  # a sharded one asks all processes
+        ours = not here.isdisjoint(map(id, parameters))
+        if ours and now.backward_ended and type(norm) is Tensor:  # a sharded one asks all processes
             now.shortened.append(_is_above(norm, limit))
-        if now.sampled or now.looked:
-            now.clips.append(Clip(float(limit), norm.detach()))
+        if (ours or not parameters) and (now.sampled or now.looked):
+            now.clips.append(Clip(float(limit), norm.detach(), nothing=not parameters))
 
     def clips_values(self, gradients: Sequence[Tensor], limit: float) -> None:
         """The script clips values of gradients: as of :meth:`clips`."""

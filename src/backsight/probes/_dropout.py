@@ -69,7 +69,7 @@ def rate_of_dropout(node: Node) -> float:
 @torch.no_grad()
 def _rate_divided(node: Node) -> float:
     """Of a product with zeros and ones that is divided by the share of ones."""
-    by, below = node._saved_other, node.next_functions[0][0]  # type: ignore[attr-defined]
+    by, below = getattr(node, "_saved_other", None), node.next_functions[0][0]
     if not isinstance(by, Tensor) or by.numel() != 1 or below is None or operation(below) != "Mul":
         return 0.0
     masks = filter(_may_be_mask, _factors(below))
@@ -77,7 +77,8 @@ def _rate_divided(node: Node) -> float:
 
 
 def _factors(node: Node) -> tuple[object, object]:
-    return node._saved_other, node._saved_self  # type: ignore[attr-defined]
+    """Of a product with a number, none is saved under one of these names."""
+    return getattr(node, "_saved_other", None), getattr(node, "_saved_self", None)
 
 
 def _may_be_mask(factor: object) -> TypeGuard[Tensor]:

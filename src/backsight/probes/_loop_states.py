@@ -41,8 +41,9 @@ class LoopStates:
     """
 
     def __init__(self) -> None:
-        self._first: dict[str, list[Tensor] | None] = {}
-        """By path, what its first call was given; None once there was a second one."""
+        self._first: dict[str, list[Tensor | None] | None] = {}
+        """By path, what its first call was given, without what has a graph; None once there was a
+        second one."""
 
     def add(self, path: str, given: Iterable[Tensor], result: Iterable[Tensor]) -> Tensor | None:
         """One more call.
@@ -56,7 +57,7 @@ class LoopStates:
             Of the second call, what the first one began with, if it needs no gradient; else None.
         """
         if path not in self._first:
-            self._first[path] = [*given]
+            self._first[path] = [None if one.requires_grad else one for one in given]
             for tensor in result:
                 if tensor.grad_fn is not None:
                     tensor.grad_fn.metadata.setdefault(MARK, set()).add(path)  # type: ignore[attr-defined]
@@ -68,7 +69,7 @@ class LoopStates:
         if len(now) != len(first):
             return None
         for before, after in zip(first, now, strict=True):
-            if before.requires_grad or before.shape != after.shape or before.dim() < 2:
+            if before is None or before.shape != after.shape or before.dim() < 2:
                 continue
             beside = len(now) > 1
             node, columns = after.grad_fn, None

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from backsight.signals.catalogue import (
     _gradients,
     _parameters,
+    _settings,
     _states,
     _steps_read,
     _targets,
@@ -34,6 +35,7 @@ CATALOGUE: Mapping[str, Signal] = MappingProxyType(
             _states,
             _parameters,
             _wiring,
+            _settings,
             _steps_read,
             _targets,
             _validation,

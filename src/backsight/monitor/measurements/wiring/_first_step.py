@@ -1,7 +1,7 @@
 """Whether a loss reads the first step of a loop alone, or the last one behind padding."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall
 from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
@@ -68,7 +68,7 @@ class FirstStep(Measurement):
             self._fused |= call.adapter.reading == "fused"
             x = now.readers[call.path].input_of(call.inputs, call.named)
             given = [one for one in given if one is not x]
-            if isinstance(call.module, nn.RNNCellBase) and isinstance(x, Tensor) and x.dim() == 2:
+            if call.adapter.reading == "stepped" and isinstance(x, Tensor) and x.dim() == 2:
                 self._inputs.setdefault(call.path, []).append(x.detach())
         self._calls.add(call.path, given, tensors_in(call.result))
 

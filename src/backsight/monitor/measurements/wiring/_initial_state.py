@@ -3,7 +3,7 @@
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall, looked_at
 from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
@@ -171,7 +171,7 @@ class InitialState(Measurement):
             final = next(tensors_in(call.result[1]), None)
             if final is not None and final.dim() == 3:
                 self._ends[call.path] = final[:, :SEQUENCES].detach().clone()
-        elif isinstance(call.module, nn.RNNCellBase) and looked_at(now.number + 1):
+        elif call.adapter.reading == "stepped" and looked_at(now.number + 1):
             final = next(tensors_in(call.result), None)
             if final is not None and final.dim() == 2:
                 self._newest[call.path] = final[:SEQUENCES].detach()
