@@ -50,3 +50,18 @@ def test_weights_that_the_first_step_overwrote_are_told() -> None:
 )
 def test_what_is_not_told(run: dict[str, float]) -> None:
     assert told(**run) == []  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("first", "codes"), [(2.5, ["BKS404", "BKS201"]), (0.5, ["BKS201"])])
+def test_what_is_not_finite_after_such_a_step_follows_from_it(
+    first: float, codes: list[str]
+) -> None:
+    given = {
+        "update_ratio/rnn.weight": Series(np.array([0, 10]), np.array([first, math.nan])),
+        "loss": Series(np.arange(20), np.where(np.arange(20) < 4, 2.0, math.nan)),
+    }
+    judge = Judge()
+    judge.update_many(given)
+    found = judge.diagnosis().findings
+    assert sorted(one.code for one in found) == sorted(codes)
+    assert found[0].code == codes[0]

@@ -31,6 +31,7 @@ from backsight.probes._first_step import StepCalls, first_step_alone
 from backsight.probes._following import Window, is_asked, last_targets
 from backsight.probes._graph_tags import GraphTags
 from backsight.probes._guesses import ConstantAnswer, Guesses
+from backsight.probes._half_sums import additions_in_half
 from backsight.probes._holders import places_of
 from backsight.probes._identity import IdentityMap
 from backsight.probes._initial_state import (
@@ -183,6 +184,7 @@ __all__ = [
     "SteppedReader",
     "StepsRead",
     "Window",
+    "additions_in_half",
     "affordable",
     "answers_given",
     "as_it_was",

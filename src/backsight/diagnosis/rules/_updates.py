@@ -83,7 +83,8 @@ class LargeUpdates(Rule):
         "samples, as small models do whose weights have to grow, it is an info. Or one of the "
         "first {samples:.0f} samples was above {thrown:g}, and after {patience:.0f} losses their "
         "level is above {left:g} of that of the best constant answer, or of where they began: what "
-        "the weights were initialised with is lost, and later steps move large weights little."
+        "the weights were initialised with is lost, and later steps move large weights little; or "
+        "the loss is not finite by the next sample after these."
     )
     causes: ClassVar = (
         "a learning rate that is far too high",
@@ -114,6 +115,8 @@ class LargeUpdates(Rule):
     """Of the best constant answer's loss: below, the model has learned in spite of that."""
     _first: float = field(default=0.0, init=False, repr=False)
     """The largest of the first samples."""
+    _first_at: int = field(default=0, init=False, repr=False)
+    """Its iteration."""
     _guess: float = field(default=math.nan, init=False, repr=False)
     """The newest loss of the best constant answer."""
     _seen: int = field(default=0, init=False, repr=False)
@@ -129,14 +132,15 @@ class LargeUpdates(Rule):
     def _update(self, now: Sample) -> None:
         ratios = matrices(now)
         if not ratios or not self.finite("", *ratios.values()):
+            self._burst(now, ratios)
             return
         self._recent = self._recent or Recent(int(self.samples))
         self._guess = now.numbers("guess_loss").get(now.label, self._guess)
         newest = middle_of(ratios)
         self._recent.add(newest)
         self._seen += 1
-        if self._seen <= self.samples:
-            self._first = max(self._first, newest)
+        if self._seen <= self.samples and newest > self._first:
+            self._first, self._first_at = newest, now.iteration
         self._paying = self._paying or Paying(int(self.samples))
         pays = self._paying.share(now) > self.pays
         self.usable("")
@@ -151,9 +155,27 @@ class LargeUpdates(Rule):
                 level, pays=pays,
             )  # fmt: skip
         elif course is not None and self._is_lost(course):
-            self._tell(now, ratios, self._of_the_first(course), self._first, pays=False)
+            self._tell(
+                now,
+                ratios,
+                self._of_the_first(course),
+                self._first,
+                pays=False,
+                since=self._first_at,
+            )
         else:
             self.resolve(now.label, now.iteration)
+
+    def _burst(self, now: Sample, ratios: Mapping[str, float]) -> None:
+        """What is not finite any more, where the first steps were that large."""
+        course = now.courses.get(now.label)
+        early = self._seen <= self.samples and self._first > self.thrown
+        if ratios and early and course is not None and course.broken:
+            message = (
+                f"one of the first steps moved {MIDDLE} by more than {short(self._first)} of their "
+                "norm, and after it the loss is not finite"
+            )
+            self._tell(now, ratios, message, self._first, pays=False, since=self._first_at)
 
     def _is_lost(self, course: LossHistory) -> bool:
         """Whether the first steps overwrote the weights, and little has been learned since."""
@@ -174,13 +196,20 @@ class LargeUpdates(Rule):
         )
 
     def _tell(
-        self, now: Sample, ratios: Mapping[str, float], message: str, ratio: float, *, pays: bool
+        self,
+        now: Sample,
+        ratios: Mapping[str, float],
+        message: str,
+        ratio: float,
+        *,
+        pays: bool,
+        since: int | None = None,
     ) -> None:
         found = self.found(
             now.label,
             now.iteration,
             message,
-            {"update ratio": ratio},
+            {"update ratio": ratio} | ({} if since is None else {"since": since}),
             signals=tuple(f"update_ratio/{name}" for name in ratios),
             severity="info" if pays else None,
         )

@@ -222,6 +222,17 @@ SIGNALS = (
         source="Gu & Dao 2023",
     ),
     Signal(
+        name="half_steps",
+        title="sums in half precision",
+        formula="the most sums in a row in the graph of L, each rounded to half precision before "
+        "the next one adds to it",
+        axes=("iteration",),
+        unit="sums",
+        reduction="maximum over passes",
+        cost="a look at each operation of the graph",
+        source="Backsight",
+    ),
+    Signal(
         name="fragile_zero",
         title="biases of the step size that are 0",
         formula="parameters called dt_bias that are 0 everywhere",

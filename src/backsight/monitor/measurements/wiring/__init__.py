@@ -14,6 +14,7 @@ from backsight.monitor.measurements.wiring._gradient_left import GradientLeft
 from backsight.monitor.measurements.wiring._graphs_kept import GraphsKept
 from backsight.monitor.measurements.wiring._group_rates import GroupRates
 from backsight.monitor.measurements.wiring._guess import Guess
+from backsight.monitor.measurements.wiring._half_state import HalfState
 from backsight.monitor.measurements.wiring._initial_state import InitialState
 from backsight.monitor.measurements.wiring._input_scale import InputScale
 from backsight.monitor.measurements.wiring._loss_input import LossInput
@@ -45,6 +46,7 @@ __all__ = [
     "GraphsKept",
     "GroupRates",
     "Guess",
+    "HalfState",
     "InitialState",
     "InputScale",
     "LossInput",
@@ -95,5 +97,6 @@ WIRING: tuple[type[Measurement], ...] = (
     LossSign,
     DecayShare,
     TimeConstants,
+    HalfState,
 )
 """Each of them."""
