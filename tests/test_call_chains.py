@@ -82,7 +82,7 @@ def made(kind: str, kept: float) -> tuple[Text, SGD]:
     return model, SGD(model.parameters(), lr=0.1)
 
 
-@pytest.mark.some(2)
+@pytest.mark.some(1)
 @pytest.mark.parametrize(
     ("kind", "kept", "how"),  # of the user's own, a state changed on its way is not known as such
     [

@@ -199,7 +199,7 @@ SHORT = {
 """Each of them where it must be found, and each way of sampling."""
 
 
-@pytest.mark.some(2)
+@pytest.mark.some(1)
 @pytest.mark.parametrize(
     ("make", "collects", "every"),
     [

@@ -114,6 +114,7 @@ def test_a_run_tells_how_it_ended(
     assert (run.status, run.end_reason, run.info["reason"]) == (status, end_reason, reason)
 
 
+@pytest.mark.some(1)
 @pytest.mark.parametrize(
     ("text", "status", "end"),
     [
@@ -213,6 +214,7 @@ def test_the_recorders_thread_is_not_traced(run_path: Path) -> None:
 # -- its disk ------------------------------------------------------------------------------
 
 
+@pytest.mark.some(1)
 @pytest.mark.parametrize(
     ("text", "said"),
     [

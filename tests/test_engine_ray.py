@@ -154,6 +154,7 @@ _execute(sys.argv[1:], sys.executable, "run", b"")
 """
 
 
+@pytest.mark.some(1)
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_a_trial_ends_with_its_worker(number: signal.Signals, tmp_path: Path) -> None:
     """Killed, or interrupted as Ray does with what is cancelled."""

@@ -87,6 +87,7 @@ def calls_of(model: nn.Module, steps: int, path: Path | None) -> int:
     return min(counts)
 
 
+@pytest.mark.some(1)
 @pytest.mark.parametrize(
     ("kind", "most"),
     [

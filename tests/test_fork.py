@@ -56,7 +56,7 @@ def end(run: Run) -> dict[str, Any]:
     return state
 
 
-@pytest.mark.some(2)
+@pytest.mark.some(1)
 @pytest.mark.parametrize(
     "changes",
     [
@@ -90,6 +90,7 @@ def test_the_run_itself_is_left_as_it_was(order: MemoryOrder) -> None:
     assert before == {p: p.read_bytes() for p in run.path.rglob("*") if p.is_file()}
 
 
+@pytest.mark.some(1)
 @pytest.mark.parametrize("stateful", [True, False])
 def test_another_seed_goes_on_elsewhere_from_the_same_weights(words: Chars, stateful: bool) -> None:
     config = replace(words, stateful=stateful, layers=1, dropout=0.0, lr=1e-9)
@@ -104,6 +105,7 @@ def test_another_seed_goes_on_elsewhere_from_the_same_weights(words: Chars, stat
     assert all(torch.allclose(ends[0], other, atol=1e-6) for other in ends)  # the same weights
 
 
+@pytest.mark.some(1)
 @pytest.mark.parametrize(
     ("change", "key", "value"),
     [({"lr": 0.07}, "lr", 0.07), ({"momentum": 0.0}, "betas", (0.0, 0.999))],

@@ -91,6 +91,7 @@ def test_what_a_short_run_records(
     assert facts["parameters"] > 0
 
 
+@pytest.mark.long
 # Of the other kinds, test_resume.py shows that a run that goes on is the one that never ended.
 @pytest.mark.parametrize(
     ("kind", "own"),
@@ -110,6 +111,7 @@ def test_two_runs_with_one_seed_are_bit_identical(
         assert first[name].tobytes() != other[name].tobytes()
 
 
+@pytest.mark.long
 def test_validating_does_not_change_training(small: dict[str, Any], tmp_path: Path) -> None:
     settings = small | {"layers": 2, "dropout": 0.2}
     often = train(MemoryEcho(**settings, validate_every=1))

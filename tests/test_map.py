@@ -67,7 +67,7 @@ def small(kind: type[Memory] = MemoryOrder, **own: Any) -> Memory:
 # -- a cell is the lab's own run ---------------------------------------------------------------
 
 
-@pytest.mark.some(2)
+@pytest.mark.some(1)
 @pytest.mark.parametrize(
     ("settings", "x", "y"),
     [
@@ -138,7 +138,7 @@ def test_a_cell_is_what_the_lab_trains(settings: Memory, x: str, y: str, tmp_pat
         np.testing.assert_allclose(trained.reach_share[k], np.median(reaches[5:]), **EXACT)
 
 
-@pytest.mark.some(2)
+@pytest.mark.some(1)
 @pytest.mark.parametrize(
     ("settings", "x", "y"),
     [
@@ -170,6 +170,7 @@ def test_one_by_one_they_are_what_they_are_side_by_side(settings: Memory, x: str
             np.testing.assert_allclose(one, other, **EXACT, err_msg=field.name)
 
 
+@pytest.mark.some(1)
 @pytest.mark.parametrize(
     ("guard", "lr"), [(None, "lr=0.1,0.5"), ("skip,backoff,clip:norm=0.5", "lr=0.1,50")]
 )
@@ -429,6 +430,7 @@ def test_an_engine_gives_the_same_map(tmp_path: Path) -> None:
     assert (told["done"], told["total"], told["unit"], told["ended"]) == (6, 6, "network", True)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("forked_trials")
 def test_a_guard_that_never_acts_gives_the_map_of_the_batch(tmp_path: Path) -> None:
     """The two ways side by side, one through an engine's processes."""

@@ -442,7 +442,7 @@ def _entropy(rows: NDArray[np.int64]) -> float:
     return float(-np.sum(shares * np.log(shares)))
 
 
-@pytest.mark.some(2)
+@pytest.mark.some(1)
 @pytest.mark.parametrize(
     "task",
     [

@@ -59,7 +59,7 @@ def observed(model: Net, path: Path, count: int = 12, every: int = 50) -> Run:
     return Run(path)
 
 
-@pytest.mark.some(2)
+@pytest.mark.some(1)
 @pytest.mark.parametrize("kind", KINDS)
 def test_observing_leaves_parameters_optimizer_and_rng_bit_identical(
     kind: str, tmp_path: Path

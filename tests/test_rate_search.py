@@ -127,6 +127,7 @@ def test_it_is_said_only_after_trials_at_the_lower_rate(tmp_path: Path) -> None:
     assert again.verdict == study.verdict
 
 
+@pytest.mark.long
 def test_where_seeds_differ_as_much_it_is_not_said(tmp_path: Path) -> None:
     """The search has one seed, by which a rate may look better than it is."""
     noisy = {0.32: 0.98}

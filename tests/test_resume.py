@@ -138,6 +138,7 @@ def alone(config: Training, tmp_path: Path) -> Run:
 # -- it goes on ------------------------------------------------------------------------------
 
 
+@pytest.mark.some(1)
 @pytest.mark.parametrize(
     ("cell", "stateful"),
     [
@@ -160,6 +161,7 @@ def test_every_cell(cell: Any, stateful: bool, small: dict[str, Any], tmp_path: 
     assert [(r["iteration"], r["before"]) for r in run.info["resumed"]] == [(15, "failed")]
 
 
+@pytest.mark.some(1)
 @pytest.mark.parametrize(
     "optimizer",
     [
@@ -189,7 +191,7 @@ def test_other_precisions(precision: Any, small: dict[str, Any], tmp_path: Path)
     assert_alike(alone(config, tmp_path), resume(tmp_path / "run"))
 
 
-@pytest.mark.some(2)
+@pytest.mark.some(1)
 @ONE_OF_A_KIND
 def test_every_memory_task(
     kind: type[Memory], own: dict[str, Any], small_memory: dict[str, Any], tmp_path: Path
@@ -326,6 +328,7 @@ def test_a_device_of_another_kind_is_told(caplog: pytest.LogCaptureFixture) -> N
 # -- what is kept ----------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_how_often_and_how_many(
     small: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2166,6 +2166,7 @@ def alarms(kind: str, seeds: Sequence[int], length: int = LENGTH) -> list[str]:
     ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "kind",
     [

@@ -438,6 +438,7 @@ def test_a_model_whose_parts_alone_are_called(tmp_path: Path) -> None:
     assert run.profile("grad_time/Agent.lstm.l0").widths.tolist() == [9] * 4
 
 
+@pytest.mark.some(1)
 @pytest.mark.parametrize(
     ("name", "words", "layers"),
     [

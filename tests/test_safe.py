@@ -139,7 +139,7 @@ def test_what_was_asked_for_is_in_the_run(small: dict[str, Any], tmp_path: Path)
 # -- healthy -----------------------------------------------------------------------------------
 
 
-@pytest.mark.some(2)
+@pytest.mark.some(1)
 @ONE_OF_A_KIND
 def test_safe_on_every_task(kind: type[Memory], own: dict[str, Any], small: dict[str, Any]) -> None:
     config = kind(**small, **own, safe=True)
@@ -152,7 +152,7 @@ def test_safe_on_every_task(kind: type[Memory], own: dict[str, Any], small: dict
     assert np.isfinite(run["loss"]).all()
 
 
-@pytest.mark.some(2)
+@pytest.mark.some(1)
 @pytest.mark.parametrize(
     ("kind", "lengths"),
     [
@@ -315,6 +315,7 @@ def test_a_healthy_page_has_no_such_section(small: dict[str, Any]) -> None:
     assert not any("guard" in text for text in summary(run))
 
 
+@pytest.mark.some(1)
 @pytest.mark.parametrize("terminal", [False, True])
 def test_the_terminal_tells_each_act(terminal: bool, small: dict[str, Any]) -> None:
     """Each rollback; of what may be done at every step the first, and a count."""

@@ -60,6 +60,7 @@ def created(folder: Path) -> dict[str, float]:
     return {path.name: Run(path).info["created"] for path in (folder / "runs").iterdir()}
 
 
+@pytest.mark.long
 def test_in_a_length_study_of_a_script(tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text(textwrap.dedent(SCRIPT))
     words = ("length", "--script", "train.py", "--vary", "--seq-len=3,8", "--seeds", 1, "--out",

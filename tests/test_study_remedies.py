@@ -502,6 +502,7 @@ def test_a_run_from_the_start_with_a_budget(tmp_path: Path) -> None:
 # -- what it leaves with the run ---------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_diagnose_tells_of_it(
     proven: tuple[RemedyStudy, list[str]], capsys: pytest.CaptureFixture[str]
 ) -> None:

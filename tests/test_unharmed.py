@@ -429,7 +429,7 @@ COMPILED = [(Loop, "module", "before"), (Net, "method", "during"), (Loop, "funct
 """Each kind, way and moment once."""
 
 
-@pytest.mark.some(2)
+@pytest.mark.some(1)
 @pytest.mark.parametrize(
     ("kind", "how", "when"),
     cases(

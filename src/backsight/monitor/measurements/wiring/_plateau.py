@@ -18,6 +18,9 @@ LATE = 3
 SEARCHES = 2
 """Falls of the rate after which its schedule is looked for among all objects of the process."""
 
+MOST = 8
+"""Searches in a run: each takes as long as there are objects."""
+
 
 class PlateauUpward(Measurement):
     """``plateau_best``: the highest number that a ``ReduceLROnPlateau`` in mode ``max`` was given,
@@ -60,7 +63,8 @@ class PlateauUpward(Measurement):
         before = self._rates.get(step.number, rate)
         self._rates[step.number] = rate
         searches = self._searches.get(step.number, 0)
-        if rate < before and step.number not in self._found and searches < SEARCHES:
+        few = searches < SEARCHES and sum(self._searches.values()) < MOST
+        if rate < before and step.number not in self._found and few:
             self._searches[step.number] = searches + 1
             schedule = _schedule_of(step.optimizer)
             if schedule is not None:
