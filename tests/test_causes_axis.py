@@ -40,6 +40,13 @@ def next_symbol(m: nn.ModuleDict, *, whole: bool = False) -> Tensor:
     return ce((z[:, :-1] if whole else z).flatten(0, 1), y.flatten())
 
 
+def next_but_the_first(m: nn.ModuleDict) -> Tensor:
+    """The first steps, or the last ones, tell too little to be asked."""
+    text = torch.randint(CLASSES, (BATCH, STEPS + 1))
+    z = m["head"](m["rnn"](m["embed"](text[:, :-1]))[0])
+    return ce(z[:, 2:].flatten(0, 1), text[:, 3:].flatten())
+
+
 def next_one_hot(m: nn.ModuleDict) -> Tensor:
     text = torch.randint(CLASSES, (BATCH, STEPS + 1))
     z = m["head"](m["wide"](functional.one_hot(text[:, :-1], CLASSES).float())[0])
@@ -78,6 +85,7 @@ def noise(m: nn.ModuleDict) -> Tensor:
 TOLD: dict[str, tuple[Loss, str, str]] = {
     "symbols": (next_symbol, "error", "target of each step is the next input along the axis"),
     "symbols, whole": (partial(next_symbol, whole=True), "error", "is the next input"),
+    "symbols, but the first": (next_but_the_first, "error", "is the next input"),
     "one-hot": (next_one_hot, "error", "is the next input"),
     "numbers": (next_number, "error", "is the next input"),
     "padding": (tagged, "error", "sequences end in padding along the axis that rnn takes"),

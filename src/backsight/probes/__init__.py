@@ -19,6 +19,7 @@ from backsight.probes._compilers import (
     skipped,
     undisturbed,
 )
+from backsight.probes._data_behind import data_behind
 from backsight.probes._data_entries import given_beside, put_elsewhere
 from backsight.probes._decays import DecayReader
 from backsight.probes._deep import DeepMeasures, LayerRun, deep_measures
@@ -204,6 +205,7 @@ __all__ = [
     "compares_padding",
     "compilers_take",
     "counts_all",
+    "data_behind",
     "data_mixed",
     "deep_measures",
     "densities_lowered",
