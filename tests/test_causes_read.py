@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -456,6 +457,52 @@ def test_targets_that_are_constant_at_the_end_of_whole_sequences_are_not(tmp_pat
         return functional.cross_entropy(logits.transpose(1, 2), target)
 
     assert not findings("BKS420", loss, tmp_path, {"rnn": rnn(batch_first=True), **HEAD})
+
+
+LONG = 9
+ENDS = torch.arange(LONG) >= torch.randint(2, LONG, (12, 1), generator=torch.manual_seed(0))
+
+
+def planned(
+    m: nn.ModuleDict,
+    *,
+    flat: bool = False,
+    data: bool = False,
+    down: bool = False,
+    ignored: int = -100,
+    mask: bool = False,
+) -> Tensor:
+    """A sequence is made from a plan, which is the same at all steps, and ends in a filler."""
+    text = torch.randint(1, SYMBOLS, (12, LONG)).masked_fill(ENDS, 0)
+    if down:  # a count that comes to its end
+        text = torch.arange(LONG).flip(0).expand(12, LONG) - ENDS.sum(1, keepdim=True)
+        text = text.clamp(min=0, max=SYMBOLS - 1)
+    plan = m["embed"](torch.randint(SYMBOLS, (12, LONG) if data else (12, 1)))
+    logits = m["head"](m["rnn"](plan.expand(12, LONG, INPUTS))[0])
+    if mask:
+        each = functional.cross_entropy(logits.flatten(0, 1), text.flatten(), reduction="none")
+        return (each * ~ENDS.flatten()).mean()
+    if flat:
+        return functional.cross_entropy(logits.flatten(0, 1), text.flatten())
+    return functional.cross_entropy(logits.transpose(1, 2), text, ignore_index=ignored)
+
+
+PLANNED: dict[str, nn.Module] = {"rnn": rnn(batch_first=True), **EMBED, **HEAD}
+
+
+@pytest.mark.parametrize("flat", [False, True])
+def test_a_filler_of_targets_alone_is_a_note(flat: bool, tmp_path: Path) -> None:
+    (finding,) = findings("BKS420", partial(planned, flat=flat), tmp_path, PLANNED)
+    assert finding.severity == "info"
+    assert finding.evidence == {"padding": pytest.approx(float(ENDS.float().mean()), rel=1e-3)}
+
+
+@pytest.mark.parametrize(
+    "how", [{"data": True}, {"down": True}, {"ignored": 0}, {"mask": True}], ids=str
+)
+def test_what_ends_alike_and_is_meant_is_not(how: dict[str, Any], tmp_path: Path) -> None:
+    """The answers to data; a count; a filler that is ignored, or masked."""
+    assert not findings("BKS420", partial(planned, **how), tmp_path, PLANNED)
 
 
 def test_a_little_of_it_is_a_note(tmp_path: Path) -> None:

@@ -282,7 +282,7 @@ def test_other_targets_for_the_same_input_are_found(loss: Loss, tmp_path: Path) 
 @pytest.mark.parametrize("apart", [True, False])
 def test_rows_that_come_again_are_looked_at_in_samples(apart: bool, tmp_path: Path) -> None:
     """Two loaders, each of which shuffles by itself; of four batches, few are looked at twice."""
-    orders = [iter([torch.randperm(ROWS).split(BATCH // 2) for _ in range(9)]) for _ in range(2)]
+    orders = [iter([torch.randperm(ROWS).chunk(4) for _ in range(9)]) for _ in range(2)]
     batches: list[list[Tensor]] = [[], []]
 
     def loss(m: nn.ModuleDict, _: Tensor) -> Tensor:

@@ -28,6 +28,7 @@ from backsight.probes._density_sign import densities_lowered
 from backsight.probes._divergence_sign import divergences_raised
 from backsight.probes._dropout import dropout_of, rate_between, rate_of_dropout
 from backsight.probes._errors_by_hand import error_by_hand
+from backsight.probes._filled_targets import filled_targets, is_filled
 from backsight.probes._first_step import StepCalls, first_step_alone
 from backsight.probes._following import Window, is_asked, last_targets
 from backsight.probes._graph_tags import GraphTags
@@ -72,6 +73,7 @@ from backsight.probes._modules import (
     unwrapped_optimizer,
 )
 from backsight.probes._padded_loss import (
+    class_counts,
     compares_padding,
     counts_all,
     error_compares_padding,
@@ -199,6 +201,7 @@ __all__ = [
     "check_inputs",
     "check_layout",
     "children_of",
+    "class_counts",
     "closure_of",
     "columns_taken",
     "compared_of",
@@ -215,6 +218,7 @@ __all__ = [
     "embedded_from",
     "error_by_hand",
     "error_compares_padding",
+    "filled_targets",
     "first_step_alone",
     "given_beside",
     "gradient_norm",
@@ -224,6 +228,7 @@ __all__ = [
     "inspection",
     "is_asked",
     "is_drawn",
+    "is_filled",
     "is_padding",
     "is_spent",
     "keys_within",

@@ -105,7 +105,7 @@ class RowAnswers:
     @property
     def open(self) -> bool:
         """Whether rows come again, and it is not known that they agree: more of them would tell."""
-        return 0 < self.repeats and self._count < MOST and self.unrelated is not False
+        return self.repeats > 0 and self._count < MOST and self.unrelated is not False
 
     @property
     def agreement(self) -> float:

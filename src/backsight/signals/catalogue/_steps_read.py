@@ -98,7 +98,8 @@ SIGNALS = (
         name="padding_in_loss",
         title="padding in the loss",
         formula="padded steps / all steps, if a loss of PyTorch's compares all of them with one "
-        "value that it does not ignore; 0 if none does",
+        "value that it does not ignore; 0 if none does; less than 0 by the share of a filler that "
+        "targets of classes end in, where no data are given at each step",
         axes=("iteration",),
         unit="1",
         reduction="maximum over the losses of an iteration",
