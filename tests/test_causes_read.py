@@ -494,7 +494,7 @@ PLANNED: dict[str, nn.Module] = {"rnn": rnn(batch_first=True), **EMBED, **HEAD}
 def test_a_filler_of_targets_alone_is_a_note(flat: bool, tmp_path: Path) -> None:
     (finding,) = findings("BKS420", partial(planned, flat=flat), tmp_path, PLANNED)
     assert finding.severity == "info"
-    assert finding.evidence == {"padding": pytest.approx(float(ENDS.float().mean()), rel=1e-3)}
+    assert finding.evidence == {"padding": pytest.approx(float(ENDS.float().mean()), rel=1e-2)}
 
 
 @pytest.mark.parametrize(
