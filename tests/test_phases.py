@@ -91,7 +91,7 @@ def test_a_phase_without_a_higher_loss_forgets_nothing() -> None:
 
 def test_levels_of_losses_that_take_turns_are_notes() -> None:
     """A period of as many iterations as there are tasks; a divergence is one all the same."""
-    losses = [(0.4, 0.1, 0.2)[i % 3] + 0.004 * math.sin(7 * i) for i in range(300)]
+    losses = [(0.4, 0.1)[i % 2] + 0.004 * math.sin(7 * i) for i in range(300)]
     assert accused(judged(losses, {})) == {"BKS205"}
     for cuts in (None, [10], [150]):
         told = judged(losses, {9: 4.0}, cuts)
@@ -99,6 +99,16 @@ def test_levels_of_losses_that_take_turns_are_notes() -> None:
         assert ["take turns" in one.message for one in told.findings] == [True]
     worse = losses + [one + 0.1 * i for i, one in enumerate(losses)]
     assert "BKS203" in accused(judged(worse, {9: 4.0}))
+
+
+def test_a_course_of_the_loop_is_no_oscillation() -> None:
+    """Three windows of each text, of which the first is read without a state."""
+    texts = [0.01 + (0.2 if i % 3 == 0 else 0.0) + 0.004 * math.sin(7 * i) for i in range(300)]
+    for cuts in (None, [10, 70, 71, 150]):
+        assert accused(judged(texts, {}, cuts)) == set()
+    for period in (2, 3.1, 5.3, 9):
+        swings = [0.3 + 0.1 * math.cos(2 * math.pi * i / period) for i in range(300)]
+        assert accused(judged(swings, {})) == {"BKS205"}, period
 
 
 def test_steps_of_other_parameters_are_no_growth() -> None:

@@ -44,7 +44,10 @@ class Oscillation(LossRule):
         "its neighbours hold at least {share:g} of the variance, and the root mean square of the "
         "swing is at least {amplitude:g} of the level and {worth:g} of what has been learned so "
         "far. The rule checks this every quarter of a window; it must hold {times:.0f} times in a "
-        "row."
+        "row. A course that repeats itself every 3 to {longest:.0f} iterations exactly is that of "
+        "the loop (windows of a text, tasks, batches in a fixed order), and does not count: it "
+        "correlates by {locked:g} with what it was at the same places of its period when the swing "
+        "was first seen."
     )
     causes: ClassVar = (
         "a learning rate at the edge of stability",
@@ -69,9 +72,16 @@ class Oscillation(LossRule):
     """Of how far the loss has come down: a loss near zero swings by more than its level."""
     times: float = 3
     """In a row."""
+    longest: float = 6
+    """Iterations of a period that is told from one of the loop. A longer one of a loop has
+    harmonics, mostly; and whether an oscillation is one of 8 or of 8.2 takes hundreds to see."""
+    locked: float = 0.85
+    """Correlation."""
     _seen: dict[str, Recent] = field(default_factory=dict, init=False, repr=False)
     _row: dict[str, int] = field(default_factory=dict, init=False, repr=False)
     _count: dict[str, int] = field(default_factory=dict, init=False, repr=False)
+    _first: dict[str, tuple[int, Floats]] = field(default_factory=dict, init=False, repr=False)
+    """By member, losses before the first window of the row, and that window."""
 
     @property
     def requirement(self) -> Requirement:
@@ -92,7 +102,8 @@ class Oscillation(LossRule):
                 continue
             self.ready = True
             losses, start = np.array(seen.oldest_first), now.courses[member].start
-            self._look(member, now.iteration, losses, seen.median, start)
+            before = self._count[member] - size
+            self._look(member, now.iteration, before, losses, seen.median, start)
 
     def update_many(self, stretch: Stretch) -> None:
         """As of any rule that reads the loss, once the windows of all members are full."""
@@ -119,19 +130,20 @@ class Oscillation(LossRule):
         levels = middles(sorted_windows(losses, size, asked + size))
         suspects = _may_swing(windows, np.abs(levels), self.share, self.amplitude).tolist()
         at, start = history.iterations[history.at_finite[asked - 1]].tolist(), history.at(-1).start
-        for iteration, window, level, suspect in zip(
-            at, windows, levels.tolist(), suspects, strict=True
+        before = (count + asked - size).tolist()
+        for iteration, first, window, level, suspect in zip(
+            at, before, windows, levels.tolist(), suspects, strict=True
         ):
             if suspect:
-                self._look(member, iteration, window, level, start)
+                self._look(member, iteration, first, window, level, start)
             else:
                 self._row[member] = 0
                 self.resolve(member, iteration)
 
     def _look(
-        self, member: str, iteration: int, losses: Floats, middle: float, start: float
+        self, member: str, iteration: int, before: int, losses: Floats, middle: float, start: float
     ) -> None:
-        """Whether a full window swings."""
+        """Whether a full window swings, which as many losses came before."""
         share, swing, period = _peak(losses)
         least = max(self.amplitude * abs(middle), self.worth * (start - middle))
         if share < self.share or swing < least:
@@ -139,7 +151,9 @@ class Oscillation(LossRule):
             self.resolve(member, iteration)
             return
         self._row[member] = self._row.get(member, 0) + 1
-        if self._row[member] >= self.times:
+        if self._row[member] == 1:
+            self._first[member] = before, losses
+        if self._row[member] >= self.times and not self._is_the_loops(member, before, losses):
             self.found(
                 member,
                 iteration,
@@ -148,6 +162,14 @@ class Oscillation(LossRule):
                 {"share of the variance": share, "swing": swing, "period": period},
                 signals=(named("loss", member),),
             )
+
+    def _is_the_loops(self, member: str, before: int, losses: Floats) -> bool:
+        """Whether the course repeats itself exactly; from one step to the next, a swing does."""
+        first, newest = self._first[member], (before, losses)
+        if _repeats(first, newest, 2) > self.locked:
+            return False
+        periods = range(3, int(self.longest) + 1)
+        return any(_repeats(first, newest, period) > self.locked for period in periods)
 
 
 DOUBT = 1e-6
@@ -176,10 +198,7 @@ def _may_swing(windows: Floats, level: Floats, share: float, amplitude: float) -
 def _peak(losses: np.ndarray) -> tuple[float, float, float]:
     """The share of the strongest frequency, the root mean square, and the period."""
     scale = float(np.abs(losses).max()) or 1.0  # squares of large losses would overflow
-    y = losses / scale
-    t = np.arange(len(y)) - (len(y) - 1) / 2
-    y = y - y.mean()
-    y = y - t * (t @ y) / (t @ t)
+    y = _level(losses / scale)
     power = np.abs(np.fft.rfft(y * np.hanning(len(y)))) ** 2
     total = power.sum()
     if not total > 0:
@@ -188,3 +207,29 @@ def _peak(losses: np.ndarray) -> tuple[float, float, float]:
     top = 3 + int(power[3:].argmax())
     share = power[top - 1 : top + 2].sum() / total
     return float(share), float(np.sqrt(np.mean(y * y)) * scale), len(y) / top
+
+
+def _level(losses: Floats) -> Floats:
+    """Without mean and linear trend."""
+    t = np.arange(len(losses)) - (len(losses) - 1) / 2
+    y = losses - losses.mean()
+    level: Floats = y - t * (t @ y) / (t @ t)
+    return level
+
+
+def _repeats(first: tuple[int, Floats], newest: tuple[int, Floats], period: int) -> float:
+    """How far a window correlates with the mean course of an earlier one, place by place.
+
+    Args:
+        first, newest: how many losses came before a window, and the window.
+        period: in iterations.
+    """
+    before, losses = first
+    scale = float(max(np.abs(losses).max(), np.abs(newest[1]).max())) or 1.0
+    places = (before + np.arange(len(losses))) % period
+    course = np.bincount(places, _level(losses / scale), period) / np.bincount(places)
+    before, losses = newest
+    expected = course[(before + np.arange(len(losses))) % period]
+    y, expected = _level(losses / scale), expected - expected.mean()
+    norm = float(np.sqrt((y @ y) * (expected @ expected)))
+    return float(y @ expected) / norm if norm > 0 else 0.0
