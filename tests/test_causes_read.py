@@ -297,6 +297,68 @@ def test_right_lengths_are_not(loss: Loss, tmp_path: Path) -> None:
     assert not findings("BKS416", loss, tmp_path, {"rnn": rnn(), **EMBED})
 
 
+MANY = torch.tensor([4, 9, 3, 8, 5, 9, 7, 3, 6, 8])[:, None]
+FEW = torch.arange(9) < MANY
+
+
+class Packs(nn.Module):
+    """Packs what it is given with lengths that are made from the right ones."""
+
+    def __init__(self, change: Callable[[Tensor], Tensor], *, order: bool = False) -> None:
+        super().__init__()
+        self.change, self.order = change, order
+        self.read = nn.Linear(INPUTS, INPUTS, bias=False)
+        self.rnn = rnn()
+
+    def forward(self, x: Tensor, lengths: Tensor, read: bool = False) -> Tensor:
+        if self.order:
+            x = x[lengths.sort(descending=True).indices]
+        x = self.read(x) if read else x
+        lengths = self.change(lengths)
+        packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+        final: Tensor = self.rnn(packed)[1]
+        return final.square().mean()
+
+
+def fallen(lengths: Tensor) -> Tensor:
+    return lengths.sort(descending=True).values
+
+
+def packs(m: nn.ModuleDict, what: str) -> Tensor:
+    if what == "symbols":
+        x = m["embed"](torch.randint(1, SYMBOLS, FEW.shape) * FEW)
+    else:
+        x = drawn(*FEW.shape) * FEW[..., None]
+    loss: Tensor = m["packs"](x, MANY[:, 0], what == "behind a layer")
+    return loss
+
+
+@pytest.mark.parametrize("change", [fallen, lambda lengths: lengths.roll(1)])
+@pytest.mark.parametrize("what", ["symbols", "numbers", "behind a layer"])
+def test_lengths_of_other_sequences_are_found(
+    change: Callable[[Tensor], Tensor], what: str, tmp_path: Path
+) -> None:
+    modules: dict[str, nn.Module] = {"packs": Packs(change), **EMBED}
+    (finding,) = findings("BKS416", partial(packs, what=what), tmp_path, modules)
+    assert finding.severity == "warning"
+    assert "cut short" in finding.message
+
+
+RIGHT: dict[str, Packs] = {
+    "right": Packs(lambda lengths: lengths),
+    "one more": Packs(lambda lengths: (lengths + 1).clamp(max=9)),
+    "cut": Packs(lambda lengths: lengths.clamp(max=6)),
+    "sorted alike": Packs(fallen, order=True),
+}
+
+
+@pytest.mark.parametrize("which", RIGHT)
+@pytest.mark.parametrize("what", ["symbols", "numbers", "behind a layer"])
+def test_lengths_that_may_be_meant_are_not(which: str, what: str, tmp_path: Path) -> None:
+    modules: dict[str, nn.Module] = {"packs": RIGHT[which], **EMBED}
+    assert not findings("BKS416", partial(packs, what=what), tmp_path, modules)
+
+
 def test_padding_is_told_from_what_looks_like_it() -> None:
     assert is_padding(*padding_of(symbols()))
     at_end, inside = padding_of(features())

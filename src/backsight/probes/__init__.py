@@ -19,7 +19,7 @@ from backsight.probes._compilers import (
     skipped,
     undisturbed,
 )
-from backsight.probes._data_behind import data_behind
+from backsight.probes._data_behind import data_behind, data_below
 from backsight.probes._data_entries import given_beside, put_elsewhere
 from backsight.probes._decays import DecayReader
 from backsight.probes._deep import DeepMeasures, LayerRun, deep_measures
@@ -72,6 +72,7 @@ from backsight.probes._modules import (
     unwrapped,
     unwrapped_optimizer,
 )
+from backsight.probes._packed_lengths import lengths_unlike, packed_from, packed_of
 from backsight.probes._padded_loss import (
     class_counts,
     compares_padding,
@@ -209,6 +210,7 @@ __all__ = [
     "compilers_take",
     "counts_all",
     "data_behind",
+    "data_below",
     "data_mixed",
     "deep_measures",
     "densities_lowered",
@@ -237,6 +239,7 @@ __all__ = [
     "largest_value",
     "last_targets",
     "left_by_compilers",
+    "lengths_unlike",
     "likelihoods_lowered",
     "listed_inputs",
     "listed_optimizers",
@@ -262,6 +265,8 @@ __all__ = [
     "no_such_module",
     "noise_spread",
     "on_host",
+    "packed_from",
+    "packed_of",
     "padded_across",
     "padding_of",
     "parameters_of",

@@ -1,11 +1,12 @@
 """The data that one step of a cell's input was made of."""
 
+import torch
 from torch import Tensor
 from torch.autograd.graph import Node
 
-from backsight.probes._operations import POINTWISE, SAME_ORDER, operation
+from backsight.probes._operations import POINTWISE, SAME_ORDER, operation, saved
 
-__all__ = ["data_behind"]
+__all__ = ["data_behind", "data_below"]
 
 FAR = 24
 """Operations between the data and the cell."""
@@ -39,12 +40,34 @@ def data_behind(x: Tensor) -> Tensor | None:
         >>> print(data_behind(reads(data) + reads(data)))
         None
     """
-    node: Node | None = x.grad_fn
-    if node is None:
+    if x.grad_fn is None:
         return None if x.requires_grad else x.detach()
+    return data_below(x.grad_fn)
+
+
+def data_below(node: Node, order: Tensor | None = None) -> Tensor | None:
+    """The same of an operation, for what it returns.
+
+    Args:
+        node: the operation.
+        order: by which rows are sorted on the way, once, if they are; the data are in the order of
+            before.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import data_below
+        >>> embed, order = torch.nn.Embedding(9, 4), torch.tensor([1, 0])
+        >>> x = embed(torch.tensor([3, 5])).index_select(0, order)
+        >>> data_below(x.grad_fn, order).tolist(), data_below(x.grad_fn)
+        ([3, 5], None)
+    """
     for _ in range(FAR):
         name = operation(node)
-        if name not in ONE_WAY:
+        if name == "IndexSelect" and order is not None:
+            if not torch.equal(saved(node, "index"), order):
+                return None
+            order = None
+        elif name not in ONE_WAY:
             return None
         given = [
             below for below, _ in node.next_functions if below is not None and not _is_weight(below)
@@ -54,7 +77,7 @@ def data_behind(x: Tensor) -> Tensor | None:
                 data = getattr(node, f"_saved_{KEPT[name]}", None)
             except RuntimeError:  # it was overwritten
                 return None
-            return data.detach() if isinstance(data, Tensor) else None
+            return data.detach() if isinstance(data, Tensor) and order is None else None
         if len(given) != 1:
             return None
         (node,) = given

@@ -95,6 +95,19 @@ SIGNALS = (
         per="layer",
     ),
     Signal(
+        name="lengths_unlike",
+        title="lengths of others",
+        formula="sequences that were packed with another length than that of what is before their "
+        "padding / all sequences, if a fifth or more of all are cut short, and as many go on into "
+        "padding; 0 otherwise",
+        axes=("iteration",),
+        unit="1",
+        reduction="of several calls, the largest",
+        cost="one look at what was packed, in the iterations of unowned",
+        source="Backsight",
+        per="layer",
+    ),
+    Signal(
         name="padding_in_loss",
         title="padding in the loss",
         formula="padded steps / all steps, if a loss of PyTorch's compares all of them with one "
