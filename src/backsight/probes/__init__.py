@@ -45,6 +45,7 @@ from backsight.probes._initial_state import (
 )
 from backsight.probes._input_spread import InputRange
 from backsight.probes._last_step import asks_for_last
+from backsight.probes._loop_inputs import loop_inputs
 from backsight.probes._loop_states import LoopStates, loop_begun
 from backsight.probes._loss_operations import LossOperations
 from backsight.probes._loss_sign import likelihoods_lowered, terms_without_bound
@@ -244,6 +245,7 @@ __all__ = [
     "listed_inputs",
     "listed_optimizers",
     "loop_begun",
+    "loop_inputs",
     "loss_broadcasts",
     "loss_targets",
     "loss_terms",
