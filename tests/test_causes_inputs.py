@@ -383,7 +383,8 @@ def test_what_is_not_finite_between_samples(where: str, first: str, tmp_path: Pa
                 state = cell(step, state)
             assert state is not None
             optimizer.zero_grad()
-            functional.mse_loss(state[0], y).backward()
+            loss = functional.mse_loss(state[0], y)
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
     found = diagnose(tmp_path / "run").findings
     assert (found[0].code, found[0].iteration) == (first, 7)

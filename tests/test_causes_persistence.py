@@ -353,7 +353,8 @@ def test_what_a_linear_layer_is_given_first(lag: int, tmp_path: Path) -> None:
     model, whole = Scanned(), series().movedim(0, 1)
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
     with watch(model, optimizer, tmp_path / "run", every=1):
-        functional.mse_loss(model(whole[:, :-lag]), whole[:, lag:]).backward()
+        loss = functional.mse_loss(model(whole[:, :-lag]), whole[:, lag:])
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     run = Run(tmp_path / "run")
     assert ("persistence_loss" in run.names) is (lag == 1)

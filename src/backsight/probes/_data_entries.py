@@ -51,9 +51,10 @@ def data_entries(made: LossOperations) -> Iterator[DataEntry]:
     Example:
         >>> import torch
         >>> from backsight.probes import LossOperations, data_entries
-        >>> model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.Linear(4, 1))
-        >>> found = list(data_entries(LossOperations([model(torch.zeros(5, 3)).sum()])))
-        >>> [tuple(one.data.shape) for one in found], found[0].weight is model[0].weight
+        >>> first, second = torch.nn.Linear(3, 4), torch.nn.Linear(4, 1)
+        >>> loss = second(first(torch.zeros(5, 3)).tanh()).sum()
+        >>> found = list(data_entries(LossOperations([loss])))
+        >>> [tuple(one.data.shape) for one in found], found[0].weight is first.weight
         ([(5, 3)], True)
     """
     for name, node in made.named():
