@@ -20,7 +20,12 @@ from backsight.probes._compilers import (
     undisturbed,
 )
 from backsight.probes._data_behind import data_behind, data_below
-from backsight.probes._data_entries import given_beside, put_elsewhere
+from backsight.probes._data_entries import (
+    DataEntry,
+    data_entries,
+    given_beside,
+    put_elsewhere,
+)
 from backsight.probes._decays import DecayReader
 from backsight.probes._deep import DeepMeasures, LayerRun, deep_measures
 from backsight.probes._delayed import lag_of
@@ -149,6 +154,7 @@ __all__ = [
     "Closures",
     "ColumnTaken",
     "ConstantAnswer",
+    "DataEntry",
     "DecayReader",
     "DeepMeasures",
     "Diagonal",
@@ -212,6 +218,7 @@ __all__ = [
     "counts_all",
     "data_behind",
     "data_below",
+    "data_entries",
     "data_mixed",
     "deep_measures",
     "densities_lowered",
