@@ -1,0 +1,54 @@
+"""A generator of short waves and a critic of them, with losses of least squares and two optimizers."""
+
+import torch
+from torch import nn
+
+torch.manual_seed(7629)
+torch.set_num_threads(1)
+
+
+class Generator(nn.Module):
+    def __init__(self, width=32):
+        super().__init__()
+        self.rnn = nn.GRU(4, width, batch_first=True)
+        self.out = nn.Linear(width, 1)
+
+    def forward(self, z):
+        return self.out(self.rnn(z)[0])
+
+
+class Critic(nn.Module):
+    def __init__(self, width=32):
+        super().__init__()
+        self.rnn = nn.GRU(1, width, batch_first=True)
+        self.out = nn.Linear(width, 1)
+
+    def forward(self, x):
+        return self.out(self.rnn(x)[0].mean(1))
+
+
+def waves(n=32, t=16):
+    return torch.sin(0.6 * torch.arange(t) + 6.28 * torch.rand(n, 1))[..., None]
+
+
+def noise(n=32, t=16):
+    return torch.cat([torch.randn(n, 1, 2).expand(n, t, 2), 0.3 * torch.randn(n, t, 2)], -1)
+
+
+G, D = Generator(), Critic()
+opt_g = torch.optim.Adam(G.parameters(), lr=1e-3, betas=(0.5, 0.9))
+opt_d = torch.optim.Adam(D.parameters(), lr=1e-3, betas=(0.5, 0.9))
+for step in range(300):
+    fake = G(noise())
+    d_loss = (D(waves()) - 1).square().mean() + D(fake.detach()).square().mean()
+    opt_d.zero_grad()
+    d_loss.backward()
+    opt_d.step()
+    g_loss = (D(fake) - 1).square().mean()
+    opt_g.zero_grad()
+    g_loss.backward()
+    opt_g.step()
+    if step % 60 == 59:
+        print(
+            f"{step + 1} critic {d_loss.item():.3f} generator {g_loss.item():.3f} std {fake.std().item():.2f}"
+        )
