@@ -55,6 +55,7 @@ def recorded(loss: LossOf, folder: Path, whole: Tensor, *, steps: int = 0, scale
     return Run(folder / "run")
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("which", LOSSES)
 @pytest.mark.parametrize("steps", [0, 1])
 def test_the_loss_of_the_previous_value(which: str, steps: int, tmp_path: Path) -> None:
@@ -80,6 +81,7 @@ def test_the_loss_of_the_previous_value(which: str, steps: int, tmp_path: Path) 
     assert run["increment_correlation"][0] == pytest.approx(most, rel=1e-5)
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     "loss",
     [
@@ -215,6 +217,7 @@ def trained(loss: Trains, folder: Path, series: Callable[[int], Tensor], looks: 
     return Run(folder / "run")
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("which", LOOPS)
 def test_a_loop_over_a_cell(which: str, tmp_path: Path) -> None:
     loss, times = LOOPS[which]
@@ -282,6 +285,7 @@ def test_a_target_after_the_last_step(
     assert run["increment_correlation"][0] == pytest.approx(float(most / size), rel=1e-5)
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     ("target", "of"),
     [

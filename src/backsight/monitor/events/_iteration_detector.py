@@ -93,8 +93,9 @@ class IterationDetector:
         self.clock = clock
         self._in_step = False
         """Whether a closure's step is under way."""
-        self._before: list[tuple[int, int]] = []
-        """Which gradients there were when the newest pass began."""
+        self._before: list[tuple[int, int]] | None = None
+        """Which gradients there were when the newest pass began; None where that was not seen, as
+        of another thread's, before there was anything to see."""
         self._handles: IdentityMap[tuple[RemovableHandle, ...]] = IdentityMap()
         """The hooks on each optimizer."""
         self._open: dict[int, OptimizerStep] = {}
@@ -185,7 +186,8 @@ class IterationDetector:
         self, roots: tuple[Tensor, ...], gradients: Gradients, scale: Tensor | None
     ) -> bool:
         """Every gradient is in, multiplied by ``scale``; whether any arrived here."""
-        if self.paused or not self._automatic:
+        before, self._before = self._before, None
+        if self.paused or not self._automatic or before is None:
             return False
         moved, left, marks = self._parameters.of(), [], []
         for parameter in moved.values():
@@ -195,7 +197,7 @@ class IterationDetector:
             else:
                 left.append(gradient)
                 marks.append((id(gradient), gradient._version))
-        if marks == self._before:
+        if marks == before:
             return False
         self.queries.used = False
         if self._ended is not None and not self._in_step:
