@@ -14,7 +14,7 @@ class Generator(nn.Module):
         self.out = nn.Linear(width, 1)
 
     def forward(self, z):
-        return self.out(self.rnn(z)[0])
+        return torch.tanh(self.out(self.rnn(z)[0]))
 
 
 class Critic(nn.Module):
@@ -37,8 +37,8 @@ def noise(n=32, t=16):
 
 G, D = Generator(), Critic()
 opt_g = torch.optim.Adam(G.parameters(), lr=1e-3, betas=(0.5, 0.9))
-opt_d = torch.optim.Adam(D.parameters(), lr=1e-3, betas=(0.5, 0.9))
-for step in range(300):
+opt_d = torch.optim.Adam(D.parameters(), lr=5e-4, betas=(0.5, 0.9))
+for step in range(400):
     fake = G(noise())
     d_loss = (D(waves()) - 1).square().mean() + D(fake.detach()).square().mean()
     opt_d.zero_grad()
@@ -48,7 +48,7 @@ for step in range(300):
     opt_g.zero_grad()
     g_loss.backward()
     opt_g.step()
-    if step % 60 == 59:
+    if step % 80 == 79:
         print(
             f"{step + 1} critic {d_loss.item():.3f} generator {g_loss.item():.3f} std {fake.std().item():.2f}"
         )
