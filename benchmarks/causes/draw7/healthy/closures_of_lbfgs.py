@@ -31,7 +31,7 @@ def closure():
     return loss
 
 
-for step in range(40):
+for step in range(16):
     loss = opt.step(closure)
-    if step % 8 == 7:
+    if step % 4 == 3:
         print(step + 1, loss.item())

@@ -1,4 +1,5 @@
-"""A generator of short waves and a critic of them, with losses of least squares and two optimizers."""
+"""A generator of short waves and a critic of them, with losses of least squares and two optimizers. Both see
+their rows through a little noise, so that neither runs away from the other."""
 
 import torch
 from torch import nn
@@ -35,16 +36,20 @@ def noise(n=32, t=16):
     return torch.cat([torch.randn(n, 1, 2).expand(n, t, 2), 0.3 * torch.randn(n, t, 2)], -1)
 
 
+def blur(x):
+    return x + 0.4 * torch.randn_like(x)
+
+
 G, D = Generator(), Critic()
-opt_g = torch.optim.Adam(G.parameters(), lr=1e-3, betas=(0.5, 0.9))
+opt_g = torch.optim.Adam(G.parameters(), lr=3e-3, betas=(0.5, 0.9))
 opt_d = torch.optim.Adam(D.parameters(), lr=5e-4, betas=(0.5, 0.9))
 for step in range(400):
     fake = G(noise())
-    d_loss = (D(waves()) - 1).square().mean() + D(fake.detach()).square().mean()
+    d_loss = (D(blur(waves())) - 1).square().mean() + D(blur(fake.detach())).square().mean()
     opt_d.zero_grad()
     d_loss.backward()
     opt_d.step()
-    g_loss = (D(fake) - 1).square().mean()
+    g_loss = (D(blur(fake)) - 1).square().mean()
     opt_g.zero_grad()
     g_loss.backward()
     opt_g.step()
