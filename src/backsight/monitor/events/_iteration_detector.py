@@ -93,9 +93,9 @@ class IterationDetector:
         self.clock = clock
         self._in_step = False
         """Whether a closure's step is under way."""
-        self._before: list[tuple[int, int]] | None = None
-        """Which gradients there were when the newest pass began; None where that was not seen, as
-        of another thread's, before there was anything to see."""
+        self._before: dict[int, list[tuple[int, int]]] = {}
+        """By thread, which gradients there were when its pass began. Until it is known which thread
+        trains here, passes of others may be under way."""
         self._handles: IdentityMap[tuple[RemovableHandle, ...]] = IdentityMap()
         """The hooks on each optimizer."""
         self._open: dict[int, OptimizerStep] = {}
@@ -174,9 +174,9 @@ class IterationDetector:
         if self.paused:
             return
         if self._automatic:
-            self._before = self._marks_now()
+            self._before[threading.get_ident()] = marks = self._marks_now()
             alone = self._passes and not self._in_step and not self.queries.told
-            if alone and all(mark < 0 for _, mark in self._before):
+            if alone and all(mark < 0 for _, mark in marks):
                 self._discard()
         if not (self._in_step and self._in_step_again):
             self.observer.graph_whole(BackwardPass(roots, gradients, scale))
@@ -186,8 +186,9 @@ class IterationDetector:
         self, roots: tuple[Tensor, ...], gradients: Gradients, scale: Tensor | None
     ) -> bool:
         """Every gradient is in, multiplied by ``scale``; whether any arrived here."""
-        before, self._before = self._before, None
-        if self.paused or not self._automatic or before is None:
+        here = threading.get_ident()
+        before = self._before.pop(here, None)
+        if self.paused or before is None or (self.thread or here) != here:
             return False
         moved, left, marks = self._parameters.of(), [], []
         for parameter in moved.values():
