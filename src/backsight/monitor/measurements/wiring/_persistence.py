@@ -35,8 +35,8 @@ class PersistenceLoss(Measurement):
     Recorded where the loss is one of PyTorch's losses of numbers, or squared or absolute errors by
     hand, or a sum of one a step, and its targets are the next inputs of a recurrent layer, step by
     step or after the last one (see :class:`backsight.probes.Persistence`). The inputs are those
-    that ``answer in input`` has kept at the graph; or those that a linear layer or a convolution is given for a
-    target for each step, before a recurrent layer or a loop of the user's own.
+    that ``answer in input`` has kept at the graph; or those that a linear layer or a convolution is
+    given for a target for each step, before a recurrent layer or a loop of the user's own.
 
     Example:
         >>> import torch
