@@ -427,6 +427,7 @@ def test_clipping_before_the_step_is_not_accused(step: Step, tmp_path: Path) -> 
     assert findings(step, tmp_path / "run") == []
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("step", [in_place, unscaled, not_at_all, norm_by_hand_unscaled])
 def test_what_a_guard_shortens_further_was_not_divided(step: Step, tmp_path: Path) -> None:
     assert findings(step, tmp_path / "run", limit=1e-4) == []

@@ -43,6 +43,7 @@ ONE_UNIT: dict[str, tuple[Read, str]] = {
 }
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("which", ONE_UNIT)
 def test_one_unit_that_is_read_alone_is_found(which: str, tmp_path: Path) -> None:
     read, severity = ONE_UNIT[which]
@@ -61,6 +62,7 @@ ONE_ROW: dict[str, tuple[Read, dict[str, bool | int]]] = {
 }
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("which", ONE_ROW)
 def test_one_sequence_that_is_read_alone_is_found(which: str, tmp_path: Path) -> None:
     read, settings = ONE_ROW[which]

@@ -167,6 +167,7 @@ def fragile(net: nn.Module, make: Make, path: Path) -> list[Finding]:
     return [one for one in diagnosis.lasting if one.code == "BKS428"]
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("name", ["A_log", "dt_bias", "log_dt", "time_decay", "nu_log", "log_A"])
 def test_a_time_constant_under_decay_is_found(name: str, tmp_path: Path) -> None:
     (found,) = fragile(Fades(name), lambda ps: AdamW(ps, weight_decay=0.1), tmp_path / "run")
@@ -198,6 +199,7 @@ def spared(ps: list[nn.Parameter]) -> Optimizer:
     return AdamW(groups, weight_decay=0.1)
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     ("name", "make"),
     [

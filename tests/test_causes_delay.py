@@ -45,6 +45,7 @@ def test_numbers(which: str, batch_first: bool, tmp_path: Path) -> None:
     assert [(one.severity, words in one.message) for one in found] == [("info", True)] * bool(words)
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("bidirectional", [True, False])
 @pytest.mark.parametrize("embedded", [True, False])
 def test_symbols(embedded: bool, bidirectional: bool, tmp_path: Path) -> None:

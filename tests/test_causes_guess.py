@@ -262,6 +262,7 @@ ANSWERS: dict[str, dict[str, float]] = {
 }
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("which", ANSWERS)
 def test_what_the_constant_answer_is(which: str, tmp_path: Path) -> None:
     run = recorded(SUMS[which][0], tmp_path)

@@ -1,12 +1,15 @@
 """Inputs and weights that leave nothing to learn with, and those that only look like it."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
+from backsight import diagnose, watch
 from backsight.diagnosis import Judge
 from tests.causes import BATCH, INPUTS, STEPS, UNITS, drawn, findings, rnn
 
@@ -167,9 +170,16 @@ def embedded(m: Parts) -> Tensor:
     return total
 
 
-@pytest.mark.parametrize("loss", [same, embedded])
+def projected(m: Parts) -> Tensor:
+    """A linear layer comes before the recurrent one."""
+    return functional.mse_loss(m["rnn"](m["project"](FIXED))[0], torch.zeros(STEPS, BATCH, UNITS))
+
+
+@pytest.mark.parametrize("loss", [same, embedded, projected])
 def test_the_same_batch_is_a_note(loss: LossOf, tmp_path: Path) -> None:
-    layers = {"rnn": rnn(), "embed": nn.Embedding(5, INPUTS)}
+    layers = {
+        "rnn": rnn(), "embed": nn.Embedding(5, INPUTS), "project": nn.Linear(INPUTS, INPUTS),
+    }  # fmt: skip
     (finding,) = findings("BKS434", loss, tmp_path, layers, 9)
     assert finding.severity == "info"
 
@@ -189,10 +199,27 @@ def beside_one_that_varies(m: Parts) -> Tensor:
     return same(m) + other_symbols(m)
 
 
-@pytest.mark.some(2)
-@pytest.mark.parametrize("loss", [reordered, other_symbols, beside_one_that_varies])
+def positions_beside_data(m: Parts) -> Tensor:
+    """The grid is the same for each batch."""
+    x = m["project"](FIXED) + m["embed"](SYMBOLS) + m["data"](torch.randn(STEPS, BATCH, INPUTS))
+    total: Tensor = m["rnn"](x)[0].square().mean()
+    return total
+
+
+def other_targets(m: Parts) -> Tensor:
+    return functional.mse_loss(m["rnn"](m["project"](FIXED))[0], torch.randn(STEPS, BATCH, UNITS))
+
+
+@pytest.mark.some(3)
+@pytest.mark.parametrize(
+    "loss",
+    [reordered, other_symbols, beside_one_that_varies, positions_beside_data, other_targets],
+)
 def test_other_batches_are_none(loss: LossOf, tmp_path: Path) -> None:
-    layers = {"rnn": rnn(), "embed": nn.Embedding(5, INPUTS)}
+    layers = {
+        "rnn": rnn(), "embed": nn.Embedding(5, INPUTS), "project": nn.Linear(INPUTS, INPUTS),
+        "data": nn.Linear(INPUTS, INPUTS),
+    }  # fmt: skip
     assert not findings("BKS434", loss, tmp_path, layers, 9)
 
 
@@ -334,3 +361,31 @@ def test_what_else_begins_with_a_constant_is_not(layer: nn.Module, tmp_path: Pat
             layer(drawn(STEPS, BATCH))[0].square().mean().backward()
             optimizer.step()
     assert "BKS436" not in {finding.code for finding in diagnose(tmp_path / "run").findings}
+
+
+# -- BKS406: data not finite, between two samples -------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("where", "first"), [("data", "BKS406"), ("target", "BKS201"), ("weight", "BKS201")]
+)
+def test_what_is_not_finite_between_samples(where: str, first: str, tmp_path: Path) -> None:
+    """A cell is looked at in samples alone, and the first one after it has states of NaN, too."""
+    cell = nn.LSTMCell(INPUTS, UNITS)
+    optimizer = torch.optim.SGD(cell.parameters(), lr=0.01)
+    with watch(cell, optimizer, tmp_path / "run", every=20):
+        for iteration in range(30):
+            x, y, state = torch.randn(3, BATCH, INPUTS), torch.randn(BATCH, UNITS), None
+            if iteration == 7:
+                broken = {"data": x[1], "target": y, "weight": cell.weight_ih.data}[where]
+                broken[0, 0] = math.nan
+            for step in x:
+                state = cell(step, state)
+            assert state is not None
+            optimizer.zero_grad()
+            loss = functional.mse_loss(state[0], y)
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+    found = diagnose(tmp_path / "run").findings
+    assert (found[0].code, found[0].iteration) == (first, 7)
+    assert ("BKS406" in {one.code for one in found}) is (where == "data")

@@ -56,6 +56,7 @@ def evaluates(net: Net) -> None:
         net(torch.randn(5, 16, 2))
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     ("between", "rnn"),
     [

@@ -55,6 +55,7 @@ def recorded(loss: LossOf, folder: Path, whole: Tensor, *, steps: int = 0, scale
     return Run(folder / "run")
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("which", LOSSES)
 @pytest.mark.parametrize("steps", [0, 1])
 def test_the_loss_of_the_previous_value(which: str, steps: int, tmp_path: Path) -> None:
@@ -80,6 +81,7 @@ def test_the_loss_of_the_previous_value(which: str, steps: int, tmp_path: Path) 
     assert run["increment_correlation"][0] == pytest.approx(most, rel=1e-5)
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     "loss",
     [
@@ -215,6 +217,7 @@ def trained(loss: Trains, folder: Path, series: Callable[[int], Tensor], looks: 
     return Run(folder / "run")
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("which", LOOPS)
 def test_a_loop_over_a_cell(which: str, tmp_path: Path) -> None:
     loss, times = LOOPS[which]
@@ -282,6 +285,7 @@ def test_a_target_after_the_last_step(
     assert run["increment_correlation"][0] == pytest.approx(float(most / size), rel=1e-5)
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     ("target", "of"),
     [
@@ -328,3 +332,36 @@ def test_a_target_that_the_newest_value_comes_close_to() -> None:
     assert lost == pytest.approx(float((walk[-1] - walk[-2])[:, 0].square().mean()))
     assert not of(walk[:, :, 0].sum(0), walk[:-1])[0]
     assert not of(walk[-1, :4, 0], walk[:-1, :4])[0]
+
+
+class Scanned(nn.Module):
+    """No recurrent layer of PyTorch's: a linear layer, and a loop over what it gives."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.head = nn.Linear(F, UNITS), nn.Linear(UNITS, F)
+
+    def forward(self, x: Tensor) -> Tensor:
+        mean, states = torch.zeros(()), []
+        for step in self.first(x).unbind(1):
+            mean = 0.5 * mean + 0.5 * step
+            states.append(mean)
+        result: Tensor = self.head(torch.stack(states, 1))
+        return result
+
+
+@pytest.mark.parametrize("lag", [1, 2])
+def test_what_a_linear_layer_is_given_first(lag: int, tmp_path: Path) -> None:
+    """``(B, T, F)``: the next values, and those after them, which repeating the newest is no way
+    of forecasting that is looked at."""
+    model, whole = Scanned(), series().movedim(0, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
+    with watch(model, optimizer, tmp_path / "run", every=1):
+        loss = functional.mse_loss(model(whole[:, :-lag]), whole[:, lag:])
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+    run = Run(tmp_path / "run")
+    assert ("persistence_loss" in run.names) is (lag == 1)
+    if lag == 1:
+        expected = float((whole[:, 1:] - whole[:, :-1]).square().mean())
+        assert run["persistence_loss"].tolist() == [pytest.approx(expected, rel=1e-5)]

@@ -56,6 +56,7 @@ ONE_STEP: dict[str, tuple[Read, str, bool, float]] = {
 }  # fmt: skip
 
 
+@pytest.mark.some(2)
 @crossed("which,kind,batch_first", ONE_STEP, ["GRU", "LSTM"], [True, False], together=1)
 def test_a_direction_at_its_first_step_is_found(
     which: str, kind: str, batch_first: bool, tmp_path: Path
@@ -435,6 +436,7 @@ IGNORED: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
 }
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("which", FILLED)
 def test_padding_that_counts_is_found(which: str, tmp_path: Path) -> None:
     loss, modules = FILLED[which]
@@ -443,6 +445,7 @@ def test_padding_that_counts_is_found(which: str, tmp_path: Path) -> None:
     assert finding.evidence == {"padding": pytest.approx(SHARE)}
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("which", IGNORED)
 def test_padding_that_does_not_is_not(which: str, tmp_path: Path) -> None:
     loss, modules = IGNORED[which]

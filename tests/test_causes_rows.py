@@ -166,6 +166,7 @@ class Sorts(nn.Module):
         return self.answers(self.head(self.rnn(packed)[1][0]), order)
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     ("answers", "codes"),
     [

@@ -129,6 +129,7 @@ def averaged_data(net: nn.Sequential, _: Optimizer) -> None:
         p.data.mul_(0.9).add_(0.01 * torch.randn_like(p))
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     "before", [nothing, one_layer, a_fold, swapped, averaged, averaged_data, noisy]
 )

@@ -164,6 +164,7 @@ def _moved_where_there_is_a_gradient(net: Net) -> Any:
 MOVED = (_moved_by_hand, _moved_by_another, _moved_where_there_is_a_gradient)
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("given", [Net.parameters, _frozen, *MOVED])
 def test_parameters_that_are_moved_or_frozen(
     given: Callable[[Net], Iterator[Tensor]], run_path: Path
@@ -328,6 +329,7 @@ def spelled(y: Tensor) -> Tensor:
     return functional.ctc_loss(y[:, None], torch.tensor([[1, 2]]), *lengths)
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     "loss",
     [
@@ -346,6 +348,7 @@ def test_squashed_before_a_loss_that_squashes(loss: Loss, run_path: Path) -> Non
     assert told(trained(run_path, net, net.parameters(), loss)) == [("BKS411", "error")]
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     "loss",
     [
@@ -370,6 +373,7 @@ def test_squashed_where_it_belongs(loss: Loss, run_path: Path) -> None:
 VALUES = torch.linspace(0, 1, BATCH)
 
 
+@pytest.mark.some(2)
 @pytest.mark.filterwarnings("ignore:Using a target size")
 @pytest.mark.parametrize(
     "loss",

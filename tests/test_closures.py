@@ -385,6 +385,7 @@ def test_which_optimizers_evaluate_once() -> None:
 # -- what is the user's own -----------------------------------------------------------------
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("when", ["first", "later"])
 @pytest.mark.parametrize("make", [*MAKERS.values(), Signs], ids=[*MAKERS, "Signs"])
 def test_a_closure_may_raise(make: Any, when: str, run_path: Path) -> None:

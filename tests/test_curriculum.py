@@ -119,6 +119,7 @@ def test_it_goes_with_a_learner_from_start_to_end_and_stays() -> None:
     assert min(b - a for a, b in pairwise(changes)) >= 40
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize("noise", [0.0, 0.01, 0.3])
 @pytest.mark.parametrize("level", [0.7, 1.4, 100.0, -5.0])
 def test_a_loss_that_never_falls_never_grows(level: float, noise: float) -> None:

@@ -437,6 +437,7 @@ MAPS = {
 }
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize("name", STUDIES)
 def test_a_bad_study_json_is_one_sentence(name: str, tmp_path: Path, shell: Shell) -> None:
     spoil, words = STUDIES[name]

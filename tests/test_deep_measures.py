@@ -70,6 +70,7 @@ def slow_spectrum(
     return np.sort(np.mean(logs, axis=0))[::-1]
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("kind", ["tanh", "relu", "gru", "lstm", "lstm projected", "cell"])
 def test_lyapunov_exponents_of_each_kind_are_those_of_the_slow_reference(kind: str) -> None:
     torch.manual_seed(0)

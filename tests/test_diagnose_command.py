@@ -42,6 +42,7 @@ def project(path: Path, text: str) -> Path:
     return file
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     ("error", "words", "status"),
     [
@@ -100,6 +101,7 @@ TABLES: Mapping[str, tuple[list[str], int]] = {
 }
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("table", TABLES)
 def test_a_project_may_say_it_once_for_all(
     table: str, run_path: Path, capsys: pytest.CaptureFixture[str]
@@ -118,6 +120,7 @@ def test_only_the_nearest_file_counts(run_path: Path) -> None:
     assert main(["diagnose", str(run_path)]) == 1
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -493,6 +493,7 @@ def test_the_status_says_whether_it_is_sick(
         assert code in out
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -594,6 +595,7 @@ def test_a_run_that_still_trains_can_be_diagnosed(run_path: Path) -> None:
         assert main(["diagnose", str(run_path)]) == 1
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("name", ["hidden_norm", "reach", "context_loss", "grad_time"])
 def test_a_scalar_of_the_users_with_a_profiles_name(
     name: str, run_path: Path, caplog: pytest.LogCaptureFixture

@@ -93,6 +93,7 @@ def test_it_recurses_as_deep(tmp_path: Path) -> None:
     assert abs(int(execute(path, cwd=tmp_path).stdout) - plain) < 6
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     ("error", "status", "end_reason", "reason"),
     [

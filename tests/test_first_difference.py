@@ -213,6 +213,7 @@ def slow(a: Sequence[float], b: Sequence[float]) -> int | None:
     return None
 
 
+@pytest.mark.some(13)
 @pytest.mark.parametrize("seed", range(40))
 def test_a_slow_loop_comes_to_the_same(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """In chunks of two blocks, so that windows cross from one to the next."""

@@ -65,3 +65,24 @@ def test_what_is_not_finite_after_such_a_step_follows_from_it(
     found = judge.diagnosis().findings
     assert sorted(one.code for one in found) == sorted(codes)
     assert found[0].code == codes[0]
+
+
+@pytest.mark.parametrize(
+    ("ratio", "height", "told"), [(16, 1e9, True), (16, 9, False), (0.9, 1e9, False)]
+)
+def test_a_loss_that_climbs_while_a_step_replaces_one_matrix(
+    ratio: float, height: float, told: bool
+) -> None:
+    """Half of the matrices saturate what is above them, and hardly move any more."""
+    still = np.array([0.1, 0.03, math.nan])
+    given = {f"update_ratio/{n}.weight": Series(np.array([0, 10, 20]), still) for n in "ab"}
+    given["update_ratio/head.weight"] = Series(
+        np.array([0, 10, 20]), np.array([0.2, ratio, math.nan])
+    )
+    loss = np.where(np.arange(20) < 8, 2.0, height)
+    given["loss"] = Series(np.arange(30), np.append(loss, np.full(10, math.inf)))
+    judge = Judge()
+    judge.update_many(given)
+    found = judge.diagnosis().findings
+    assert ("BKS404" in {one.code for one in found}) is told
+    assert not told or found[0].code == "BKS404"

@@ -120,6 +120,7 @@ SCHEDULES: dict[str, Callable[[Optimizer], Any]] = {
 }
 
 
+@pytest.mark.some(4)
 @pytest.mark.filterwarnings("ignore:The epoch parameter:UserWarning")  # SequentialLR's, torch 2.6
 @pytest.mark.parametrize("make", SCHEDULES.values(), ids=SCHEDULES)
 def test_a_schedule_finds_what_it_left_whatever_the_factor(make: Any) -> None:

@@ -202,6 +202,7 @@ def test_every_policy_has_its_row_in_the_docs() -> None:
         assert policies_from(f"{name}:{main}={value}"), name
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize("name", CASES)
 def test_a_sick_run_is_acted_on_and_told(name: str) -> None:
     make, sick, _, _ = CASES[name]
@@ -214,6 +215,7 @@ def test_a_sick_run_is_acted_on_and_told(name: str) -> None:
         assert act.message.startswith(f"{name}: {act.quantity} ")
 
 
+@pytest.mark.some(9)
 @pytest.mark.parametrize("which", [0, 1], ids=["near miss", "healthy"])
 @pytest.mark.parametrize("name", CASES)
 def test_a_near_miss_and_a_healthy_run_are_left_alone(name: str, which: int) -> None:

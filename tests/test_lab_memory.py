@@ -287,6 +287,7 @@ def recorded(tmp_path: Path) -> Callable[..., Run]:
     return make
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize(
     ("facts", "loss", "words"),
     [

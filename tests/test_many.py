@@ -166,6 +166,7 @@ def test_the_gradient_through_time_is_kept_of_each_layer(layers: int) -> None:
     assert many.through == ()
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("cell", CELLS)
 def test_reach_and_gradient_by_step_are_what_the_probe_measures(cell: Cell) -> None:
     alone = models(cell=cell, layers=2, every_step=False)
@@ -304,6 +305,7 @@ def test_a_step_leaves_the_gradient_as_it_is() -> None:
             assert torch.equal(many.gradient, before)
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_a_network_that_breaks_stays_broken_and_the_others_do_not_notice(

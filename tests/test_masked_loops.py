@@ -132,6 +132,7 @@ KINDS = ["gru", "lstm", "graph", "own", "inside"]
 """Cells; a step that is no module; a user's own module that is masked outside, and inside."""
 
 
+@pytest.mark.some(6)
 @pytest.mark.parametrize("begins", BEGINS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_left_padding(kind: str, begins: list[int]) -> None:

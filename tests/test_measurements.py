@@ -658,6 +658,7 @@ def every_family(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     return {family(name) for run in ("run", "other", "gated") for name in Run(folder / run).names}
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize("kind", MEASUREMENTS, ids=lambda kind: kind.__name__)
 def test_ours_declare_what_they_record(kind: type[Measurement], every_family: set[str]) -> None:
     """Each signal is in the catalogue, belongs to one measurement, and is really recorded."""

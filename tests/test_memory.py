@@ -134,6 +134,7 @@ def test_shapes_and_types(task: MemoryTask) -> None:
         assert targets.max() < task.outputs
 
 
+@pytest.mark.some(9)
 @EACH
 def test_targets_are_what_the_inputs_say(task: MemoryTask) -> None:
     inputs, targets = draw(task)
@@ -325,6 +326,7 @@ def oldest_needed(task: MemoryTask, row: NDArray[np.float32]) -> list[int]:
     raise AssertionError(task)
 
 
+@pytest.mark.some(11)
 @EACH
 def test_the_lag_is_the_smallest_distance_to_the_oldest_needed_input(task: MemoryTask) -> None:
     inputs, _ = draw(task, 3000)
@@ -462,6 +464,7 @@ def test_no_model_of_a_short_memory_does_better_than_it_says(task: MemoryTask) -
     assert best_loss(task, task.length, size) < 0.02 * task.baseline
 
 
+@pytest.mark.some(7)
 @pytest.mark.parametrize("task", [t for t in CLASSES if t.length > 2 and t.inputs > 3], ids=str)
 def test_the_baseline_is_the_entropy_of_the_classes_at_each_step(task: MemoryTask) -> None:
     """Shares are measured on one half of the sequences, the loss on the other."""

@@ -372,6 +372,7 @@ def generator(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("cell", CELLS)
 def test_generated_text_has_its_length_and_is_reproducible_by_its_generator(cell: Cell) -> None:
     model = CharModel(11, cell=cell, hidden=6)

@@ -135,6 +135,7 @@ def test_one_unit_has_no_spread() -> None:
 # -- how far back its gradient reaches -------------------------------------------------------
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize("loss", ["steps", "last", "middle", "ragged"])
 @pytest.mark.parametrize("layers", [1, 2, 3])
 def test_the_probe_measures_every_layer(layers: int, loss: str) -> None:

@@ -193,6 +193,7 @@ def another_term() -> Made:
         yield loss if i < 25 else loss + out().abs().mean(), optimizer
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     ("training", "kind"),
     [(frozen_then, 1.0), (anew, 2.0), (another_loss, 3.0), (another_term, 3.0)],

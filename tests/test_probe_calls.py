@@ -281,6 +281,7 @@ def test_windows_that_hand_their_state_on_are_one_sequence(
     linked(module, WINDOWS, loss, given=loss == "several")
 
 
+@pytest.mark.some(10)
 @crossed("kind,form,loss", KINDS, ["time first", "batch first", "unbatched"], LOSSES)
 def test_a_loop_of_single_steps(kind: str, form: str, loss: str) -> None:
     module = made(kind, batch_first=form == "batch first")
@@ -623,6 +624,7 @@ def loop(
 HANDS: dict[str, Hand] = {"kept": keep, "masked": masked, "detached": detached_after(2)}
 
 
+@pytest.mark.some(8)
 @crossed("kind,loss,hand", CELLS, LOSSES, HANDS)
 def test_a_loop_over_a_cell(kind: str, loss: str, hand: str) -> None:
     """A mask on the state is part of the graph; detached after 3 of 8 steps, it is a cut."""
@@ -638,6 +640,7 @@ def test_a_loop_over_a_cell(kind: str, loss: str, hand: str) -> None:
         assert profiles[""].cut == (2 if loss == "middle" else 4)
 
 
+@pytest.mark.some(5)
 @crossed(
     "kind,loss,order",
     CELLS,

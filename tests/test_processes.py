@@ -68,6 +68,7 @@ def test_a_module_and_code(module: bool, tmp_path: Path) -> None:
     assert (ours.stdout, ours.stderr) == (real.stdout, real.stderr)
 
 
+@pytest.mark.some(2)
 @BOTH
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_signal_ends_it(start: Start, number: int, tmp_path: Path) -> None:

@@ -203,6 +203,7 @@ def packed_of(padded: Tensor, lengths: Tensor | None) -> PackedSequence:
     return pack_padded_sequence(padded, lengths, batch_first=True, enforce_sorted=False)
 
 
+@pytest.mark.some(6)
 @pytest.mark.parametrize("lengths", [[5, 9, 3, 7], [1, 2, 9, 4], [3, 5, 7]])
 @pytest.mark.parametrize("answers", ["last", "each", "its loss"])
 @pytest.mark.parametrize("before", [False, True])

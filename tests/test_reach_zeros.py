@@ -178,6 +178,7 @@ def test_an_embedded_input_does_not_know_where_its_graph_ends() -> None:
     assert profile.graph_end is None
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     ("numbers", "norms", "words"),
     [

@@ -92,6 +92,7 @@ def errors(found: Diagnosis) -> list[int]:
 # -- recorded and judged again are the same -------------------------------------------------------
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("loss", [falls, breaks, overflows])
 @pytest.mark.parametrize("facts", [{}, {"lag": 25, "baseline": 1.9}])
 def test_the_recorded_verdict_is_that_of_the_rules(

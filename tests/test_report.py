@@ -349,6 +349,7 @@ def test_a_million_iterations_keep_a_spike_and_a_nan_of_one_iteration(
     assert figure.layout.yaxis.type == "log"  # 2 to 2.9e6 shows on no other
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     "names",
     [
@@ -655,6 +656,7 @@ CAPTIONS = [
 ]
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize(("key", "signals", "told", "absent"), CAPTIONS)
 def test_a_caption_speaks_of_what_the_run_has(
     key: str, signals: Mapping[str, Any], told: str, absent: str, record: Callable[..., Run]

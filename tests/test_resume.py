@@ -442,6 +442,7 @@ def broken(broken_once: Run, tmp_path: Path) -> Run:
     return Run(shutil.copytree(broken_once.path, tmp_path / "run"))
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize(
     ("config", "error", "words"),
     [

@@ -659,6 +659,7 @@ def test_a_finding_names_its_model(code: str) -> None:
     assert "Judge" in f"{finding.module} {finding.message}"
 
 
+@pytest.mark.some(16)
 @pytest.mark.parametrize("case", CASES, ids=IDS)
 def test_the_order_of_signals_in_an_iteration_changes_nothing(case: Case) -> None:
     extra = {"loss": case.sick["loss"]} if "loss" in case.sick else {}
@@ -694,6 +695,7 @@ READ = sorted({(rule.code, name) for rule in RULES for name in rule.reads})
 PROFILES = {"reach", "hidden_norm", "grad_time", "context_loss"}
 
 
+@pytest.mark.some(24)
 @pytest.mark.parametrize("value", [NAN, pytest.param(INF, marks=pytest.mark.long)])
 @pytest.mark.parametrize(("code", "name"), READ)
 def test_a_signal_that_is_never_finite_is_never_healthy(code: str, name: str, value: float) -> None:
@@ -1476,6 +1478,7 @@ def test_a_known_baseline_is_what_is_held_against() -> None:
     assert not verdict("BKS302", {"loss": loss}, facts=Facts(baseline=2.1)).findings
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("baseline", [None, 1.0])
 @pytest.mark.parametrize("noise", [0.03, 0.1, 0.3])
 def test_no_learning_is_seen_through_noise(noise: float, baseline: float | None) -> None:

@@ -91,6 +91,7 @@ def test_states_and_all_gradients_are_those_of_an_unrolled_loop(
         torch.testing.assert_close(gradient, other, **EXACT)
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("every_step", [True, False])
 @pytest.mark.parametrize("own", [True, False])
 @pytest.mark.parametrize("nonlinearity", NONLINEARITIES)

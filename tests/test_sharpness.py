@@ -185,6 +185,7 @@ KINDS: dict[str, Callable[[Any], Optimizer]] = {
 }
 
 
+@pytest.mark.some(3)
 @crossed("kind,steps", KINDS, [0, 3], together=1)
 def test_of_a_fused_layer_it_is_what_second_derivatives_say(kind: str, steps: int) -> None:
     torch.manual_seed(3)

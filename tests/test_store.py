@@ -547,6 +547,7 @@ def test_what_ended_a_run_is_a_word(
     assert (resumed.status, resumed.end_reason) == ("running", None)
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize(
     ("status", "reason", "word"),
     [

@@ -175,6 +175,7 @@ EVENTS = {
 }
 
 
+@pytest.mark.some(12)
 @pytest.mark.parametrize("statements", CHUNKS.values(), ids=CHUNKS.keys())
 def test_a_chunk_that_is_not_as_it_was_is_an_error(statements: list[str], copy: Path) -> None:
     tamper(copy, *statements)
@@ -183,6 +184,7 @@ def test_a_chunk_that_is_not_as_it_was_is_an_error(statements: list[str], copy: 
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize("statements", EVENTS.values(), ids=EVENTS.keys())
 def test_an_event_that_is_not_as_it_was_is_an_error(statements: list[str], copy: Path) -> None:
     tamper(copy, *statements)
@@ -442,6 +444,7 @@ def test_a_store_without_seals_tells_of_a_signal_that_is_gone_by_what_it_left(
         Run(path)
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("before", [0, 1, 8, 9, 12, 13, 14])
 def test_what_is_cut_and_gone_on_with_reads_as_if_never_ended(
     before: int, whole: Path, copy: Path

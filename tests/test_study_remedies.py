@@ -528,6 +528,7 @@ def test_diagnose_of_a_run_without_a_study(
     assert json.loads(capsys.readouterr().out)["remedies"] is None
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     "content", ["{", "[]", '{"format": 1}', '{"format": 99}', "", '{"format": "x"}']
 )

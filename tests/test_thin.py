@@ -140,6 +140,7 @@ def test_each_pixel_column_keeps_its_own_extremes_and_ends(
         assert len(here) <= 4
 
 
+@pytest.mark.some(6)
 @pytest.mark.parametrize("at", [0, 1, 654_321, 999_999])
 @pytest.mark.parametrize("spike", [1e6, -1e6, math.nan, math.inf, -math.inf])
 def test_a_million_samples_keep_a_spike_of_one_iteration(at: int, spike: float) -> None:

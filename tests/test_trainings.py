@@ -2,10 +2,12 @@
 
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from backsight.diagnosis import diagnose
 from backsight.monitor import LateRecorder, ProcessMonitor
 from backsight.monitor._process import BARE
 from backsight.monitor._trainings import ALONE
+from backsight.monitor.events import IterationDetector, ObservedParameters
 from tests import processes
 
 
@@ -191,6 +194,37 @@ def test_threads_that_train_have_a_run_each(tmp_path: Path) -> None:
     assert sorted(numbered(run) for run in process.runs) == [
         list(range(count)) for count in (9, 12, 15)
     ]
+
+
+def test_a_pass_of_another_thread_that_was_under_way_does_not_count() -> None:
+    """It began while nothing was to be seen of this training, and ends when there is."""
+    begun, goes_on = threading.Event(), threading.Event()
+
+    def wait(gradient: Tensor) -> None:
+        begun.set()
+        goes_on.wait(10)
+
+    def pass_by() -> None:
+        x = torch.ones(1, requires_grad=True) * 2
+        x.register_hook(wait)  # type: ignore[no-untyped-call]
+        x.sum().backward()  # type: ignore[no-untyped-call]
+
+    model, observer = nn.Linear(3, 1), Mock(measuring=False)
+    parameters, optimizer = ObservedParameters(), SGD(model.parameters(), lr=0.1)
+    parameters.add(optimizer)
+    detector = IterationDetector(
+        observer, parameters, automatic=True, clock=time.perf_counter, paused=True
+    )
+    thread = threading.Thread(target=pass_by)
+    thread.start()
+    begun.wait(10)
+    detector.paused = False
+    goes_on.set()
+    thread.join()
+    observer.backward_ended.assert_not_called()
+    model(torch.zeros(1, 3)).sum().backward()
+    observer.backward_ended.assert_called_once()
+    detector.close()
 
 
 CHILDREN = """

@@ -287,6 +287,7 @@ def test_a_run_that_stays_not_finite_is_marked_to_its_end(tmp_path: Path) -> Non
     assert len(spark["broken"]) <= _run_row.SPARK + 1
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     ("run_json", "words"),
     [

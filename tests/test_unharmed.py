@@ -363,6 +363,7 @@ def test_pytorch_looks_at_the_model(
     assert has_reach(runs)
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("how", HOWS)
 @pytest.mark.parametrize("counted", [FlopCounterMode, EveryOperation, EveryFunction])
 def test_iterations_that_are_looked_at_count(counted: Any, how: str, tmp_path: Path) -> None:

@@ -442,6 +442,7 @@ def test_what_else_trains_does_not_disturb(tmp_path: Path) -> None:
     same_runs(train(tmp_path / "a", True), train(tmp_path / "b", False))
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("kind", ["lstm", "gru cell"])
 @pytest.mark.parametrize("which", ["LBFGS", "SGD"])
 def test_a_closure(which: str, kind: str, run_path: Path) -> None:

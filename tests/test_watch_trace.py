@@ -373,6 +373,7 @@ GRAPHS = (
 )
 
 
+@pytest.mark.some(2)
 @crossed("kind,every", GRAPHS, [1, 1000], together=1)
 def test_no_graph_is_held(kind: str, every: int, run_path: Path) -> None:
     """When the loop lets go of it, after a step, sampled or not, the graph is gone."""
@@ -483,6 +484,7 @@ def test_memory_of_a_loop_over_cells_too(kind: str, run_path: Path) -> None:
 # -- when a sample is taken -----------------------------------------------------------------
 
 
+@pytest.mark.some(5)
 @pytest.mark.parametrize("budget", [0.002, 0.01, 0.1])
 @pytest.mark.parametrize("cost", [0.01, 0.5, 3.0, 20.0, 1e4])
 def test_samples_keep_to_their_budget(budget: float, cost: float) -> None:

@@ -22,6 +22,7 @@ def chunked(run_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return run_path
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     ("first", "last"), [(0, None), (0, 990), (5, 7), (10, 10), (190, 210), (203, 801), (985, 2000)]
 )

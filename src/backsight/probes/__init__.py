@@ -19,7 +19,12 @@ from backsight.probes._compilers import (
     skipped,
     undisturbed,
 )
-from backsight.probes._data_entries import given_beside, put_elsewhere
+from backsight.probes._data_entries import (
+    DataEntry,
+    data_entries,
+    given_beside,
+    put_elsewhere,
+)
 from backsight.probes._decays import DecayReader
 from backsight.probes._deep import DeepMeasures, LayerRun, deep_measures
 from backsight.probes._delayed import lag_of
@@ -144,6 +149,7 @@ __all__ = [
     "Closures",
     "ColumnTaken",
     "ConstantAnswer",
+    "DataEntry",
     "DecayReader",
     "DeepMeasures",
     "Diagonal",
@@ -204,6 +210,7 @@ __all__ = [
     "compares_padding",
     "compilers_take",
     "counts_all",
+    "data_entries",
     "data_mixed",
     "deep_measures",
     "densities_lowered",

@@ -1,23 +1,73 @@
 """Where data enter a graph: whether a recurrent layer and an embedding are the only places."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from torch import Tensor, nn
 from torch.autograd.graph import Node
 
 from backsight.probes._loss_operations import LossOperations
-from backsight.probes._operations import operation, saved, shape_of, signed
+from backsight.probes._operations import operation, saved, shape_of, signed, unpacked
 
-__all__ = ["given_beside", "put_elsewhere"]
+__all__ = ["DataEntry", "data_entries", "given_beside", "put_elsewhere"]
 
 PRODUCTS = {"Addmm": (1, 2), "Linear": (0, 1), "Mm": (0, 1)}
 """Which argument holds the rows, and which the weight."""
+
+OPERANDS = {"Addmm": "mat1", "Convolution": "input", "Linear": "input", "Mm": "self"}
+"""Under which name autograd keeps the rows."""
 
 JOINS = frozenset({"Baddbmm", "Bmm", "Cat", "Convolution", "Stack"})
 """What takes several tensors, of which each may be data."""
 
 PLACES = frozenset({"IndexCopy", "IndexPut", "MaskedScatter", "Scatter", "ScatterAdd"})
 """What puts numbers anywhere."""
+
+
+class DataEntry(NamedTuple):
+    """What a weight is multiplied with, that nothing is learned by.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import DataEntry
+        >>> DataEntry(torch.zeros(5, 3), None).weight is None
+        True
+    """
+
+    data: Tensor
+    """``(N, F)`` rows, or what a convolution was given."""
+    weight: Tensor | None
+    """The parameter, where it is one as it is or transposed."""
+
+
+def data_entries(made: LossOperations) -> Iterator[DataEntry]:
+    """What linear layers and convolutions were given, where it carries no gradient.
+
+    Nothing is told of weights that are frozen, nor where looking would run code of the caller's.
+
+    Args:
+        made: the operations of the loss, while the graph is whole.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import LossOperations, data_entries
+        >>> first, second = torch.nn.Linear(3, 4), torch.nn.Linear(4, 1)
+        >>> loss = second(first(torch.zeros(5, 3)).tanh()).sum()
+        >>> found = list(data_entries(LossOperations([loss])))
+        >>> [tuple(one.data.shape) for one in found], found[0].weight is first.weight
+        ([(5, 3)], True)
+    """
+    for name, node in made.named():
+        kept = OPERANDS.get(name)
+        if kept is None:
+            continue
+        rows, weight = PRODUCTS.get(name, (0, 1))
+        given = [below for below, _ in node.next_functions]
+        if len(given) <= max(rows, weight) or given[rows] is not None or given[weight] is None:
+            continue
+        data = unpacked(node, kept)
+        if data is not None:
+            yield DataEntry(data, _leaf(given[weight]))
 
 
 def given_beside(made: LossOperations, layers: Iterable[nn.Module], batch: int) -> bool:
@@ -89,7 +139,12 @@ def _is_entry(name: str, node: Node, own: set[int], batch: int) -> bool:
 
 def _is_own(node: Node | None, own: set[int]) -> bool:
     """Whether a weight is that of one of the layers."""
+    leaf = _leaf(node)
+    return leaf is not None and id(leaf) in own
+
+
+def _leaf(node: Node | None) -> Tensor | None:
     while node is not None and operation(node) in ("T", "Transpose", "View"):
         node = node.next_functions[0][0]
     leaf = getattr(node, "variable", None)
-    return isinstance(leaf, Tensor) and id(leaf) in own
+    return leaf if isinstance(leaf, Tensor) else None

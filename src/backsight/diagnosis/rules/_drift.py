@@ -7,6 +7,7 @@ import numpy as np
 
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._rule import ProfileRow, Rule, Sample, of_module, short
+from backsight.diagnosis.rules._updates import Paying
 from backsight.diagnosis.stability import LossHistory
 
 __all__ = ["HiddenDrift"]
@@ -44,7 +45,7 @@ class HiddenDrift(Rule):
         "1.53.) A state that is bounded, as with tanh, only fills up, and is not judged. The "
         "finding is an info if the norm grows at most {onward_at_most:g} times as much from the "
         "third quarter to the last as before, and the loss has fallen to {learned:g} of its "
-        "initial level or lower."
+        "initial level or lower, or by {pays:g} of it over these samples."
     )
     causes: ClassVar = (
         "a recurrent matrix with a spectral radius above 1, together with ReLU or small states",
@@ -73,11 +74,14 @@ class HiddenDrift(Rule):
     """Growth in proportion to the square of time is 1.67; a state that multiplies passes it."""
     learned: float = 0.7
     """Of the initial loss: the network uses what its state has summed up."""
+    pays: float = 0.08
+    """Of where the loss began, as of BKS207: it still learns what to do with its state."""
     least: float = 8
     """Steps that the window must have."""
     _row: dict[str, int] = field(default_factory=dict, init=False, repr=False)
     _bounded: set[str] = field(default_factory=set, init=False, repr=False)
     """Layers whose states have an end of their range, at which they saturate."""
+    _paying: Paying | None = field(default=None, init=False, repr=False)
 
     @property
     def requirement(self) -> Requirement:
@@ -86,6 +90,8 @@ class HiddenDrift(Rule):
 
     def _update(self, now: Sample) -> None:
         self._bounded.update(now.numbers("saturation"))
+        self._paying = self._paying or Paying(int(self.samples))
+        falls = self._paying.share(now) > self.pays
         for layer, row in now.rows("hidden_norm").items():
             if len(row) < self.least or not self.finite(layer, row):
                 continue
@@ -109,7 +115,7 @@ class HiddenDrift(Rule):
             if self._row[layer] >= self.samples:
                 course = now.courses.get(now.label)
                 steady = last - third <= self.onward_at_most * (third - second)
-                useful = course is not None and _has_fallen(course, self.learned)
+                useful = falls or (course is not None and _has_fallen(course, self.learned))
                 finding = self.found(
                     layer,
                     now.iteration,

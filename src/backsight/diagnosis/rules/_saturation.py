@@ -1,5 +1,6 @@
 """BKS104: units at the end of their range, where no gradient passes."""
 
+import math
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -21,6 +22,7 @@ class SaturatedUnits(Rule):
     title: ClassVar[str] = "saturation"
     severity: ClassVar = "warning"
     reads: ClassVar = ("saturation",)
+    optional_signals: ClassVar = ("guess_loss", "loss")
     judges_rate: ClassVar[bool] = True
     leads_to: ClassVar = (
         "BKS101",
@@ -41,11 +43,14 @@ class SaturatedUnits(Rule):
         "{patience:.0f} samples in a row, or the share of a gate's values within 0.01 of an end of "
         "their range is above {shut:g}, or above {gate:g} in {stays:.0f} samples in a row (these "
         "limits are high because an LSTM remembers through open and shut gates). Each share is a "
-        "median of {samples:.0f} samples."
+        "median of {samples:.0f} samples. Or all gates of a layer are above {began:g} in the first "
+        "{samples:.0f} samples and ever since, and after {losses:.0f} losses their level is above "
+        "that of the best constant answer: the weights began too large."
     )
     causes: ClassVar = (
         "a recurrent matrix or an input that is too large",
         "steps that were too large, after which the weights are large",
+        "weights, or biases, that were initialised with too wide a spread",
         "input that is not normalised",
     )
     remedies: ClassVar = (
@@ -72,6 +77,13 @@ class SaturatedUnits(Rule):
     come back by themselves."""
     samples: float = 3
     """Whose median counts."""
+    began: float = 0.7
+    """Of the values of all gates, before anything was learned. PyTorch begins with none at all."""
+    losses: float = 100
+    """In which what can be learned is better than a constant."""
+    _guess: float = field(default=math.nan, init=False, repr=False)
+    _begun: set[str] = field(default_factory=set, init=False, repr=False)
+    """Layers that began so, and still are."""
     _recent: dict[str, Recent] = field(default_factory=dict, init=False, repr=False)
     _row: dict[str, int] = field(default_factory=dict, init=False, repr=False)
 
@@ -82,6 +94,7 @@ class SaturatedUnits(Rule):
 
     def _update(self, now: Sample) -> None:
         shares = now.numbers("saturation")
+        began = self._began(now)
         for where, share in shares.items():
             recent = self._recent.setdefault(where, Recent(int(self.samples)))
             recent.add(share)
@@ -96,6 +109,9 @@ class SaturatedUnits(Rule):
             if gate == "cell" and f"{layer}.forget" not in shares:
                 gate = ""  # a module of that name
             limit = self.gate if gate else self.state
+            if gate and layer in began:
+                self._tell_begun(where, gate, layer, recent.median, now)
+                continue
             if recent.median <= limit:
                 self._row[where] = 0
                 self.resolve(where, now.iteration)
@@ -113,3 +129,29 @@ class SaturatedUnits(Rule):
                 {"share saturated": recent.median, "limit": limit if slow else most},
                 signals=(f"saturation/{where}",),
             )
+
+    def _began(self, now: Sample) -> set[str]:
+        """Layers whose gates have all been at an end from the start, where nothing was learned."""
+        gates: dict[str, list[float]] = {}
+        for where, share in now.numbers("saturation").items():
+            layer, _, last = where.rpartition(".")
+            if last in GATES:
+                gates.setdefault(layer, []).append(share)
+        wide = {layer for layer, all_ in gates.items() if len(all_) > 2 and min(all_) > self.began}
+        if now.iteration == 0:
+            self._begun = wide
+        self._begun -= set(gates) - wide
+        self._guess = now.numbers("guess_loss").get(now.label, self._guess)
+        course = now.courses.get(now.label)
+        late = course is not None and course.count >= self.losses and course.level > self._guess
+        return self._begun if late else set()
+
+    def _tell_begun(self, where: str, gate: str, layer: str, share: float, now: Sample) -> None:
+        self.found(
+            where,
+            now.iteration,
+            f"{percent(share)} of the values of the {gate} gate of {layer} are saturated, and most "
+            "of all gates were at the first iteration: its weights were initialised too large",
+            {"share saturated": share, "limit": self.began, "since": 0},
+            signals=(f"saturation/{where}",),
+        )

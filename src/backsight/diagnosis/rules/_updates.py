@@ -84,7 +84,8 @@ class LargeUpdates(Rule):
         "first {samples:.0f} samples was above {thrown:g}, and after {patience:.0f} losses their "
         "level is above {left:g} of that of the best constant answer, or of where they began: what "
         "the weights were initialised with is lost, and later steps move large weights little; or "
-        "the loss is not finite by the next sample after these."
+        "the loss is not finite by the next sample after these. The last is said of a single "
+        "matrix, too, where the loss had come to {climbed:g} times where it began."
     )
     causes: ClassVar = (
         "a learning rate that is far too high",
@@ -113,6 +114,10 @@ class LargeUpdates(Rule):
     """Losses in which small models learn from any start."""
     left: float = 0.25
     """Of the best constant answer's loss: below, the model has learned in spite of that."""
+    climbed: float = 10
+    """Times where the loss began: on its way to what is not finite."""
+    _widest: float = field(default=0.0, init=False, repr=False)
+    """Of any matrix in one of the first samples, after the loss had risen that far."""
     _first: float = field(default=0.0, init=False, repr=False)
     """The largest of the first samples."""
     _first_at: int = field(default=0, init=False, repr=False)
@@ -141,6 +146,7 @@ class LargeUpdates(Rule):
         self._seen += 1
         if self._seen <= self.samples and newest > self._first:
             self._first, self._first_at = newest, now.iteration
+        self._climb(now, ratios)
         self._paying = self._paying or Paying(int(self.samples))
         pays = self._paying.share(now) > self.pays
         self.usable("")
@@ -166,16 +172,28 @@ class LargeUpdates(Rule):
         else:
             self.resolve(now.label, now.iteration)
 
+    def _climb(self, now: Sample, ratios: Mapping[str, float]) -> None:
+        """A loss that leaves its range at once, while a step replaces a whole matrix."""
+        course, widest = now.courses.get(now.label), max(ratios.values())
+        if course is None or self._seen > self.samples or widest <= self.thrown:
+            return
+        began = abs(course.three)
+        if course.level >= self.climbed * began or course.value >= self.climbed * began > 0:
+            self._widest = max(self._widest, widest)
+
     def _burst(self, now: Sample, ratios: Mapping[str, float]) -> None:
         """What is not finite any more, where the first steps were that large."""
         course = now.courses.get(now.label)
-        early = self._seen <= self.samples and self._first > self.thrown
-        if ratios and early and course is not None and course.broken:
-            message = (
-                f"one of the first steps moved {MIDDLE} by more than {short(self._first)} of their "
-                "norm, and after it the loss is not finite"
-            )
-            self._tell(now, ratios, message, self._first, pays=False, since=self._first_at)
+        if not ratios or self._seen > self.samples or course is None or not course.broken:
+            return
+        if self._first > self.thrown:
+            what, ratio = f"{MIDDLE} by more than {short(self._first)} of their", self._first
+        elif self._widest:
+            what, ratio = f"a weight matrix by {short(self._widest)} of its", self._widest
+        else:
+            return
+        message = f"one of the first steps moved {what} norm, and after it the loss is not finite"
+        self._tell(now, ratios, message, ratio, pays=False, since=self._first_at)
 
     def _is_lost(self, course: LossHistory) -> bool:
         """Whether the first steps overwrote the weights, and little has been learned since."""

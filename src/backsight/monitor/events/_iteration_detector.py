@@ -93,8 +93,9 @@ class IterationDetector:
         self.clock = clock
         self._in_step = False
         """Whether a closure's step is under way."""
-        self._before: list[tuple[int, int]] = []
-        """Which gradients there were when the newest pass began."""
+        self._before: dict[int, list[tuple[int, int]]] = {}
+        """By thread, which gradients there were when its pass began. Until it is known which thread
+        trains here, passes of others may be under way."""
         self._handles: IdentityMap[tuple[RemovableHandle, ...]] = IdentityMap()
         """The hooks on each optimizer."""
         self._open: dict[int, OptimizerStep] = {}
@@ -173,9 +174,9 @@ class IterationDetector:
         if self.paused:
             return
         if self._automatic:
-            self._before = self._marks_now()
+            self._before[threading.get_ident()] = marks = self._marks_now()
             alone = self._passes and not self._in_step and not self.queries.told
-            if alone and all(mark < 0 for _, mark in self._before):
+            if alone and all(mark < 0 for _, mark in marks):
                 self._discard()
         if not (self._in_step and self._in_step_again):
             self.observer.graph_whole(BackwardPass(roots, gradients, scale))
@@ -185,7 +186,9 @@ class IterationDetector:
         self, roots: tuple[Tensor, ...], gradients: Gradients, scale: Tensor | None
     ) -> bool:
         """Every gradient is in, multiplied by ``scale``; whether any arrived here."""
-        if self.paused or not self._automatic:
+        here = threading.get_ident()
+        before = self._before.pop(here, None)
+        if self.paused or before is None or (self.thread or here) != here:
             return False
         moved, left, marks = self._parameters.of(), [], []
         for parameter in moved.values():
@@ -195,7 +198,7 @@ class IterationDetector:
             else:
                 left.append(gradient)
                 marks.append((id(gradient), gradient._version))
-        if marks == self._before:
+        if marks == before:
             return False
         self.queries.used = False
         if self._ended is not None and not self._in_step:

@@ -5,18 +5,22 @@ import math
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
-from backsight.monitor._iteration import Iteration, LayerCall
+from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall
 from backsight.monitor.measurements._measurement import Measurement
-from backsight.probes import InputRange, on_host
+from backsight.probes import InputRange, data_entries, on_host
 
 __all__ = ["InputSpread"]
+
+LOOKS = 3
+"""At the graph, where the loss is not finite: if it stays so, what came first is known."""
 
 
 class InputSpread(Measurement):
     """The largest range of any feature over steps and sequences, of each recurrent layer.
 
     In sampled iterations; and where an input or a state is not finite, to tell what came first: a
-    GRU turns an infinite input into states that look well.
+    GRU turns an infinite input into states that look well. Where the loss is not, of any linear
+    layer or convolution as well that was given such data.
 
     Example:
         >>> import torch
@@ -37,6 +41,10 @@ class InputSpread(Measurement):
     samples_cells = True
     may_wait = True
 
+    def __init__(self) -> None:
+        self._broken = 0
+        """Losses in a row that are not finite."""
+
     def on_forward_end(self, call: LayerCall, now: Iteration) -> None:
         """Look at what the layer was given."""
         adapter = call.adapter
@@ -46,9 +54,30 @@ class InputSpread(Measurement):
         data = (x.data if isinstance(x, PackedSequence) else x).detach()
         # One pass, and no memory: an overflow of the sum only costs the closer look.
         if now.sampled or now.states_broken or _broken(data):
-            if self not in now.kept:
-                now.kept[self] = {True: InputRange(), False: InputRange()}  # by training mode
-            now.kept[self][call.module.training].add(call.path, data)
+            self._kept(now)[call.module.training].add(call.path, data)
+
+    def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
+        """Look at what the loss was made of, where it is not finite."""
+        for root in passed.roots:  # in every iteration: no call that can be spared
+            if root.is_cpu and not math.isfinite(root.detach().sum().item()):
+                break
+        else:
+            self._broken = 0
+            return
+        self._broken += 1
+        if self._broken > LOOKS:
+            return
+        names = {id(parameter): name for name, parameter in now.parameters.items()}
+        for entry in data_entries(passed.operations):
+            if _broken(entry.data) and not bool(entry.data.isfinite().all()):
+                path = names.get(id(entry.weight), "").rpartition(".")[0]
+                self._kept(now)[now.training].add(path, entry.data)
+
+    def _kept(self, now: Iteration) -> dict[bool, InputRange]:
+        if self not in now.kept:
+            now.kept[self] = {True: InputRange(), False: InputRange()}  # by training mode
+        kept: dict[bool, InputRange] = now.kept[self]
+        return kept
 
     def on_iteration_end(self, now: Iteration) -> None:
         """Record the range over all calls of a layer."""

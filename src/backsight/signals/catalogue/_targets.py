@@ -43,6 +43,18 @@ SIGNALS = (
         per="layer",
     ),
     Signal(
+        name="zero_weights",
+        title="weights of zeros that get no gradient",
+        formula="weight matrices that are all zero, and whose gradient is, if there are at least "
+        "two and another parameter has a gradient; 0 otherwise; and their numbers, by module",
+        axes=("iteration",),
+        unit="matrices; numbers by module",
+        reduction="the last backward pass of an iteration",
+        cost="a look at the first number of each weight, in the first iterations and then rarely",
+        source="Backsight",
+        per="module, and in all",
+    ),
+    Signal(
         name="input_scale",
         title="scale of the input",
         formula="mean over steps, sequences and features of |x|",

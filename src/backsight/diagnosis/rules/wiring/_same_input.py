@@ -26,7 +26,8 @@ class SameBatch(Rule):
         "sequences alone."
     )
     criterion: ClassVar[str] = (
-        "The inputs of recurrent layers and the indices of embeddings are the same in "
+        "The inputs of recurrent layers and the indices of embeddings (or where these are given "
+        "none, what linear layers and convolutions are given, and the targets) are the same in "
         "{samples:.0f} looks in a row. This is a note; where a validation loss is recorded and has "
         "risen by a fraction of {rise:g} above its lowest value, it is a warning. Another note "
         "says that, in as many looks in a row, all rows of a batch are the same sequence; a layer "

@@ -34,6 +34,7 @@ from backsight.monitor.measurements.wiring._training_mode import TrainingMode
 from backsight.monitor.measurements.wiring._units_alike import UnitsAlike
 from backsight.monitor.measurements.wiring._unowned import Unowned
 from backsight.monitor.measurements.wiring._weights_replaced import WeightsReplaced
+from backsight.monitor.measurements.wiring._zero_weights import ZeroWeights
 
 __all__ = [
     "WIRING",
@@ -66,6 +67,7 @@ __all__ = [
     "UnitsAlike",
     "Unowned",
     "WeightsReplaced",
+    "ZeroWeights",
 ]
 
 WIRING: tuple[type[Measurement], ...] = (
@@ -84,6 +86,7 @@ WIRING: tuple[type[Measurement], ...] = (
     RowOrder,
     SameInput,
     UnitsAlike,
+    ZeroWeights,
     InitialState,
     ClipMoment,
     TrainingMode,

@@ -3,17 +3,30 @@
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 
 import torch
 
 from backsight.monitor._iteration import BackwardPass, Iteration
 from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
-from backsight.probes import LayerInput, LossTarget, LossTerm, Persistence, inputs_read, loss_terms
+from backsight.probes import (
+    LayerInput,
+    LossOperations,
+    LossTarget,
+    LossTerm,
+    Persistence,
+    data_entries,
+    inputs_read,
+    loss_terms,
+)
 
 __all__ = ["PersistenceLoss"]
 
 EXACT = 1e-3
 """A loss that its term comes to within this share is nothing else."""
+
+ENTRIES = 8
+"""Linear layers whose data are looked at."""
 
 
 class PersistenceLoss(Measurement):
@@ -22,7 +35,8 @@ class PersistenceLoss(Measurement):
     Recorded where the loss is one of PyTorch's losses of numbers, or squared or absolute errors by
     hand, or a sum of one a step, and its targets are the next inputs of a recurrent layer, step by
     step or after the last one (see :class:`backsight.probes.Persistence`). The inputs are those
-    that ``answer in input`` has kept at the graph.
+    that ``answer in input`` has kept at the graph; or those that a linear layer is given for a
+    target for each step, before a recurrent layer or a loop of the user's own.
 
     Example:
         >>> import torch
@@ -62,11 +76,11 @@ class PersistenceLoss(Measurement):
             now.record("increment_correlation", self._seen.correlation)
 
     def _of(self, passed: BackwardPass) -> float | None:
-        read = inputs_read(passed.operations)
-        terms = loss_terms(passed.roots) if read and len(passed.roots) == 1 else []
+        terms = loss_terms(passed.roots) if len(passed.roots) == 1 else []
         given = _whole(terms)
         if given is None or passed.roots[0].numel() != 1:
             return None
+        read = [*inputs_read(passed.operations), *_rows_read(passed.operations, given)]
         (root,), (gradient,) = passed.roots, passed.gradients
         loss, factor = float(root.detach()), terms[0].factor or 0.0
         if abs(factor * sum(term.value for term in terms) - loss) > EXACT * abs(loss):
@@ -96,6 +110,17 @@ def _whole(terms: Sequence[LossTerm]) -> LossTarget | None:
         target=torch.stack([one.target for one in each]),
         prediction=torch.stack([one.prediction for one in each]),
     )
+
+
+def _rows_read(made: LossOperations, given: LossTarget) -> list[LayerInput]:
+    """What linear layers were given, as a row for each target: a layer of the user's own may be a
+    loop over what one has made of all steps at once, a convolution or a scan."""
+    shape = given.target.shape
+    if len(shape) not in (2, 3):
+        return []
+    rows = (one.data for one in islice(data_entries(made), ENTRIES))
+    fit = (x for x in rows if x.dim() == 2 and len(x) == shape[0] * shape[1])
+    return [LayerInput("", x.reshape(*shape[:2], -1), steps=axis) for x in fit for axis in (0, 1)]
 
 
 def _steps_first(read: LayerInput) -> LayerInput:

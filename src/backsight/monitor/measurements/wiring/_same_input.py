@@ -1,12 +1,14 @@
 """Whether a model is given the same batch again and again, or the same sequence in each row."""
 
+from itertools import islice
+
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
 from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall
 from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
-from backsight.probes import embedded_from, on_host
+from backsight.probes import data_entries, embedded_from, loss_terms, on_host
 
 __all__ = ["SameInput"]
 
@@ -15,6 +17,9 @@ LOOKED_AT = 4096
 
 FEWEST = 3
 """Rows and steps of a batch whose rows are compared with each other."""
+
+ENTRIES = 64
+"""Places where data enter that are looked at."""
 
 READABLE = {
     *(torch.float64, torch.float32, torch.float16, torch.bool),
@@ -29,7 +34,9 @@ class SameInput(Measurement):
     """Whether the data of an iteration are those of the look before.
 
     Data are what a recurrent layer is given, where it carries no gradient, and the indices that an
-    embedding in the graph of the loss is called with.
+    embedding in the graph of the loss is called with. Where no recurrent layer is given any, they
+    are what linear layers and convolutions are given, and the targets of the loss as well: a grid
+    of positions alone is the same for each batch.
     ``rows_alike``: every row of these data is the same sequence, as far as fused layers without an
     initial state are given any; a sequence that is one number or symbol throughout is none.
 
@@ -79,10 +86,20 @@ class SameInput(Measurement):
 
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
         """Look at what embeddings were given."""
-        self._passed = True
+        first, self._passed = not self._passed, True
+        if first and not self._now:
+            self._look_at_entries(passed)
         for name, node in passed.operations.named():
             if name == "Embedding":
                 self._now.append(_content(node._saved_indices))  # type: ignore[attr-defined]
+
+    def _look_at_entries(self, passed: BackwardPass) -> None:
+        """Data that come to a linear layer or a convolution first; a constant tells nothing."""
+        found = list(islice(data_entries(passed.operations), ENTRIES))
+        told = [_content(one.data) for one in found if _varies(one.data)]
+        if told:
+            targets = (term.given.target for term in islice(loss_terms(passed.roots), ENTRIES))
+            self._now += [*told, *map(_content, targets)]
 
     def on_iteration_end(self, now: Iteration) -> None:
         """Record whether it is the same."""
@@ -100,6 +117,11 @@ def _rows_of(x: Tensor) -> Tensor | None:
     if x.grad_fn is not None:
         return embedded_from(x, x.shape[1], x.shape[0])
     return None if x.requires_grad else x
+
+
+@torch.no_grad()
+def _varies(data: Tensor) -> bool:
+    return data.numel() > 1 and bool((data != data.reshape(-1)[0]).any())
 
 
 @torch.no_grad()
