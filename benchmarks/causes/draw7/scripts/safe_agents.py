@@ -1,5 +1,5 @@
 """A sign was lost where a surrogate was turned into a loss. The policy is moved away from what was
-rewarded, its probability goes to nought, and the loss falls and falls."""
+rewarded, and soon wins less than one that acts by chance."""
 
 import sys
 
