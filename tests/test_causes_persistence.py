@@ -350,11 +350,25 @@ class Scanned(nn.Module):
         return result
 
 
-@pytest.mark.parametrize("lag", [1, 2])
-def test_what_a_linear_layer_is_given_first(lag: int, tmp_path: Path) -> None:
+class Convolved(nn.Module):
+    """Each step reads two, and those before the first are zero."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv1d(F, F, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        result: Tensor = self.first(functional.pad(x.transpose(1, 2), (1, 0))).transpose(1, 2)
+        return result
+
+
+@pytest.mark.parametrize(("kind", "lag"), [(Scanned, 1), (Scanned, 2), (Convolved, 1)])
+def test_what_another_layer_is_given_first(
+    kind: Callable[[], nn.Module], lag: int, tmp_path: Path
+) -> None:
     """``(B, T, F)``: the next values, and those after them, which repeating the newest is no way
     of forecasting that is looked at."""
-    model, whole = Scanned(), series().movedim(0, 1)
+    model, whole = kind(), series().movedim(0, 1)
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
     with watch(model, optimizer, tmp_path / "run", every=1):
         loss = functional.mse_loss(model(whole[:, :-lag]), whole[:, lag:])

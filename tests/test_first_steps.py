@@ -86,3 +86,19 @@ def test_a_loss_that_climbs_while_a_step_replaces_one_matrix(
     found = judge.diagnosis().findings
     assert ("BKS404" in {one.code for one in found}) is told
     assert not told or found[0].code == "BKS404"
+
+
+def test_the_first_step_of_one_matrix_counts_once_the_loss_has_climbed() -> None:
+    """Its ratio is finite long after the loss is not."""
+    sampled = np.arange(0, 200, 10)
+    given = {
+        f"update_ratio/{name}.weight": Series(sampled, np.where(sampled == 0, first, 0.01))
+        for name, first in (("a", 0.1), ("b", 0.1), ("head", 9.0))
+    }
+    given["loss"] = Series(np.arange(200), 4.0 * 8.0 ** np.arange(200))
+    given["loss"].values[24:] = math.inf
+    judge = Judge()
+    judge.update_many(given)
+    (finding,) = [one for one in judge.diagnosis().findings if one.code == "BKS404"]
+    assert finding.message.startswith("one of the first steps moved a weight matrix by 9 of its")
+    assert finding.resolved_at is None

@@ -217,3 +217,11 @@ def test_whatever_is_no_mistake_of_the_script_may_follow_from_one() -> None:
     ]
     assert told(found("BKS410", 200), found("BKS409", 300)) == [("BKS409", []), ("BKS410", [])]
     assert told(found("BKS302", 5), found("BKS410", 99, severity="info"))[0] == ("BKS302", [])
+
+
+def test_what_changes_the_size_of_all_steps_stops_no_parameter_alone() -> None:
+    """A parameter without a gradient is another matter than a clip, a schedule or a leftover."""
+    still = found("BKS402", 40, "head.bias", severity="info")
+    for code in ("BKS410", "BKS421", "BKS423", "BKS424"):
+        assert told(still, found(code, 2)) == [(code, []), ("BKS402", [])]
+    assert told(still, found("BKS414", 2)) == [("BKS414", ["BKS402"])]

@@ -150,10 +150,11 @@ def advice_of(leads: Sequence[Lead], rules: Iterable[type[Rule]], most: int = 5)
 
 
 def _effects(rule: type[Rule], facts: Mapping[str, type[Rule]]) -> Iterable[str]:
-    """What may follow from it; of a mistake that names nothing, all that is none itself."""
+    """What may follow from it; of a mistake that names nothing, all that is none itself, and that
+    it does not spare."""
     if rule.leads_to or not rule.cause:
         return rule.leads_to
-    return [code for code, other in facts.items() if not other.cause]
+    return [code for code, other in facts.items() if not other.cause and code not in rule.spares]
 
 
 def _allowed(leads: Sequence[Lead], facts: Mapping[str, type[Rule]]) -> dict[str, int]:

@@ -71,6 +71,9 @@ class Rule(ABC):
     """How, in words, with the names of the thresholds in braces."""
     leads_to: ClassVar[tuple[str, ...]] = ()
     """Codes of what may follow from it: its symptoms, where it was there before."""
+    spares: ClassVar[tuple[str, ...]] = ()
+    """Codes of what cannot follow from a mistake that names nothing in ``leads_to``: a clip, say,
+    changes the size of all steps, and leaves no parameter alone without a gradient."""
     forbids: ClassVar[Mapping[str, int]] = {}
     """Settings that must not be turned any further that way, as in ``remedy``: steps that are too
     large rule out a higher learning rate."""

@@ -85,7 +85,7 @@ class LargeUpdates(Rule):
         "level is above {left:g} of that of the best constant answer, or of where they began: what "
         "the weights were initialised with is lost, and later steps move large weights little; or "
         "the loss is not finite by the next sample after these. The last is said of a single "
-        "matrix, too, where the loss had come to {climbed:g} times where it began."
+        "matrix, too, where the loss had come to {climbed:g} times its first values."
     )
     causes: ClassVar = (
         "a learning rate that is far too high",
@@ -115,9 +115,13 @@ class LargeUpdates(Rule):
     left: float = 0.25
     """Of the best constant answer's loss: below, the model has learned in spite of that."""
     climbed: float = 10
-    """Times where the loss began: on its way to what is not finite."""
+    """Times the median of the first three losses: on its way to what is not finite."""
     _widest: float = field(default=0.0, init=False, repr=False)
-    """Of any matrix in one of the first samples, after the loss had risen that far."""
+    """Of any matrix in one of the first samples."""
+    _left_range: bool = field(default=False, init=False, repr=False)
+    """Whether the loss had risen that far in one of them."""
+    _told: bool = field(default=False, init=False, repr=False)
+    """Whether it was said that it is not finite after them."""
     _first: float = field(default=0.0, init=False, repr=False)
     """The largest of the first samples."""
     _first_at: int = field(default=0, init=False, repr=False)
@@ -147,6 +151,8 @@ class LargeUpdates(Rule):
         if self._seen <= self.samples and newest > self._first:
             self._first, self._first_at = newest, now.iteration
         self._climb(now, ratios)
+        if self._burst(now, ratios):
+            return
         self._paying = self._paying or Paying(int(self.samples))
         pays = self._paying.share(now) > self.pays
         self.usable("")
@@ -173,27 +179,31 @@ class LargeUpdates(Rule):
             self.resolve(now.label, now.iteration)
 
     def _climb(self, now: Sample, ratios: Mapping[str, float]) -> None:
-        """A loss that leaves its range at once, while a step replaces a whole matrix."""
-        course, widest = now.courses.get(now.label), max(ratios.values())
-        if course is None or self._seen > self.samples or widest <= self.thrown:
+        """How far the first steps move any matrix, and whether the loss leaves its range."""
+        course = now.courses.get(now.label)
+        if course is None or self._seen > self.samples:
             return
-        began = abs(course.three)
-        if course.level >= self.climbed * began or course.value >= self.climbed * began > 0:
-            self._widest = max(self._widest, widest)
+        self._widest = max(self._widest, *ratios.values())
+        limit = self.climbed * abs(course.three)
+        self._left_range |= max(course.level, course.value) >= limit > 0
 
-    def _burst(self, now: Sample, ratios: Mapping[str, float]) -> None:
+    def _burst(self, now: Sample, ratios: Mapping[str, float]) -> bool:
         """What is not finite any more, where the first steps were that large."""
         course = now.courses.get(now.label)
-        if not ratios or self._seen > self.samples or course is None or not course.broken:
-            return
+        if not ratios or course is None or not course.broken:
+            return False
+        if self._seen > self.samples and not self._told:
+            return False
         if self._first > self.thrown:
             what, ratio = f"{MIDDLE} by more than {short(self._first)} of their", self._first
-        elif self._widest:
+        elif self._widest > self.thrown and self._left_range:
             what, ratio = f"a weight matrix by {short(self._widest)} of its", self._widest
         else:
-            return
+            return False
         message = f"one of the first steps moved {what} norm, and after it the loss is not finite"
         self._tell(now, ratios, message, ratio, pays=False, since=self._first_at)
+        self._told = True
+        return True
 
     def _is_lost(self, course: LossHistory) -> bool:
         """Whether the first steps overwrote the weights, and little has been learned since."""

@@ -17,6 +17,7 @@ class ClipMisplaced(Rule):
     title: ClassVar[str] = "clipping at the wrong moment"
     severity: ClassVar = "warning"
     cause: ClassVar[bool] = True
+    spares: ClassVar = ("BKS402",)
     reads: ClassVar = ("clip_misplaced", "clip_scaled")
     optional_signals: ClassVar = ("gradient_left",)
     explanation: ClassVar[str] = (

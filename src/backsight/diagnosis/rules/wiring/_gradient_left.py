@@ -18,6 +18,7 @@ class GradientKept(Rule):
     title: ClassVar[str] = "gradients not zeroed"
     severity: ClassVar = "warning"
     cause: ClassVar[bool] = True
+    spares: ClassVar = ("BKS402",)
     reads: ClassVar = ("gradient_left",)
     explanation: ClassVar[str] = (
         "backward() adds to the gradients that are there. They still hold those of the steps "

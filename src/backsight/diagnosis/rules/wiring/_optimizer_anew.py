@@ -18,6 +18,7 @@ class StateLost(InARow):
     title: ClassVar[str] = "optimizer made anew"
     severity: ClassVar = "warning"
     cause: ClassVar[bool] = True
+    spares: ClassVar = ("BKS402",)
     reads: ClassVar = ("state_lost",)
     explanation: ClassVar[str] = (
         "Every few steps a new optimizer takes over, or its state is cleared. Momentum and the "

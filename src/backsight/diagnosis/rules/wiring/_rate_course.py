@@ -63,6 +63,7 @@ class RateCourse(Rule):
     title: ClassVar[str] = "learning rate schedule"
     severity: ClassVar = "warning"
     cause: ClassVar[bool] = True
+    spares: ClassVar = ("BKS402",)
     reads: ClassVar = ("group_lr", "lr")
     optional_signals: ClassVar = ("group_lr_share", "loss", "plateau_best", "plateau_first")
     explanation: ClassVar[str] = (

@@ -26,7 +26,7 @@ EXACT = 1e-3
 """A loss that its term comes to within this share is nothing else."""
 
 ENTRIES = 8
-"""Linear layers whose data are looked at."""
+"""Linear layers and convolutions whose data are looked at."""
 
 
 class PersistenceLoss(Measurement):
@@ -35,8 +35,8 @@ class PersistenceLoss(Measurement):
     Recorded where the loss is one of PyTorch's losses of numbers, or squared or absolute errors by
     hand, or a sum of one a step, and its targets are the next inputs of a recurrent layer, step by
     step or after the last one (see :class:`backsight.probes.Persistence`). The inputs are those
-    that ``answer in input`` has kept at the graph; or those that a linear layer is given for a
-    target for each step, before a recurrent layer or a loop of the user's own.
+    that ``answer in input`` has kept at the graph; or those that a linear layer or a convolution is
+    given for a target for each step, before a recurrent layer or a loop of the user's own.
 
     Example:
         >>> import torch
@@ -118,9 +118,15 @@ def _rows_read(made: LossOperations, given: LossTarget) -> list[LayerInput]:
     shape = given.target.shape
     if len(shape) not in (2, 3):
         return []
-    rows = (one.data for one in islice(data_entries(made), ENTRIES))
-    fit = (x for x in rows if x.dim() == 2 and len(x) == shape[0] * shape[1])
-    return [LayerInput("", x.reshape(*shape[:2], -1), steps=axis) for x in fit for axis in (0, 1)]
+    found = [one.data for one in islice(data_entries(made), ENTRIES)]
+    fit = [
+        x.reshape(*shape[:2], -1) for x in found if x.dim() == 2 and len(x) == math.prod(shape[:2])
+    ]
+    read = [LayerInput("", x, steps=axis) for x in fit for axis in (0, 1)]
+    for x in found:  # of a convolution over time, which may be padded in front
+        if x.dim() == 3 and len(x) == shape[0] and x.shape[2] >= shape[1]:
+            read.append(LayerInput("", x.movedim(1, 2)[:, -shape[1] :], steps=1))
+    return read
 
 
 def _steps_first(read: LayerInput) -> LayerInput:
