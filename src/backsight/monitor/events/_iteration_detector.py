@@ -26,12 +26,7 @@ from backsight.monitor.events._harmless import harmless, harmless_end
 from backsight.monitor.events._moved_by_hand import MovedByHand, nothing_left
 from backsight.monitor.events._observer import Observer
 from backsight.monitor.events._parameters import ObservedParameters
-from backsight.probes import (
-    Closures,
-    IdentityMap,
-    closure_of,
-    left_by_compilers,
-)
+from backsight.probes import Closures, IdentityMap, closure_of, left_by_compilers
 
 __all__ = ["IterationDetector"]
 
