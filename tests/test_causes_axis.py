@@ -40,6 +40,13 @@ def next_symbol(m: nn.ModuleDict, *, whole: bool = False) -> Tensor:
     return ce((z[:, :-1] if whole else z).flatten(0, 1), y.flatten())
 
 
+def next_but_the_first(m: nn.ModuleDict) -> Tensor:
+    """The first steps, or the last ones, tell too little to be asked."""
+    text = torch.randint(CLASSES, (BATCH, STEPS + 1))
+    z = m["head"](m["rnn"](m["embed"](text[:, :-1]))[0])
+    return ce(z[:, 2:].flatten(0, 1), text[:, 3:].flatten())
+
+
 def next_one_hot(m: nn.ModuleDict) -> Tensor:
     text = torch.randint(CLASSES, (BATCH, STEPS + 1))
     z = m["head"](m["wide"](functional.one_hot(text[:, :-1], CLASSES).float())[0])
@@ -78,6 +85,7 @@ def noise(m: nn.ModuleDict) -> Tensor:
 TOLD: dict[str, tuple[Loss, str, str]] = {
     "symbols": (next_symbol, "error", "target of each step is the next input along the axis"),
     "symbols, whole": (partial(next_symbol, whole=True), "error", "is the next input"),
+    "symbols, but the first": (next_but_the_first, "error", "is the next input"),
     "one-hot": (next_one_hot, "error", "is the next input"),
     "numbers": (next_number, "error", "is the next input"),
     "padding": (tagged, "error", "sequences end in padding along the axis that rnn takes"),
@@ -104,3 +112,36 @@ def test_with_it_nothing_is(loss: Loss, tmp_path: Path) -> None:
 def test_nor_is_anything_where_both_axes_look_alike(loss: Loss, tmp_path: Path) -> None:
     """Sorted by length, a batch ends in padding both ways."""
     assert not findings("BKS408", loss, tmp_path, layers(batch_first=False))
+
+
+def stepped(m: nn.ModuleDict, *, how: str, along: int) -> Tensor:
+    """A loop of one's own, along the one axis or the other."""
+    text = torch.randint(CLASSES, (BATCH, STEPS + 1))
+    series = torch.randn(BATCH, STEPS + 1, CLASSES)
+    symbols = how == "embedded"
+    whole = m["embed"](text[:, :-1]) if symbols else series[:, :-1]
+    count = whole.shape[1 - along]
+    state, states = torch.zeros(count, UNITS), []
+    for x in whole.unbind(along):
+        if how == "beside":
+            state = m["both"](torch.cat([x, state], 1)).tanh()
+        else:
+            state = m["small" if symbols else "cell"](x, state)
+        states.append(state)
+    z = m["head"](torch.stack(states, along))
+    if symbols:
+        return ce(z.flatten(0, 1), text[:, 1:].flatten())
+    return functional.mse_loss(z, series[:, 1:])
+
+
+@pytest.mark.parametrize("how", ["beside", "cell", "embedded"])
+@pytest.mark.parametrize("along", [0, 1])
+def test_a_loop_along_the_batch_is_found(how: str, along: int, tmp_path: Path) -> None:
+    modules: dict[str, nn.Module] = {
+        "embed": nn.Embedding(CLASSES, UNITS), "both": nn.Linear(CLASSES + UNITS, UNITS),
+        "cell": nn.GRUCell(CLASSES, UNITS), "small": nn.RNNCell(UNITS, UNITS),
+        "head": nn.Linear(UNITS, CLASSES),
+    }  # fmt: skip
+    found = findings("BKS408", partial(stepped, how=how, along=along), tmp_path, modules)
+    assert len(found) == 1 - along
+    assert all("along the axis that a loop takes" in one.message for one in found)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -297,6 +298,68 @@ def test_right_lengths_are_not(loss: Loss, tmp_path: Path) -> None:
     assert not findings("BKS416", loss, tmp_path, {"rnn": rnn(), **EMBED})
 
 
+MANY = torch.tensor([4, 9, 3, 8, 5, 9, 7, 3, 6, 8])[:, None]
+FEW = torch.arange(9) < MANY
+
+
+class Packs(nn.Module):
+    """Packs what it is given with lengths that are made from the right ones."""
+
+    def __init__(self, change: Callable[[Tensor], Tensor], *, order: bool = False) -> None:
+        super().__init__()
+        self.change, self.order = change, order
+        self.read = nn.Linear(INPUTS, INPUTS, bias=False)
+        self.rnn = rnn()
+
+    def forward(self, x: Tensor, lengths: Tensor, read: bool = False) -> Tensor:
+        if self.order:
+            x = x[lengths.sort(descending=True).indices]
+        x = self.read(x) if read else x
+        lengths = self.change(lengths)
+        packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+        final: Tensor = self.rnn(packed)[1]
+        return final.square().mean()
+
+
+def fallen(lengths: Tensor) -> Tensor:
+    return lengths.sort(descending=True).values
+
+
+def packs(m: nn.ModuleDict, what: str) -> Tensor:
+    if what == "symbols":
+        x = m["embed"](torch.randint(1, SYMBOLS, FEW.shape) * FEW)
+    else:
+        x = drawn(*FEW.shape) * FEW[..., None]
+    loss: Tensor = m["packs"](x, MANY[:, 0], what == "behind a layer")
+    return loss
+
+
+@pytest.mark.parametrize("change", [fallen, lambda lengths: lengths.roll(1)])
+@pytest.mark.parametrize("what", ["symbols", "numbers", "behind a layer"])
+def test_lengths_of_other_sequences_are_found(
+    change: Callable[[Tensor], Tensor], what: str, tmp_path: Path
+) -> None:
+    modules: dict[str, nn.Module] = {"packs": Packs(change), **EMBED}
+    (finding,) = findings("BKS416", partial(packs, what=what), tmp_path, modules)
+    assert finding.severity == "warning"
+    assert "cut short" in finding.message
+
+
+RIGHT: dict[str, Packs] = {
+    "right": Packs(lambda lengths: lengths),
+    "one more": Packs(lambda lengths: (lengths + 1).clamp(max=9)),
+    "cut": Packs(lambda lengths: lengths.clamp(max=6)),
+    "sorted alike": Packs(fallen, order=True),
+}
+
+
+@pytest.mark.parametrize("which", RIGHT)
+@pytest.mark.parametrize("what", ["symbols", "numbers", "behind a layer"])
+def test_lengths_that_may_be_meant_are_not(which: str, what: str, tmp_path: Path) -> None:
+    modules: dict[str, nn.Module] = {"packs": RIGHT[which], **EMBED}
+    assert not findings("BKS416", partial(packs, what=what), tmp_path, modules)
+
+
 def test_padding_is_told_from_what_looks_like_it() -> None:
     assert is_padding(*padding_of(symbols()))
     at_end, inside = padding_of(features())
@@ -459,6 +522,52 @@ def test_targets_that_are_constant_at_the_end_of_whole_sequences_are_not(tmp_pat
         return functional.cross_entropy(logits.transpose(1, 2), target)
 
     assert not findings("BKS420", loss, tmp_path, {"rnn": rnn(batch_first=True), **HEAD})
+
+
+LONG = 9
+ENDS = torch.arange(LONG) >= torch.randint(2, LONG, (12, 1), generator=torch.manual_seed(0))
+
+
+def planned(
+    m: nn.ModuleDict,
+    *,
+    flat: bool = False,
+    data: bool = False,
+    down: bool = False,
+    ignored: int = -100,
+    mask: bool = False,
+) -> Tensor:
+    """A sequence is made from a plan, which is the same at all steps, and ends in a filler."""
+    text = torch.randint(1, SYMBOLS, (12, LONG)).masked_fill(ENDS, 0)
+    if down:  # a count that comes to its end
+        text = torch.arange(LONG).flip(0).expand(12, LONG) - ENDS.sum(1, keepdim=True)
+        text = text.clamp(min=0, max=SYMBOLS - 1)
+    plan = m["embed"](torch.randint(SYMBOLS, (12, LONG) if data else (12, 1)))
+    logits = m["head"](m["rnn"](plan.expand(12, LONG, INPUTS))[0])
+    if mask:
+        each = functional.cross_entropy(logits.flatten(0, 1), text.flatten(), reduction="none")
+        return (each * ~ENDS.flatten()).mean()
+    if flat:
+        return functional.cross_entropy(logits.flatten(0, 1), text.flatten())
+    return functional.cross_entropy(logits.transpose(1, 2), text, ignore_index=ignored)
+
+
+PLANNED: dict[str, nn.Module] = {"rnn": rnn(batch_first=True), **EMBED, **HEAD}
+
+
+@pytest.mark.parametrize("flat", [False, True])
+def test_a_filler_of_targets_alone_is_a_note(flat: bool, tmp_path: Path) -> None:
+    (finding,) = findings("BKS420", partial(planned, flat=flat), tmp_path, PLANNED)
+    assert finding.severity == "info"
+    assert finding.evidence == {"padding": pytest.approx(float(ENDS.float().mean()), rel=1e-2)}
+
+
+@pytest.mark.parametrize(
+    "how", [{"data": True}, {"down": True}, {"ignored": 0}, {"mask": True}], ids=str
+)
+def test_what_ends_alike_and_is_meant_is_not(how: dict[str, Any], tmp_path: Path) -> None:
+    """The answers to data; a count; a filler that is ignored, or masked."""
+    assert not findings("BKS420", partial(planned, **how), tmp_path, PLANNED)
 
 
 def test_a_little_of_it_is_a_note(tmp_path: Path) -> None:

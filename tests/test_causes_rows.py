@@ -280,6 +280,24 @@ def test_other_targets_for_the_same_input_are_found(loss: Loss, tmp_path: Path) 
     assert found.severity == "warning"
 
 
+@pytest.mark.parametrize("apart", [True, False])
+def test_rows_that_come_again_are_looked_at_in_samples(apart: bool, tmp_path: Path) -> None:
+    """Two loaders, each of which shuffles by itself; of four batches, few are looked at twice."""
+    orders = [iter([torch.randperm(ROWS).chunk(4) for _ in range(9)]) for _ in range(2)]
+    batches: list[list[Tensor]] = [[], []]
+
+    def loss(m: nn.ModuleDict, _: Tensor) -> Tensor:
+        for kept, order in zip(batches, orders, strict=True):
+            if not kept:
+                kept.extend(next(order))
+        x, y = (kept.pop() for kept in batches)
+        z = m["head"](m["rnn"](m["embed"](TEXT[x]))[1][0])
+        return ce(z, FIRST[y if apart else x])
+
+    found = trained(loss, tmp_path, every=1, steps=14)
+    assert ("BKS435" in found) is apart
+
+
 def beside(m: nn.ModuleDict, rows: Tensor) -> Tensor:
     """The label is that of something else that the model is given."""
     other = torch.randint(CLASSES, (BATCH,))

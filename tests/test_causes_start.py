@@ -355,15 +355,15 @@ def asking(m: nn.ModuleDict) -> Tensor:
     return nn.functional.cross_entropy(m["head"](output).transpose(1, 2), y)
 
 
-def celled(inputs: Callable[[int], Tensor]) -> Loss:
-    """The same of a loop over a cell."""
+def celled(inputs: Callable[[int], Tensor], *, read: bool = False) -> Loss:
+    """The same of a loop over a cell, which may read by another layer."""
     kept = [torch.zeros(BATCH, UNITS)]
     number = iter(range(100))
 
     def loss(m: nn.ModuleDict) -> Tensor:
         state = kept[0]
         for x in inputs(next(number)):
-            state = m["cell"](x, state)
+            state = m["cell"](m["read"](x).relu() if read else x, state)
         kept[0] = state.detach()
         return state.square().mean()
 
@@ -373,6 +373,15 @@ def celled(inputs: Callable[[int], Tensor]) -> Loss:
 def test_a_state_that_a_cell_carries_is_a_note(tmp_path: Path) -> None:
     modules: dict[str, nn.Module] = {"cell": nn.GRUCell(INPUTS, UNITS)}
     loss = celled(lambda i: drawn(STEPS, BATCH).clone())
+    (finding,) = findings("BKS418", loss, tmp_path, modules, iterations=6)
+    assert finding.severity == "info"
+
+
+def test_a_state_of_cells_behind_a_layer_is_a_note(tmp_path: Path) -> None:
+    modules: dict[str, nn.Module] = {
+        "read": nn.Linear(INPUTS, UNITS), "cell": nn.GRUCell(UNITS, UNITS),
+    }  # fmt: skip
+    loss = celled(lambda i: drawn(STEPS, BATCH).clone(), read=True)
     (finding,) = findings("BKS418", loss, tmp_path, modules, iterations=6)
     assert finding.severity == "info"
 
@@ -397,6 +406,10 @@ NOT_CARRIED: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
     ),
     "windows of data, in a loop": (
         celled(lambda i: DATA[i * STEPS : (i + 1) * STEPS]), {"cell": nn.GRUCell(INPUTS, UNITS)},
+    ),
+    "windows of data that a layer reads, in a loop": (
+        celled(lambda i: DATA[i * STEPS : (i + 1) * STEPS], read=True),
+        {"read": nn.Linear(INPUTS, UNITS), "cell": nn.GRUCell(UNITS, UNITS)},
     ),
     "symbols that were asked for": (
         asking, {"rnn": layer("GRU", batch_first=True), "head": nn.Linear(UNITS, INPUTS)},

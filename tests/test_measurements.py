@@ -674,7 +674,7 @@ def test_ours_declare_what_they_record(kind: type[Measurement], every_family: se
     # PyTorch's has targets, under weight decay, and of a model that is evaluated.
     seldom = {"reach_share", "begun_anew", "underflow", "inactive", "adversary", "memory_loss"}
     seldom |= {"memory_alike"}
-    seldom |= {"padding_packed", "clip_factor", "clipped_share"}
+    seldom |= {"lengths_unlike", "padding_packed", "clip_factor", "clipped_share"}
     seldom |= {"answer_lag"}
     seldom |= {"loop_padding_read"}  # of cells
     seldom |= {"increment_correlation", "persistence_loss"}

@@ -19,6 +19,7 @@ from backsight.probes._compilers import (
     skipped,
     undisturbed,
 )
+from backsight.probes._data_behind import data_behind, data_below
 from backsight.probes._data_entries import (
     DataEntry,
     data_entries,
@@ -32,6 +33,7 @@ from backsight.probes._density_sign import densities_lowered
 from backsight.probes._divergence_sign import divergences_raised
 from backsight.probes._dropout import dropout_of, rate_between, rate_of_dropout
 from backsight.probes._errors_by_hand import error_by_hand
+from backsight.probes._filled_targets import filled_targets, is_filled
 from backsight.probes._first_step import StepCalls, first_step_alone
 from backsight.probes._following import Window, is_asked, last_targets
 from backsight.probes._graph_tags import GraphTags
@@ -48,6 +50,7 @@ from backsight.probes._initial_state import (
 )
 from backsight.probes._input_spread import InputRange
 from backsight.probes._last_step import asks_for_last
+from backsight.probes._loop_inputs import loop_inputs
 from backsight.probes._loop_states import LoopStates, loop_begun
 from backsight.probes._loss_operations import LossOperations
 from backsight.probes._loss_sign import likelihoods_lowered, terms_without_bound
@@ -75,7 +78,9 @@ from backsight.probes._modules import (
     unwrapped,
     unwrapped_optimizer,
 )
+from backsight.probes._packed_lengths import lengths_unlike, packed_from, packed_of
 from backsight.probes._padded_loss import (
+    class_counts,
     compares_padding,
     counts_all,
     error_compares_padding,
@@ -204,12 +209,15 @@ __all__ = [
     "check_inputs",
     "check_layout",
     "children_of",
+    "class_counts",
     "closure_of",
     "columns_taken",
     "compared_of",
     "compares_padding",
     "compilers_take",
     "counts_all",
+    "data_behind",
+    "data_below",
     "data_entries",
     "data_mixed",
     "deep_measures",
@@ -220,6 +228,7 @@ __all__ = [
     "embedded_from",
     "error_by_hand",
     "error_compares_padding",
+    "filled_targets",
     "first_step_alone",
     "given_beside",
     "gradient_norm",
@@ -229,6 +238,7 @@ __all__ = [
     "inspection",
     "is_asked",
     "is_drawn",
+    "is_filled",
     "is_padding",
     "is_spent",
     "keys_within",
@@ -237,10 +247,12 @@ __all__ = [
     "largest_value",
     "last_targets",
     "left_by_compilers",
+    "lengths_unlike",
     "likelihoods_lowered",
     "listed_inputs",
     "listed_optimizers",
     "loop_begun",
+    "loop_inputs",
     "loss_broadcasts",
     "loss_targets",
     "loss_terms",
@@ -262,6 +274,8 @@ __all__ = [
     "no_such_module",
     "noise_spread",
     "on_host",
+    "packed_from",
+    "packed_of",
     "padded_across",
     "padding_of",
     "parameters_of",

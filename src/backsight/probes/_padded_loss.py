@@ -10,7 +10,7 @@ from backsight.probes._loss_operations import LossOperations
 from backsight.probes._loss_targets import LossTarget
 from backsight.probes._operations import POINTWISE_KERNELS, saved, signed
 
-__all__ = ["compares_padding", "counts_all", "error_compares_padding", "losses_of"]
+__all__ = ["class_counts", "compares_padding", "counts_all", "error_compares_padding", "losses_of"]
 
 CLASSES = ("NllLoss", "NllLoss2D")
 
@@ -59,7 +59,7 @@ def compares_padding(name: str, node: Node, padding: Tensor) -> bool:
     """
     classes = name in CLASSES
     symbol = _filler(saved(node, "target"), padding, classes=classes)
-    return symbol is not None and (not classes or _counts(node, int(symbol)))
+    return symbol is not None and (not classes or class_counts(node, int(symbol)))
 
 
 @torch.no_grad()
@@ -132,8 +132,21 @@ def counts_all(name: str, node: Node) -> bool:
     return name in CLASSES and saved(node, "reduction") != 0
 
 
-def _counts(node: Node, symbol: int) -> bool:
-    """Whether a class adds to a cross-entropy."""
+def class_counts(node: Node, symbol: int) -> bool:
+    """Whether a class adds to a cross-entropy.
+
+    Args:
+        node: as of :func:`losses_of`, of classes.
+        symbol: the class.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import class_counts
+        >>> logits, target = torch.randn(2, 4, requires_grad=True), torch.tensor([1, 0])
+        >>> loss = torch.nn.functional.cross_entropy(logits, target, ignore_index=0)
+        >>> class_counts(loss.grad_fn, 0), class_counts(loss.grad_fn, 1)
+        (False, True)
+    """
     if symbol == signed(saved(node, "ignore_index")):
         return False
     weight = saved(node, "weight")

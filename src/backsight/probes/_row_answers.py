@@ -103,6 +103,11 @@ class RowAnswers:
         return self._count - len(self._kept)
 
     @property
+    def open(self) -> bool:
+        """Whether rows come again, and it is not known that they agree: more of them would tell."""
+        return self.repeats > 0 and self._count < MOST and self.unrelated is not False
+
+    @property
     def agreement(self) -> float:
         """1 - variance within equal rows / variance of all; NaN where nothing differs."""
         whole = self._whole

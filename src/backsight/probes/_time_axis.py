@@ -13,6 +13,9 @@ FEWEST = 8
 VARIED = 3
 """Different symbols: fewer are equal by chance."""
 
+FARTHEST = 8
+"""Places between the first input and the first target."""
+
 LARGEST = 1 << 18
 """Numbers of an input that is looked at."""
 
@@ -74,8 +77,8 @@ def moves_across(given: Tensor, target: Tensor, counted: Tensor) -> bool:
 
     Args:
         given: ``(T, B)`` symbols, or ``(T, B, F)`` numbers, as the layer takes it.
-        target: as many as there are inputs, in either order of the axes; or without the first of
-            each sequence.
+        target: as many as there are inputs, in either order of the axes; or without the first
+            ones, or the last ones, of each sequence.
         counted: ``(n,)`` bool, of the targets in a row: which are not to be ignored.
 
     Returns:
@@ -130,22 +133,24 @@ def _is_large_enough(given: Tensor) -> bool:
 
 
 def _is_next(given: Tensor, target: Tensor, counted: Tensor) -> bool:
-    """Whether targets are the inputs one place further along axis 1."""
+    """Whether targets are the inputs some places further along axis 1.
+
+    A loss may leave out the first steps, or the last ones: fewer than half of all.
+    """
     steps, width = given.shape[1], given.shape[2:]
-    after = given[:, 1:]
-    for size in (steps, steps - 1):
-        if target.numel() != len(given) * size * width.numel() or counted.numel() != target.numel():
-            continue
-        whole = (len(given), size, *width)
-        turned = (size, len(given), *width)
-        for order in (False, True):
-            asked, counts = (
-                x.reshape(turned).transpose(0, 1) if order else x.reshape(whole)
-                for x in (target, counted)
-            )
-            if size == steps:
-                asked, counts = asked[:, :-1], counts[:, :-1]
-            here, there = after[counts], asked[counts]
+    size, rest = divmod(target.numel(), max(1, len(given) * width.numel()))
+    if rest or counted.numel() != target.numel() or not steps <= 2 * size <= 2 * steps:
+        return False
+    whole, turned = (len(given), size, *width), (size, len(given), *width)
+    for order in (False, True):
+        asked, counts = (
+            x.reshape(turned).transpose(0, 1) if order else x.reshape(whole)
+            for x in (target, counted)
+        )
+        for ahead in range(1, min(steps - size + 1, FARTHEST) + 1):
+            shared = min(size, steps - ahead)
+            which = counts[:, :shared]
+            here, there = given[:, ahead : ahead + shared][which], asked[:, :shared][which]
             if here.numel() >= FEWEST and torch.equal(here.to(there.dtype), there):
                 return len(torch.unique(here)) >= VARIED
     return False

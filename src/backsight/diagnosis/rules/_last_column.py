@@ -50,8 +50,9 @@ class LastColumn(InARow):
         "sequences, and the loss takes that sequence by an index. A weight of zero for all other "
         "sequences, such as that of padding, does not count. Or, in as many, sequences end in "
         "padding along the axis that the layer takes for the batch and not along the other one, or "
-        "the target of each step is the next input along it. Curves that run along it are an info: "
-        "the sequences of a batch may be neighbours."
+        "the target of each step is the next input along it; where no layer of PyTorch's runs, of "
+        "a loop of one's own, too. Curves that run along it are an info: the sequences of "
+        "a batch may be neighbours."
     )
     causes: ClassVar = (
         "batch_first=True was forgotten: output[:, -1] is the last sequence then",
@@ -91,7 +92,8 @@ class LastColumn(InARow):
     def tell(self, where: str, value: float, now: Sample) -> tuple[str, Evidence]:
         """Of how many sequences, or by what."""
         if value < 0:
-            told = f"{TOLD[-value]} along the axis that {where} takes for the batch"
+            layer = "a loop" if where == "loop" else where
+            told = f"{TOLD[-value]} along the axis that {layer} takes for the batch"
             return told, {"told by": -value}
         return (
             f"the loss reads only the last of {value:.0f} sequences{of_module(where)}, at "

@@ -95,10 +95,24 @@ SIGNALS = (
         per="layer",
     ),
     Signal(
+        name="lengths_unlike",
+        title="lengths of others",
+        formula="sequences that were packed with another length than that of what is before their "
+        "padding / all sequences, if a fifth or more of all are cut short, and as many go on into "
+        "padding; 0 otherwise",
+        axes=("iteration",),
+        unit="1",
+        reduction="of several calls, the largest",
+        cost="one look at what was packed, in the iterations of unowned",
+        source="Backsight",
+        per="layer",
+    ),
+    Signal(
         name="padding_in_loss",
         title="padding in the loss",
         formula="padded steps / all steps, if a loss of PyTorch's compares all of them with one "
-        "value that it does not ignore; 0 if none does",
+        "value that it does not ignore; 0 if none does; less than 0 by the share of a filler that "
+        "targets of classes end in, where no data are given at each step",
         axes=("iteration",),
         unit="1",
         reduction="maximum over the losses of an iteration",
@@ -112,7 +126,8 @@ SIGNALS = (
         "in padding along the axis that the layer takes for the batch, 2 if the target of each "
         "step is the next input along it, 3 if neighbours correlate by 0.8 or more along it, when "
         "the means of steps and of sequences are taken out, each of these not along the other "
-        "axis (by 0.4 or less); 0 otherwise",
+        "axis (by 0.4 or less); 0 otherwise; where no fused layer runs, 1 and 2 of a loop of "
+        "one's own",
         axes=("iteration",),
         unit="1",
         reduction="none where a layer is called more than once",

@@ -31,7 +31,9 @@ class PaddingInLoss(InARow):
         "ignore_index, and has a weight. Where the loss "
         "comes from a fused layer's output, a gradient arrives at most of these steps, too, so "
         "that a mask does not count. If padding is at most {share:.0%} of all steps, it is told as "
-        "a note."
+        "a note; so is a filler that the targets of a mean or sum end in, over different lengths, "
+        "where no data are given at each step: a class that is nowhere else in them, behind others "
+        "that vary and neither only rise nor only fall."
     )
     causes: ClassVar = (
         "cross_entropy without ignore_index, on targets that are padded",
@@ -48,6 +50,12 @@ class PaddingInLoss(InARow):
 
     def tell(self, where: str, value: float, now: Sample) -> tuple[str, Evidence]:
         """How much of the loss it is."""
+        if value < 0:
+            return (
+                f"the targets end in one class, which makes up {percent(-value)} of them and "
+                "counts: right only if the model has to tell where a sequence ends",
+                {"padding": float(short(-value))},
+            )
         return (
             f"{percent(value)} of the steps that the loss compares are padding, and they count",
             {"padding": float(short(value))},

@@ -1,10 +1,11 @@
-"""BKS416: sequences are packed with the length of the padded batch, and end in padding."""
+"""BKS416: sequences are packed with the length of the padded batch, or of other sequences."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 from backsight.diagnosis._finding import Evidence
-from backsight.diagnosis._rule import Sample, of_module, percent, short
+from backsight.diagnosis._rule import Sample, named, of_module, percent, short
 from backsight.diagnosis.rules._in_a_row import InARow
 
 __all__ = ["PaddingPacked"]
@@ -18,24 +19,30 @@ class PaddingPacked(InARow):
     title: ClassVar[str] = "packed with wrong lengths"
     severity: ClassVar = "warning"
     cause: ClassVar[bool] = True
-    reads: ClassVar = ("padding_packed",)
+    reads: ClassVar = ("padding_packed", "lengths_unlike")
     explanation: ClassVar[str] = (
         "The batch was packed, but each sequence with the length of the padded batch: nothing is "
         "left out, and the layer runs over the padding as if the batch were not packed. The final "
-        "states are those after the padding."
+        "states are those after the padding. Or it was packed with the lengths of other sequences: "
+        "then some are cut short, and others are read into their padding."
     )
     criterion: ClassVar[str] = (
         "In {samples:.0f} samples in a row, all sequences of a packed batch are equally long, at "
         "least half of them end in one and the same value, over at least three different numbers "
         "of steps, that value makes up at most 10 % of the steps before, and at least {share:.0%} "
-        "of all steps are such an end; and the loss reads the final state, or the last step alone."
+        "of all steps are such an end; and the loss reads the final state, or the last step alone. "
+        "Or, in as many, at least 20 % of the sequences of a batch are packed with a smaller "
+        "length than that of what is before their padding, and 20 % with a greater one "
+        "(lengths_unlike)."
     )
     causes: ClassVar = (
         "lengths that were taken from the padded batch: x.shape[1], or len of a padded row",
         "lengths that are those of the longest sequence, for all",
+        "lengths that were sorted for pack_padded_sequence, of sequences that were not",
     )
     remedies: ClassVar = (
         "pass the length of each sequence before it was padded",
+        "leave the order alone: pack_padded_sequence(x, lengths, enforce_sorted=False)",
         "count the symbols that are not padding: lengths = (x != PAD).sum(1)",
     )
     source: ClassVar[str] = "Backsight; PyTorch's documentation of pack_padded_sequence"
@@ -43,12 +50,29 @@ class PaddingPacked(InARow):
     share: float = 0.1
     """Of all steps; a step or two hardly matter."""
 
+    def signal(self, where: str, value: float) -> str:
+        """By what was told."""
+        return named(self.reads[value < 0], where)
+
+    def look_at(self, now: Sample) -> Mapping[str, float]:
+        """Negative where lengths are those of other sequences."""
+        whole = dict(now.numbers("padding_packed"))
+        for where, share in now.numbers("lengths_unlike").items():
+            whole[where] = -share or whole.get(where, 0.0)
+        return whole
+
     def counts(self, value: float) -> bool:
         """Whether there is enough of it."""
-        return value >= self.share
+        return value < 0 or value >= self.share
 
     def tell(self, where: str, value: float, now: Sample) -> tuple[str, Evidence]:
-        """How much of the batch is padding."""
+        """How much of the batch is padding, or how many lengths are wrong."""
+        if value < 0:
+            return (
+                f"{percent(-value)} of the sequences{of_module(where)} are packed with another "
+                "length than theirs: some are cut short, others are read into their padding",
+                {"sequences": float(short(-value))},
+            )
         return (
             f"the packed input{of_module(where)} has sequences of the same length only, and ends "
             f"in padding all the same ({percent(value)} of all steps): the lengths are wrong",

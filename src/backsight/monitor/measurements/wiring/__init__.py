@@ -21,6 +21,7 @@ from backsight.monitor.measurements.wiring._loss_input import LossInput
 from backsight.monitor.measurements.wiring._loss_sign import LossSign
 from backsight.monitor.measurements.wiring._mixed_rows import MixedRows
 from backsight.monitor.measurements.wiring._optimizer_anew import OptimizerAnew
+from backsight.monitor.measurements.wiring._packed_lengths import PackedLengths
 from backsight.monitor.measurements.wiring._persistence import PersistenceLoss
 from backsight.monitor.measurements.wiring._phase import Phase
 from backsight.monitor.measurements.wiring._plateau import PlateauUpward
@@ -54,6 +55,7 @@ __all__ = [
     "LossSign",
     "MixedRows",
     "OptimizerAnew",
+    "PackedLengths",
     "PersistenceLoss",
     "Phase",
     "PlateauUpward",
@@ -76,6 +78,7 @@ WIRING: tuple[type[Measurement], ...] = (
     Unowned,
     MixedRows,
     StepsOfLoss,
+    PackedLengths,
     FirstStep,
     AnswerInInput,
     AxisOfTime,

@@ -9,7 +9,9 @@ from torch.nn.utils.rnn import PackedSequence
 from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall
 from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
 from backsight.probes import (
+    LossTarget,
     embedded_from,
+    loop_inputs,
     loss_targets,
     moves_across,
     padded_across,
@@ -23,12 +25,16 @@ __all__ = ["AxisOfTime"]
 PADDING, NEXT, SMOOTH = 1.0, 2.0, 3.0
 """What tells."""
 
+LOOP = "loop"
+"""The name of a loop of one's own, which is looked at where no fused layer runs."""
+
 
 class AxisOfTime(Measurement):
     """What the data of a fused layer tell of its axes: ``batch_first`` is easily forgotten.
 
     1 where sequences end in padding along the axis that the layer takes for the batch, 2 where the
     target of each step is the next input along it, 3 where curves run along it; 0 otherwise.
+    Where no such layer runs, the first two are told of a loop of one's own as well.
 
     Example:
         >>> import torch
@@ -85,24 +91,16 @@ class AxisOfTime(Measurement):
         """Hold inputs against targets, and against themselves."""
         calls, self._calls = self._calls, {}
         if not calls:
+            read = loop_inputs(passed.operations)
+            if read is not None:
+                told = _told(read, loss_targets(passed.operations)[:8])
+                self._found[LOOP] = 0.0 if told == SMOOTH else told
             return
         targets = loss_targets(passed.operations)[:8]
         for path, each in calls.items():
             known = [one.given for one in each if one.given is not None]
-            if not known:
-                continue
-            told = 0.0
-            for given in known if len(known) == 1 else ():
-                symbols = symbols_of(given)
-                for loss in targets:
-                    read = symbols if loss.of_classes else given
-                    if read is not None and moves_across(read, loss.target, loss.counted):
-                        told = NEXT
-                if not told and padded_across(given):
-                    told = PADDING
-                if not told and smooth_across(given):
-                    told = SMOOTH
-            self._found[path] = told
+            if known:
+                self._found[path] = _told(known[0], targets) if len(known) == 1 else 0.0
 
     def on_iteration_end(self, now: Iteration) -> None:
         """Record it by layer."""
@@ -121,3 +119,15 @@ class _Call:
 
     def as_taken(self, x: Tensor) -> Tensor:
         return x.transpose(0, 1) if self.time else x
+
+
+def _told(given: Tensor, targets: list[LossTarget]) -> float:
+    """What tells that time is where the batch should be; 0 if nothing does."""
+    symbols = symbols_of(given)
+    for loss in targets:
+        read = symbols if loss.of_classes else given
+        if read is not None and moves_across(read, loss.target, loss.counted):
+            return NEXT
+    if padded_across(given):
+        return PADDING
+    return SMOOTH if smooth_across(given) else 0.0

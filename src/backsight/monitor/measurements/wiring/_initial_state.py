@@ -1,5 +1,6 @@
 """Where the initial state of a layer comes from."""
 
+from collections import Counter
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measur
 from backsight.probes import (
     LoopStates,
     Window,
+    data_behind,
     embedded_from,
     hangs_on_spent,
     is_asked,
@@ -127,6 +129,8 @@ class InitialState(Measurement):
         """By path, such first inputs of this iteration."""
         self._sizes: set[tuple[int, int]] = set()
         """Steps and sequences of what they were given."""
+        self._steps: Counter[tuple[str, int]] = Counter()
+        """By path of a cell and sequences, its calls until the loss."""
         self._attached = 0.0
         self._made: set[int] = set()
         """When such states were made, in the order of operations."""
@@ -174,10 +178,12 @@ class InitialState(Measurement):
         elif call.adapter.reading == "stepped" and looked_at(now.number + 1):
             final = next(tensors_in(call.result), None)
             if final is not None and final.dim() == 2:
+                self._steps[call.path, len(final)] += 1
                 self._newest[call.path] = final[:SEQUENCES].detach()
                 x = now.readers[call.path].input_of(call.inputs, call.named)
-                if isinstance(x, Tensor):
-                    self._given_last[call.path] = x.detach()
+                data = data_behind(x) if isinstance(x, Tensor) else None
+                if data is not None:
+                    self._given_last[call.path] = data
 
     def on_model_end(self, call: LayerCall, now: Iteration) -> None:
         """A first input that the model was given is data; a decoder within it is given anything."""
@@ -204,6 +210,9 @@ class InitialState(Measurement):
         self._passed = True
         made = [root.grad_fn for root in passed.roots if root.grad_fn is not None]
         self._at = max((node._sequence_nr() for node in made), default=-1)
+        self._sizes |= {
+            size for (_, rows), steps in self._steps.items() for size in ((steps, rows), (1, rows))
+        }
         self._asked = [
             last
             for _, node in losses_of(passed.operations)
@@ -284,12 +293,13 @@ class InitialState(Measurement):
 
     def _is_other_data(self, path: str, x: Any) -> bool:
         """Whether what a cell is given is no part of what it was given in the iteration before."""
-        if not isinstance(x, Tensor) or x.requires_grad:
-            return False
+        data = data_behind(x) if isinstance(x, Tensor) else None
         before = self._read.pop(path, None)
-        if before is None:
+        if data is None or before is None:
             return False
-        return before.untyped_storage().data_ptr() != x.untyped_storage().data_ptr()
+        if any(is_asked(data, target) for target in self._asked):
+            return False
+        return before.untyped_storage().data_ptr() != data.untyped_storage().data_ptr()
 
     def _is_drawn(self, path: str, state: Tensor) -> float | None:
         """Whether it is, each time anew; None where it is the first one."""

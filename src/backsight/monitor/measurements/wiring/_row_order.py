@@ -68,8 +68,8 @@ class RowOrder(Measurement):
 
     def __init__(self) -> None:
         self._by_hand = False
-        """Whether rows have been sorted by hand: only then are samples of use, as rows have to
-        come again."""
+        """Whether rows have been sorted by hand: then samples are of use, as rows have to come
+        again; or where some have, and too few to tell."""
         self._answers: dict[tuple[str, int], RowAnswers] = {}
         """By loss, and by its place among the losses."""
         self._begin()
@@ -115,7 +115,7 @@ class RowOrder(Measurement):
             self._rows.append(x.detach().movedim(batch, 0) if whole else None)
 
     def _looks(self, now: Iteration) -> bool:
-        return now.looked or self._by_hand
+        return now.looked or self._by_hand or any(one.open for one in self._answers.values())
 
     def on_model_end(self, call: LayerCall, now: Iteration) -> None:
         """Keep what the model was given, and what it may tell of an order."""

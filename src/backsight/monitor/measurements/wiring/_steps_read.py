@@ -19,6 +19,7 @@ from backsight.probes import (
     embedded_from,
     error_by_hand,
     error_compares_padding,
+    filled_targets,
     is_padding,
     loss_terms,
     losses_of,
@@ -50,7 +51,8 @@ class StepsOfLoss(Measurement):
     ``padding_packed``: the sequences were packed with the length of the padded batch, each.
     ``one_unit_read``, ``one_row_read``: an index takes one unit of several, or one sequence, and no
     gradient arrives at any other.
-    ``padding_in_loss``: steps whose input is padding have targets, and these count.
+    ``padding_in_loss``: steps whose input is padding have targets, and these count. Negative where
+    targets end in a filler, and no data are given at each step.
 
     Example:
         >>> import torch
@@ -83,6 +85,8 @@ class StepsOfLoss(Measurement):
         """By path."""
         self._compared: list[tuple[_Padding, StepsRead | None]] | None = None
         """What losses compare with their targets, and what of it carries a gradient."""
+        self._filled = 0.0
+        """Share of a filler in targets, where no data are given at each step."""
         self._ends: list[_Padding] = []
         """Of batches that were packed, the steps behind each sequence."""
         self._targets: list[LossTarget] = []
@@ -127,7 +131,8 @@ class StepsOfLoss(Measurement):
             for name, node in passed.operations.named()
             if name == "Embedding" and (padding := _Padding.embedded(node._saved_indices))  # type: ignore[attr-defined]
         ]
-        if not given and not symbols and not self._ends:
+        self._filled = max(self._filled, filled_targets(passed.operations))
+        if not given and not symbols and not self._ends and not self._filled:
             return
         self._compared = self._compared or []
         for name, node in losses_of(passed.operations):
@@ -155,13 +160,13 @@ class StepsOfLoss(Measurement):
     def on_iteration_end(self, now: Iteration) -> None:
         """Record it, of each layer that a gradient arrived at."""
         calls, compared, taken = self._calls, self._compared, self._taken
-        targets = self._targets
+        targets, filled = self._targets, self._filled
         self._begin()
         self.each_layer(calls, lambda path, each: self._record(path or "model", each, targets, now))
         self.each_layer(calls, lambda path, each: self._one_read(path or "model", each, taken, now))
         if compared is not None:
             shares = [padding.share for padding, read in compared if padding.counts(read)]
-            now.record("padding_in_loss", max(shares, default=0.0))
+            now.record("padding_in_loss", max(shares, default=0.0) or -filled)
 
     def _one_read(
         self,
