@@ -341,6 +341,8 @@ def spelled(y: Tensor) -> Tensor:
         lambda y: binary_cross_entropy_with_logits(y[:, 0].sigmoid(), HALVES),
         lambda y: cross_entropy(y.softmax(-1).clamp(1e-6, 1), TARGET),
         lambda y: spelled(y.softmax(-1)),
+        lambda y: cross_entropy(torch.cat([row.softmax(-1) for row in y.split(1)]), TARGET),
+        lambda y: cross_entropy(torch.stack([row.softmax(0) for row in y]).view(6, 3), TARGET),
     ],
 )
 def test_squashed_before_a_loss_that_squashes(loss: Loss, run_path: Path) -> None:
@@ -359,6 +361,7 @@ def test_squashed_before_a_loss_that_squashes(loss: Loss, run_path: Path) -> Non
         lambda y: nll_loss(y.softmax(-1).log(), TARGET),
         lambda y: binary_cross_entropy(y[:, 0].sigmoid(), HALVES),
         lambda y: cross_entropy((y.softmax(-1) @ y.t())[:, :3], TARGET),
+        lambda y: cross_entropy(torch.cat([y[:1].softmax(-1), y[1:]]), TARGET),
         lambda y: mse_loss(y.softmax(-1), torch.eye(3)[TARGET]),
         lambda y: (cross_entropy(y, TARGET, reduction="none") * y.softmax(-1)[:, 0]).mean(),
     ],

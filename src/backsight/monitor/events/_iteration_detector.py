@@ -89,8 +89,7 @@ class IterationDetector:
         self._in_step = False
         """Whether a closure's step is under way."""
         self._before: dict[int, list[tuple[int, int]]] = {}
-        """By thread, which gradients there were when its pass began. Until it is known which thread
-        trains here, passes of others may be under way."""
+        """By thread, which gradients there were when its pass began: of others, too, at first."""
         self._handles: IdentityMap[tuple[RemovableHandle, ...]] = IdentityMap()
         """The hooks on each optimizer."""
         self._open: dict[int, OptimizerStep] = {}

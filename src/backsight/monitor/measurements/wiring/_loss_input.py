@@ -110,11 +110,19 @@ def _squashes(loss: str, node: Node) -> str | None:
 
 
 def _source(node: Node) -> Node | None:
-    """What the first input of an operation comes from."""
+    """What the first input of an operation comes from; one of several like it side by side."""
     below = LossOperations.source(node.next_functions[0][0])
-    while below is not None and _name(below) in CUT:
+    while below is not None and (_name(below) in CUT or _are_alike(below)):
         below = LossOperations.source(below.next_functions[0][0])
     return below
+
+
+def _are_alike(node: Node) -> bool:
+    """Whether all that it puts side by side comes from the same operation, as step by step."""
+    if _name(node) not in ("Cat", "Stack"):
+        return False
+    parts = [LossOperations.source(below) for below, _ in node.next_functions]
+    return len({None if part is None else _name(part) for part in parts}) == 1
 
 
 def _name(node: Node) -> str:
