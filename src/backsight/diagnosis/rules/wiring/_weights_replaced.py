@@ -89,9 +89,8 @@ class Reinitialised(Rule):
             self.usable(where, self._times[where])
             if self._times[where] >= self.times or self._row[where] >= self.row:
                 self.ready = True
-                self._tell(
-                    where, share, self._times[where], now, "the model is"
-                ).severity = self.severity
+                found = self._tell(where, share, self._times[where], now, "the model is")
+                found.severity = self.severity  # a part of it may have been told before
 
     def _tell(self, where: str, share: float, times: int, now: Sample, what: str) -> Finding:
         return self.found(
