@@ -12,7 +12,7 @@ from torch.nn.utils import parametrizations
 from torch.optim import SGD, Adam, Optimizer
 
 from backsight import Run, diagnose, watch
-from backsight.diagnosis import Diagnosis, Finding
+from backsight.diagnosis import Diagnosis, Finding, Judge
 from backsight.monitor import LateRecorder, ProcessMonitor
 
 EPOCHS, STEPS = 4, 3
@@ -248,3 +248,14 @@ def test_a_model_that_is_put_back_as_a_whole_is_not(tmp_path: Path) -> None:
     """As between tasks."""
     begin = Rates().state_dict()
     assert put_back(lambda m: m.load_state_dict(begin), tmp_path) == []
+
+
+@pytest.mark.parametrize(("times", "severity"), [(3, None), (4, "info"), (9, "info")])
+def test_a_part_that_is_made_anew_now_and_then_is_a_note(times: int, severity: str | None) -> None:
+    """A head that lives in a loss which is made for each epoch."""
+    judge = Judge()
+    for i in range(200):
+        again = i % 15 == 14 and i < 15 * times
+        judge.update(i, {"loss": 1.0, "weights_replaced": 0.25 if again else 0.0})
+    found = [one.severity for one in judge.diagnosis().findings if one.code == "BKS425"]
+    assert found == ([] if severity is None else [severity])

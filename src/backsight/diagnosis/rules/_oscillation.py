@@ -68,7 +68,7 @@ class Oscillation(LossRule):
     """White noise has 0.2; a hundred false peaks in a million windows are at 0.5."""
     amplitude: float = 0.05
     """Root mean square around the line, of the level."""
-    worth: float = 0.01
+    worth: float = 0.02
     """Of how far the loss has come down: a loss near zero swings by more than its level."""
     times: float = 3
     """In a row."""

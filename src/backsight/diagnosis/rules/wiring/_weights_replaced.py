@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from backsight.diagnosis._finding import Finding
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._rule import Rule, Sample, in_all, named, parts_of, percent
 
@@ -30,7 +31,8 @@ class Reinitialised(Rule):
         "Between the end of a step and the next backward pass, at least {share:g} of the largest "
         "matrices are replaced by others (the cosine between the two is below 0.5), {times:.0f} "
         "times, while the optimizer stays the same; or any of them are, in {row:.0f} "
-        "samples in a row. Or parameters that each step moves, up and down, are what they were "
+        "samples in a row. Where a part of them is replaced {again:.0f} times, now and then, it is "
+        "a note. Or parameters that each step moves, up and down, are what they were "
         "before it when the next pass begins, in three looks in a row or more, while others move "
         "(put_back). Averaged, clamped, normalised or reloaded "
         "weights are like the former ones, and a new optimizer begins a new training."
@@ -54,6 +56,10 @@ class Reinitialised(Rule):
     """Once may be a phase of its own."""
     row: float = 5
     """Samples in a row: a head is made anew now and then."""
+    again: float = 4
+    """Times that a part of them is."""
+    _part: dict[str, int] = field(default_factory=dict, init=False, repr=False)
+    """How often it was."""
     _row: dict[str, int] = field(default_factory=dict, init=False, repr=False)
     _times: dict[str, int] = field(default_factory=dict, init=False, repr=False)
 
@@ -75,20 +81,27 @@ class Reinitialised(Rule):
             self._row[where] = self._row.get(where, 0) + 1 if share > 0 else 0
             if share < self.share and self._row[where] < self.row:
                 self.ready = True  # it is no state: it may happen again
+                self._part[where] = self._part.get(where, 0) + (share > 0)
+                if share > 0 and self._part[where] >= self.again and where not in self._times:
+                    self._tell(where, share, self._part[where], now, "a part of the model is")
                 continue
             self._times[where] = self._times.get(where, 0) + 1
             self.usable(where, self._times[where])
             if self._times[where] >= self.times or self._row[where] >= self.row:
                 self.ready = True
-                self.found(
-                    where,
-                    now.iteration,
-                    f"{percent(share)} of the largest weight matrices were replaced by others "
-                    f"between two steps, and that {self._times[where]} times or more: the model is "
-                    "initialised again while it trains",
-                    {"share of matrices": share, "times": float(self._times[where])},
-                    signals=(named("weights_replaced", where),),
-                )
+                found = self._tell(where, share, self._times[where], now, "the model is")
+                found.severity = self.severity  # a part of it may have been told before
+
+    def _tell(self, where: str, share: float, times: int, now: Sample, what: str) -> Finding:
+        return self.found(
+            where,
+            now.iteration,
+            f"{percent(share)} of the largest weight matrices were replaced by others between two "
+            f"steps, and that {times} times or more: {what} initialised again while it trains",
+            {"share of matrices": share, "times": float(times)},
+            signals=(named("weights_replaced", where),),
+            severity="info" if share < self.share and self._row[where] < self.row else None,
+        )
 
     def _tell_put_back(self, where: str, count: float, now: Sample) -> None:
         names = sorted(parts_of(now, "put_back", where))
