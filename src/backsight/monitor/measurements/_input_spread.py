@@ -59,7 +59,7 @@ class InputSpread(Measurement):
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
         """Look at what the loss was made of, where it is not finite."""
         for root in passed.roots:  # in every iteration: no call that can be spared
-            if root.is_cpu and not math.isfinite(root.detach().sum().item()):
+            if on_host(root) and not math.isfinite(root.detach().sum().item()):
                 break
         else:
             self._broken = 0
