@@ -39,7 +39,8 @@ def additions_in_half(operations: Sequence[tuple[str, Node]]) -> int:
         0
         5
     """
-    if not any(name == "ToCopy" or _is_half(node) for name, node in operations):
+    # Either the loss is in half precision as well, or it was brought there from it.
+    if not operations or not (_is_half(operations[0][1]) or "ToCopy" in dict(operations)):
         return 0
     lengths: dict[Node, int] = {}
     for name, node in reversed(operations):
