@@ -32,7 +32,7 @@ def told(first: float, level: float, guess: float = math.nan, losses: int = 300)
 
 def test_weights_that_the_first_step_overwrote_are_told() -> None:
     (message,) = told(2.5, level=0.8, guess=1.8)
-    assert "moved half of the weight matrices by more than 2.5 of their norm" in message
+    assert "moved half of the weight matrices by more than 2.5 times their norm" in message
     assert message.endswith("the loss is at 0.801; the best constant answer has 1.8")
     (message,) = told(2.5, level=0.8)
     assert message.endswith("it began at 2")
@@ -100,5 +100,5 @@ def test_the_first_step_of_one_matrix_counts_once_the_loss_has_climbed() -> None
     judge = Judge()
     judge.update_many(given)
     (finding,) = [one for one in judge.diagnosis().findings if one.code == "BKS404"]
-    assert finding.message.startswith("one of the first steps moved a weight matrix by 9 of its")
+    assert finding.message.startswith("one of the first steps moved a weight matrix by 9 times its")
     assert finding.resolved_at is None

@@ -195,9 +195,9 @@ class LargeUpdates(Rule):
         if self._seen > self.samples and not self._told:
             return False
         if self._first > self.thrown:
-            what, ratio = f"{MIDDLE} by more than {short(self._first)} of their", self._first
+            what, ratio = f"{MIDDLE} by more than {short(self._first)} times their", self._first
         elif self._widest > self.thrown and self._left_range:
-            what, ratio = f"a weight matrix by {short(self._widest)} of its", self._widest
+            what, ratio = f"a weight matrix by {short(self._widest)} times its", self._widest
         else:
             return False
         message = f"one of the first steps moved {what} norm, and after it the loss is not finite"
@@ -219,8 +219,9 @@ class LargeUpdates(Rule):
         if math.isfinite(self._guess):
             line = f"the best constant answer has {short(self._guess)}"
         return (
-            f"one of the first steps moved {MIDDLE} by more than {short(self._first)} of their "
-            f"norm, and after {course.count:,} losses the loss is at {short(course.level)}; {line}"
+            f"one of the first steps moved {MIDDLE} by more than {short(self._first)} times "
+            f"their norm, and after {course.count:,} losses the loss is at {short(course.level)}; "
+            f"{line}"
         )
 
     def _tell(
