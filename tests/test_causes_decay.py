@@ -231,31 +231,3 @@ def test_the_rule_speaks_of_the_largest_decay() -> None:
         )
     (found,) = judge.diagnosis().findings
     assert "(a.A_log)" in found.message
-
-
-class Sums(nn.Module):
-    """A state that steps add to, which fades a little between them."""
-
-    def __init__(self, steps: int, state: torch.dtype) -> None:
-        super().__init__()
-        self.head, self.steps, self.state = linear(), steps, state
-
-    def forward(self, x: Tensor) -> Tensor:
-        state, step = torch.zeros_like(x, dtype=self.state), torch.tanh(self.head(x)[:, :1])
-        for _ in range(self.steps):
-            state = (0.9 * state.float() + step).to(self.state)
-        result: Tensor = self.head(state.float())
-        return result
-
-
-@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16])
-def test_a_state_that_adds_up_in_half_precision_is_a_note(
-    kind: torch.dtype, tmp_path: Path
-) -> None:
-    (found,) = fragile(Sums(16, kind), lambda ps: SGD(ps, lr=1e-3), tmp_path / "run")
-    assert (found.severity, found.evidence) == ("info", {"sums in half precision": 16.0})
-
-
-@pytest.mark.parametrize("net", [Sums(8, torch.bfloat16), Sums(16, torch.float32)])
-def test_few_sums_or_exact_ones_are_not(net: Sums, tmp_path: Path) -> None:
-    assert fragile(net, lambda ps: SGD(ps, lr=1e-3), tmp_path / "run") == []

@@ -32,6 +32,7 @@ from backsight.probes._delayed import lag_of
 from backsight.probes._density_sign import densities_lowered
 from backsight.probes._divergence_sign import divergences_raised
 from backsight.probes._dropout import dropout_of, rate_between, rate_of_dropout
+from backsight.probes._elements import some_elements
 from backsight.probes._errors_by_hand import error_by_hand
 from backsight.probes._filled_targets import filled_targets, is_filled
 from backsight.probes._first_step import StepCalls, first_step_alone
@@ -299,6 +300,7 @@ __all__ = [
     "sharpness",
     "skipped",
     "smooth_across",
+    "some_elements",
     "sorted_apart",
     "spectrum",
     "states_mixed",

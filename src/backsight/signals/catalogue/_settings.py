@@ -233,6 +233,27 @@ SIGNALS = (
         source="Backsight",
     ),
     Signal(
+        name="half_lost",
+        title="steps rounded away",
+        formula="of the weights in float16 or bfloat16 that have a gradient, the share that a step "
+        "leaves exactly as they were",
+        axes=("iteration",),
+        unit="1",
+        reduction="up to 2,048 elements a parameter; half_lost/NAME of one parameter",
+        cost="a copy of these elements",
+        source="Backsight",
+    ),
+    Signal(
+        name="half_eps",
+        title="eps that is 0 in half precision",
+        formula="parameters in float16 of an optimizer whose eps is 0 in float16",
+        axes=("iteration",),
+        unit="parameters",
+        reduction="none",
+        cost="a look at the settings of the optimizer",
+        source="Backsight",
+    ),
+    Signal(
         name="fragile_zero",
         title="biases of the step size that are 0",
         formula="parameters called dt_bias that are 0 everywhere",

@@ -10,12 +10,9 @@ from torch import Tensor, nn
 
 from backsight.monitor._iteration import BackwardPass, Iteration
 from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
-from backsight.probes import named_modules, places_of
+from backsight.probes import named_modules, places_of, some_elements
 
 __all__ = ["Unowned"]
-
-LOOKED_AT = 1024
-"""Elements of a parameter that tell whether it has moved."""
 
 STILL = 10
 """Iterations in which what nothing moves stands still: several losses may take turns."""
@@ -136,7 +133,7 @@ class Unowned(Measurement):
 
     def _stands_still(self, parameter: Tensor, iteration: int) -> bool | None:
         """Whether it is what it was some iterations before; None where that is not known yet."""
-        content = _some_of(parameter)
+        content = _sums_of(parameter)
         before = self._seen.get(id(parameter))
         known = before is not None and before.of() is parameter
         if known and before is not None and before.content == content:
@@ -152,11 +149,10 @@ class _Look:
     content: tuple[float, float]
 
 
-def _some_of(parameter: Tensor) -> tuple[float, float]:
+def _sums_of(parameter: Tensor) -> tuple[float, float]:
     """What is another number once any of many elements has moved."""
-    flat = parameter.detach().reshape(-1)
-    flat = flat[:: max(1, flat.numel() // LOOKED_AT)].to(torch.float64)
-    return float(flat.sum()), float((flat * torch.arange(1, len(flat) + 1).to(flat)).sum())
+    some = some_elements(parameter, torch.float64)
+    return float(some.sum()), float((some * torch.arange(1, len(some) + 1).to(some)).sum())
 
 
 def _module_of(name: str) -> str:

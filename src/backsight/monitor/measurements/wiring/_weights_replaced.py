@@ -10,15 +10,12 @@ from torch.optim import Optimizer
 
 from backsight.monitor._iteration import BackwardPass, Iteration, OptimizerStep
 from backsight.monitor.measurements._measurement import Measurement
-from backsight.probes import on_host
+from backsight.probes import on_host, some_elements
 
 __all__ = ["WeightsReplaced"]
 
 MATRICES = 4
 """The largest, which tell."""
-
-ELEMENTS = 256
-"""Of a matrix, those that are compared."""
 
 LOOKS = 64
 """Changes that replace nothing, after which nobody looks any more: weights that are clamped or
@@ -116,7 +113,8 @@ class WeightsReplaced(Measurement):
             left.versions = [version for version in left.versions if version >= 0]
         left.read()
         if self._wary > 0:
-            left.contents = [_some_of(p) for one in left.matrices if (p := one()) is not None]
+            here = (p for one in left.matrices if (p := one()) is not None)
+            left.contents = [some_elements(p, torch.float32) for p in here]
         elif left.contents:
             left.contents = []
 
@@ -163,15 +161,11 @@ def _largest(parameters: Mapping[str, nn.Parameter]) -> list[nn.Parameter]:
     return sorted(matrices, key=lambda p: -p.numel())[:MATRICES]
 
 
-def _some_of(parameter: nn.Parameter) -> Tensor:
-    flat = parameter.detach().reshape(-1)
-    return flat[:: max(1, flat.numel() // ELEMENTS)].to(torch.float32, copy=True)
-
-
 def _replaced(before: list[Tensor], now: list[nn.Parameter]) -> float:
     """The share of them that have nothing of what they were."""
     alike = [
         bool(torch.equal(b, a)) or float(torch.cosine_similarity(b, a, dim=0)) >= ALIKE
-        for b, a in zip(before, map(_some_of, now), strict=True)
+        for b, p in zip(before, now, strict=True)
+        for a in [some_elements(p, torch.float32)]
     ]
     return alike.count(False) / len(alike) if alike else 0.0
