@@ -152,8 +152,20 @@ SIGNALS = (
         axes=("iteration",),
         unit="1",
         reduction="maximum over optimizers",
-        cost="PyTorch's count of writes to four matrices, and one number; 256 elements of each "
-        "once there was a write",
+        cost="PyTorch's count of writes to four matrices, and one number; up to 2,048 elements of "
+        "each once there was a write",
+        source="Backsight",
+    ),
+    Signal(
+        name="weights_restored",
+        title="weights that are what they began with",
+        formula="1 where, when the next backward pass begins, the four largest matrices are what "
+        "they were before the optimizer's first step, and were not after its last one; from the "
+        "second write on that is not the optimizer's",
+        axes=("iteration",),
+        unit="1",
+        reduction="maximum over optimizers",
+        cost="shared with weights_replaced",
         source="Backsight",
     ),
     Signal(
