@@ -99,6 +99,7 @@ from backsight.probes._parameters import (
     total_norm,
     total_norm_value,
 )
+from backsight.probes._penalty import penalised
 from backsight.probes._persistence import Persistence
 from backsight.probes._precision import on_host
 from backsight.probes._probe import probe, what_was_found
@@ -280,6 +281,7 @@ __all__ = [
     "padded_across",
     "padding_of",
     "parameters_of",
+    "penalised",
     "places_of",
     "probe",
     "put_elsewhere",
