@@ -429,7 +429,7 @@ def test_the_sizes_of_targets_and_predictions_are_measured(tmp_path: Path) -> No
     with watch(net, optimizer, tmp_path / "run", every=1):
         for _ in range(3):
             optimizer.zero_grad()
-            functional.mse_loss(net(x), y).backward()
+            functional.mse_loss(net(x), y).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
     run = Run(tmp_path / "run")
     sizes = [part.detach().double().square().mean().sqrt().item() for part in (y, net(x))]

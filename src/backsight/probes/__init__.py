@@ -118,6 +118,7 @@ from backsight.probes._rerun import as_it_was, autocast_now, may_run_again, take
 from backsight.probes._row_answers import RowAnswers, row_keys
 from backsight.probes._row_order import row_orders, rows_out_of_order, rows_sorted
 from backsight.probes._rows_within import keys_within, puts_back, sorted_apart
+from backsight.probes._schedules import has_schedule, schedules_of
 from backsight.probes._sharpness import Sharpness, sharpness
 from backsight.probes._steps_read import StepsRead
 from backsight.probes._targets_turned import targets_turned
@@ -235,6 +236,7 @@ __all__ = [
     "given_beside",
     "gradient_norm",
     "hangs_on_spent",
+    "has_schedule",
     "hidden_norms",
     "inputs_read",
     "inspection",
@@ -299,6 +301,7 @@ __all__ = [
     "rows_out_of_order",
     "rows_sorted",
     "same_direction",
+    "schedules_of",
     "sharpness",
     "skipped",
     "smooth_across",
