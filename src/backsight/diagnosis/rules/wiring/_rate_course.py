@@ -93,10 +93,10 @@ class RateCourse(Rule):
         "{alike:g}, and the loss has come down since. Or a cosine is called in each iteration and "
         "has gone up and down 4 times; or all calls of a schedule are over for 50 iterations or "
         "more, at a hundredth of the rate; or a LambdaLR has never multiplied the rate by more "
-        "than what that rate is itself. Or the loss has not fallen after 150 losses, and a schedule "
-        "was not called at all, has had less than a tenth of its calls, one in five iterations or "
-        "more, or the rate still rises from sample to sample while a step moves weights by less than "
-        "1e-4."
+        "than what that rate is itself. Or the loss has not fallen after 150 losses, and a "
+        "schedule was not called at all, has had less than a tenth of its calls, one in five "
+        "iterations or more, or the rate still rises from sample to sample while a step moves "
+        "weights by less than 1e-4."
     )
     causes: ClassVar = (
         "a warm-up from 0 whose scheduler.step() is never called, or only once an epoch",

@@ -1,5 +1,6 @@
 """Schedules whose length does not fit the training: far too short, or far too long."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -94,13 +95,14 @@ class Fit:
                     f"{calls:,.0f} times, once in each iteration, as if T_max counted epochs",
                     {"calls": calls, "T_max": length}, "schedule_periods",
                 )  # fmt: skip
-            over = share is not None and share > 0 and calls + 1 >= calls / share
-            if over and now.iteration - calls >= max(self.idle, calls) and self._low(member, aims):
+            length = calls / share if share else math.inf
+            idle = now.iteration - min(calls, length)
+            if calls + 1 >= length and idle >= max(self.idle, length) and self._low(member, aims):
                 yield Misfit(
                     member,
-                    f"has come to its end after {calls + 1:,.0f} calls, and the training goes on "
-                    f"with next to none for {now.iteration - calls:,.0f} iterations",
-                    {"calls": calls, "iterations": now.iteration - calls}, "schedule_share",
+                    f"has come to its end after {length:,.0f} calls, and the training goes on with "
+                    f"next to none for {idle:,.0f} iterations",
+                    {"length": length, "iterations": idle}, "schedule_share",
                 )  # fmt: skip
             if not stuck or share is None or now.iteration < self.patience:
                 continue
