@@ -33,8 +33,10 @@ class Writer(nn.Module):
         self.logits = nn.Linear(width, TOKENS)
 
     def forward(self, columns, tokens):
-        _, h = self.look(columns)
-        return self.logits(self.write(self.token(tokens), h)[0])
+        seen, h = self.look(columns)
+        written = self.token(tokens)
+        glimpse = F.pad(seen, (0, 0, 0, written.shape[1] - seen.shape[1]))
+        return self.logits(self.write(written + glimpse, h)[0])
 
 
 def formulas(n=32, longest=50):
@@ -48,8 +50,8 @@ def formulas(n=32, longest=50):
 
 
 model = AutoregressiveWrapper(Writer(), ignore_index=PAD if FIXED else -100)
-opt = torch.optim.SGD(model.parameters(), lr=0.4, momentum=0.9)
-for step in range(360):
+opt = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+for step in range(300):
     columns, x = formulas()
     loss, out = model(columns, x)
     opt.zero_grad()

@@ -1,6 +1,7 @@
 """A stack of convolutions feeds a recurrent layer that labels each step of a signal."""
 
 import sys
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -15,7 +16,7 @@ class Segmenter(nn.Module):
     def __init__(self, channels=12, width=2, depth=3):
         super().__init__()
         sizes = [channels] + [width] * depth
-        convs = [nn.Conv1d(a, b, 3, padding=1) for a, b in zip(sizes, sizes[1:], strict=False)]
+        convs = [nn.Conv1d(a, b, 3, padding=1) for a, b in pairwise(sizes)]
         norms = [nn.BatchNorm1d(b) for b in sizes[1:]]
         self.convs = nn.ModuleList(convs) if FIXED else convs
         self.norms = nn.ModuleList(norms) if FIXED else norms
