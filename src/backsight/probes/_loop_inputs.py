@@ -41,12 +41,11 @@ def loop_inputs(made: LossOperations) -> Tensor | None:
         True
     """
     products: dict[Node, list[Node]] = defaultdict(list)
-    for name, node in made.named():
-        if name in ("Addmm", "Mm"):
-            turned = node.next_functions[-1][0]
-            leaf = turned.next_functions[0][0] if turned and turned.next_functions else None
-            if leaf is not None and operation(leaf) == "AccumulateGrad":
-                products[leaf].append(node)
+    for _, node in made.those({"Addmm", "Mm"}):
+        turned = node.next_functions[-1][0]
+        leaf = turned.next_functions[0][0] if turned and turned.next_functions else None
+        if leaf is not None and operation(leaf) == "AccumulateGrad":
+            products[leaf].append(node)
     for each in products.values():
         if len(each) < FEWEST:
             continue

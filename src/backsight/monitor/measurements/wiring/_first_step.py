@@ -5,7 +5,7 @@ from torch import Tensor
 
 from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall
 from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
-from backsight.probes import StepCalls, first_step_alone, is_padding, padding_of, tensors_in
+from backsight.probes import StepCalls, first_step_alone, is_padding, padding_of
 
 __all__ = ["FirstStep"]
 
@@ -63,14 +63,14 @@ class FirstStep(Measurement):
         """See which call its state comes from."""
         if not torch.is_grad_enabled():
             return
-        given = [*tensors_in((call.inputs, dict(call.named)))]
+        given = call.given
         if call.adapter is not None:
             self._fused |= call.adapter.reading == "fused"
             x = now.readers[call.path].input_of(call.inputs, call.named)
             given = [one for one in given if one is not x]
             if call.adapter.reading == "stepped" and isinstance(x, Tensor) and x.dim() == 2:
                 self._inputs.setdefault(call.path, []).append(x.detach())
-        self._calls.add(call.path, given, tensors_in(call.result))
+        self._calls.add(call.path, given, call.returned)
 
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
         """See which calls the loss comes from, and what it takes of states side by side."""

@@ -120,7 +120,7 @@ class InitialState(Measurement):
         """Paths of layers that have run."""
         self._loops = LoopStates()
         self._newest: dict[str, Tensor] = {}
-        """By path, what a cell has returned last, of a few sequences."""
+        """By path, what a cell has returned last."""
         self._given_last: dict[str, Tensor] = {}
         """And what it was given for it."""
         self._sized: dict[str, Tensor] = {}
@@ -155,8 +155,7 @@ class InitialState(Measurement):
         if not torch.is_grad_enabled():
             return
         if call.adapter is None:
-            given = tensors_in((call.inputs, dict(call.named)))
-            state = self._loops.add(call.path, given, tensors_in(call.result))
+            state = self._loops.add(call.path, call.given, call.returned)
             if state is not None and state.shape[-1] >= WIDTH:
                 self._found[call.path] = self._is_drawn(call.path, state), None
             return
@@ -176,10 +175,10 @@ class InitialState(Measurement):
             if final is not None and final.dim() == 3:
                 self._ends[call.path] = final[:, :SEQUENCES].detach().clone()
         elif call.adapter.reading == "stepped" and looked_at(now.number + 1):
-            final = next(tensors_in(call.result), None)
+            final = call.returned[0] if call.returned else None
             if final is not None and final.dim() == 2:
-                self._steps[call.path, len(final)] += 1
-                self._newest[call.path] = final[:SEQUENCES].detach()
+                self._steps[call.path, final.shape[0]] += 1
+                self._newest[call.path] = final.detach()
                 x = now.readers[call.path].input_of(call.inputs, call.named)
                 data = data_behind(x) if isinstance(x, Tensor) else None
                 if data is not None:
@@ -254,7 +253,7 @@ class InitialState(Measurement):
             if carried is not None:
                 now.record(f"state_carried/{name}", carried)
         self._ended = {}
-        self._ends.update({path: state.clone() for path, state in self._newest.items()})
+        self._ends.update({path: state[:SEQUENCES].clone() for path, state in self._newest.items()})
         self._read, self._newest, self._given_last = self._given_last, {}, {}
 
     def _first(self, call: LayerCall, now: Iteration) -> None:

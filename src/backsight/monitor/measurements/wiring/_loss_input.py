@@ -72,11 +72,10 @@ class LossInput(Measurement):
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
         """Look at each loss of PyTorch's."""
         self._squashed = self._squashed or Counter()
-        for name, node in passed.operations.named():
-            loss = LOSSES.get(name)
-            before = None if loss is None else _squashes(name, node)
+        for name, node in passed.operations.those(LOSSES.keys()):
+            before = _squashes(name, node)
             if before is not None:
-                self._squashed[f"{before}, {loss}"] += 1
+                self._squashed[f"{before}, {LOSSES[name]}"] += 1
         both = loss_broadcasts(passed.operations)
         if both or self._broadcast > 0:
             self._broadcast = max(self._broadcast, both)

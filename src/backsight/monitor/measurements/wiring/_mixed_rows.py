@@ -100,9 +100,8 @@ class MixedRows(Measurement):
             self._note(shapes)
         for given in targets_turned(passed.operations, [*self._sizes, *cells]):
             self._found[f"{given.target.numel()} targets"] += 1
-        for name, node in passed.operations.named():
-            if name == "Embedding":
-                self._note(data_mixed(node._saved_indices))  # type: ignore[attr-defined]
+        for _, node in passed.operations.those({"Embedding"}):
+            self._note(data_mixed(node._saved_indices))  # type: ignore[attr-defined]
 
     def on_iteration_end(self, now: Iteration) -> None:
         """Record how many there are."""
