@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
 from torch.optim import Optimizer
 
 from backsight.layers import LayerAdapter
@@ -122,6 +123,7 @@ class LayerCall:
     """Of a layer, its kind."""
     followed: Followed | None = None
     """Calls that hand their state on share one; None before the module has run."""
+    _input: Any = field(default=None, init=False, repr=False)
     _given: list[Tensor] | None = field(default=None, init=False, repr=False)
     _returned: list[Tensor] | None = field(default=None, init=False, repr=False)
 
@@ -362,6 +364,13 @@ class Iteration:
     def by_hand(self) -> bool:
         """Whether no optimizer of PyTorch's has been seen: the user's own code moves them."""
         return self._parameters.by_hand
+
+    def input_of(self, call: LayerCall) -> Tensor | PackedSequence:
+        """What of the arguments of a recurrent layer's call is its input."""
+        if call._input is None:
+            call._input = self.readers[call.path].input_of(call.inputs, call.named)
+        found: Tensor | PackedSequence = call._input
+        return found
 
     @property
     def training(self) -> bool:

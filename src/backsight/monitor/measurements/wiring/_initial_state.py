@@ -179,7 +179,7 @@ class InitialState(Measurement):
             if final is not None and final.dim() == 2:
                 self._steps[call.path, final.shape[0]] += 1
                 self._newest[call.path] = final.detach()
-                x = now.readers[call.path].input_of(call.inputs, call.named)
+                x = now.input_of(call)
                 data = data_behind(x) if isinstance(x, Tensor) else None
                 if data is not None:
                     self._given_last[call.path] = data
@@ -259,7 +259,7 @@ class InitialState(Measurement):
     def _first(self, call: LayerCall, now: Iteration) -> None:
         given = call.inputs[1] if len(call.inputs) > 1 else call.named.get("hx")
         state = next(tensors_in(given), None)
-        follows = self._follows(call, now.readers[call.path].input_of(call.inputs, call.named))
+        follows = self._follows(call, now.input_of(call))
         if state is None:
             self._found[call.path] = 0.0, 0.0
         elif state.requires_grad:
@@ -270,7 +270,7 @@ class InitialState(Measurement):
                 self._begin_at(call, now)
             self._found[call.path] = 0.0, 0.0
         else:
-            x = now.readers[call.path].input_of(call.inputs, call.named)
+            x = now.input_of(call)
             drawn = 0.0 if _is_nothing(x) else self._is_drawn(call.path, state)
             carried = None
             if call.path in self._ended and state.dim() in (2, 3):
@@ -283,7 +283,7 @@ class InitialState(Measurement):
 
     def _begin_at(self, call: LayerCall, now: Iteration) -> None:
         """Keep what a decoder is given first."""
-        x = now.readers[call.path].input_of(call.inputs, call.named)
+        x = now.input_of(call)
         if isinstance(x, Tensor) and x.is_floating_point() and not x.requires_grad:
             fused = x.dim() == 3
             steps = x.shape[1 if getattr(call.module, "batch_first", False) else 0] if fused else 1

@@ -72,7 +72,7 @@ class MixedRows(Measurement):
         """Note the sizes of a layer's call, and what it is given a view of."""
         if call.adapter is None:
             return
-        x = now.readers[call.path].input_of(call.inputs, call.named)
+        x = now.input_of(call)
         if call.adapter.reading != "fused":
             if isinstance(x, Tensor) and x.dim() == 2:
                 self._cells[call.path, x.shape[0]] += 1

@@ -96,7 +96,7 @@ class RowOrder(Measurement):
         if call.adapter is None or not torch.is_grad_enabled() or not self._looks(now):
             return
         self._called = True
-        x = now.readers[call.path].input_of(call.inputs, call.named)
+        x = now.input_of(call)
         fused = call.adapter.reading == "fused"
         if isinstance(x, PackedSequence):
             self._packed.append(PackedRows(x))

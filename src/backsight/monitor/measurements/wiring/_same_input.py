@@ -66,22 +66,25 @@ class SameInput(Measurement):
         self._now: list[Content] = []
         self._steps: list[Tensor] = []
         """Copies of what a loop was given step by step, which are still to be told from others."""
+        self._kind: tuple[torch.Size, torch.dtype, torch.device] | None = None
+        """Their common one."""
         self._alike: list[int] = []
         """Of each call of a layer, how many rows are alike; 0 where they differ."""
         self._passed = False
 
     def on_iteration_begin(self, now: Iteration) -> None:
         """Nothing has been seen."""
-        self._now, self._steps, self._alike, self._passed = [], [], [], False
+        self._now, self._alike, self._passed = [], [], False
+        self._steps, self._kind = [], None
 
     def on_forward_end(self, call: LayerCall, now: Iteration) -> None:
         """Look at what a recurrent layer was given."""
         if call.adapter is None or not torch.is_grad_enabled():
             return
-        x = now.readers[call.path].input_of(call.inputs, call.named)
+        x = now.input_of(call)
         data = x.data if isinstance(x, PackedSequence) else x
         if not data.requires_grad:
-            self._add(data.detach())
+            self._add(data)
         if call.adapter.reading != "fused":
             return
         state = call.inputs[1] if len(call.inputs) > 1 else call.named.get("hx")
@@ -93,21 +96,19 @@ class SameInput(Measurement):
 
     def _add(self, data: Tensor) -> None:
         """What a call was given; small ones of a kind are looked at together."""
-        if data.numel() > LOOKED_AT or data.dtype not in READABLE or not on_host(data):
+        kind = data.shape, data.dtype, data.device
+        if kind != self._kind or len(self._steps) == TOGETHER:
             self._put_together()
-            self._now.append(_content(data))
-            return
-        steps = self._steps
-        full = len(steps) == TOGETHER
-        if steps and (full or steps[0].shape != data.shape or steps[0].dtype != data.dtype):
-            self._put_together()
-            steps = self._steps
-        steps.append(data.clone())
+            if data.numel() > LOOKED_AT or data.dtype not in READABLE or not on_host(data):
+                self._now.append(_content(data))
+                return
+            self._kind = kind
+        self._steps.append(data.clone())
 
     def _put_together(self) -> None:
         if self._steps:
-            steps, self._steps = self._steps, []
-            self._now.append(_exactly(torch.stack(steps)))
+            self._now.append(_exactly(torch.stack(self._steps)))
+        self._steps, self._kind = [], None
 
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
         """Look at what embeddings were given."""

@@ -106,7 +106,7 @@ class StepsOfLoss(Measurement):
         read = StepsRead.of(layer, call.result, lambda: self._asked)
         if read is None:
             return
-        x = now.readers[call.path].input_of(call.inputs, call.named)
+        x = now.input_of(call)
         padding = None
         if min(read.steps, read.batch) >= SHORTEST:
             if not isinstance(x, PackedSequence):
