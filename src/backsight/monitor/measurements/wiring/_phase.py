@@ -50,8 +50,7 @@ class Phase(Measurement):
     may_wait = True
 
     def __init__(self) -> None:
-        self._loss: list[object] = []
-        """Kinds of its last operations; the name of one that has no type of its own in Python."""
+        self._loss: list[str | int] = []
         self._losses = 0
         """Iterations in a row with that loss."""
         self._optimizer: weakref.ref[Optimizer] | None = None
@@ -74,18 +73,16 @@ class Phase(Measurement):
         if self._seen == now.number:
             return
         self._seen = now.number
-        loss: list[object] = []
+        loss: list[str | int] = []
         node = passed.roots[0].grad_fn
         for _ in range(DEEP):  # in every iteration: no call of its own
             if node is None:
                 break
-            kind = type(node)
-            loss.append(kind if kind.__name__ != "CppFunction" else node.name())
+            loss.append(node.name())
             below = node.next_functions
             node = below[0][0] if below else None
-        if node is not None and type(node).__name__ == "AccumulateGrad":
-            # Tasks may differ in the bias of their head alone.
-            loss.append(id(node.variable))  # type: ignore[attr-defined]
+        if node is not None and hasattr(node, "variable"):
+            loss.append(id(node.variable))  # tasks may differ in the bias of their head alone
         other = loss != self._loss
         self._another = other and self._losses >= LASTED
         self._losses = 1 if other else self._losses + 1
