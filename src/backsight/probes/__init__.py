@@ -86,7 +86,7 @@ from backsight.probes._padded_loss import (
     error_compares_padding,
     losses_of,
 )
-from backsight.probes._padding import embedded_from, is_padding, padding_of
+from backsight.probes._padding import embedded_from, is_padding, may_be_padded, padding_of
 from backsight.probes._parameters import (
     WIDEST,
     ParameterUpdates,
@@ -260,6 +260,7 @@ __all__ = [
     "lyapunov",
     "made_by",
     "mark_input",
+    "may_be_padded",
     "may_be_stepped",
     "may_run_again",
     "memory",

@@ -131,14 +131,11 @@ def loop_begun(made: LossOperations) -> Tensor | None:
         tensor([[1., 1., 1.]])
     """
     products: dict[Node, list[tuple[int, Node]]] = defaultdict(list)
-    for name, node in made.named():
-        if name in ("Addmm", "Mm"):
-            turned = node.next_functions[-1][0]
-            leaf = (
-                None if turned is None or not turned.next_functions else turned.next_functions[0][0]
-            )
-            if leaf is not None and operation(leaf) == "AccumulateGrad":
-                products[leaf].append((node._sequence_nr(), node))
+    for _, node in made.those({"Addmm", "Mm"}):
+        turned = node.next_functions[-1][0]
+        leaf = None if turned is None or not turned.next_functions else turned.next_functions[0][0]
+        if leaf is not None and operation(leaf) == "AccumulateGrad":
+            products[leaf].append((node._sequence_nr(), node))
     loops = [
         [node for _, node in sorted(each, key=lambda one: one[0])] for each in products.values()
     ]

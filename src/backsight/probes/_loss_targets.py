@@ -115,7 +115,7 @@ def loss_targets(made: LossOperations, most: int | None = None) -> list[LossTarg
         >>> one.target.tolist(), one.counted.tolist(), one.of_classes
         ([4, -100], [True, False], True)
     """
-    operations = made.named() if most is None else made.named(most)
+    operations = made.those(CLASSES | NUMBERS) if most is None else made.named(most)
     found = (target_of(name, node) for name, node in operations)
     return [one for one in found if one is not None]
 

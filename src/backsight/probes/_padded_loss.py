@@ -31,8 +31,8 @@ def losses_of(made: LossOperations) -> Iterator[tuple[str, Node]]:
         >>> [name for name, node in losses_of(LossOperations([loss]))]
         ['MseLoss']
     """
-    for name, node in made.named():
-        if name in CLASSES or (name in POINTWISE_KERNELS and hasattr(node, "_saved_target")):
+    for name, node in made.those(POINTWISE_KERNELS.union(CLASSES)):
+        if name in CLASSES or hasattr(node, "_saved_target"):
             yield name, node
 
 

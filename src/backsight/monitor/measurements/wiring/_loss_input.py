@@ -63,7 +63,7 @@ class LossInput(Measurement):
     def on_forward_end(self, call: LayerCall, now: Iteration) -> None:
         """See how long sequences are."""
         if call.adapter is not None and call.adapter.reading == "fused":
-            x = now.readers[call.path].input_of(call.inputs, call.named)
+            x = now.input_of(call)
             if isinstance(x, Tensor) and x.dim() == 3:
                 steps, batch = x.shape[:2]
                 first = getattr(call.module, "batch_first", False)
@@ -72,11 +72,10 @@ class LossInput(Measurement):
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
         """Look at each loss of PyTorch's."""
         self._squashed = self._squashed or Counter()
-        for name, node in passed.operations.named():
-            loss = LOSSES.get(name)
-            before = None if loss is None else _squashes(name, node)
+        for name, node in passed.operations.those(LOSSES.keys()):
+            before = _squashes(name, node)
             if before is not None:
-                self._squashed[f"{before}, {loss}"] += 1
+                self._squashed[f"{before}, {LOSSES[name]}"] += 1
         both = loss_broadcasts(passed.operations)
         if both or self._broadcast > 0:
             self._broadcast = max(self._broadcast, both)

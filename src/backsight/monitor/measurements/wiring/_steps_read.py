@@ -21,7 +21,6 @@ from backsight.probes import (
     error_compares_padding,
     filled_targets,
     is_padding,
-    loss_terms,
     losses_of,
     padding_of,
 )
@@ -107,7 +106,7 @@ class StepsOfLoss(Measurement):
         read = StepsRead.of(layer, call.result, lambda: self._asked)
         if read is None:
             return
-        x = now.readers[call.path].input_of(call.inputs, call.named)
+        x = now.input_of(call)
         padding = None
         if min(read.steps, read.batch) >= SHORTEST:
             if not isinstance(x, PackedSequence):
@@ -124,12 +123,12 @@ class StepsOfLoss(Measurement):
         self._asked = True
         if self._calls:
             self._taken += columns_taken(passed.operations)
-            self._targets = [term.given for term in loss_terms(passed.roots)[:LOSSES]]
+            self._targets = [term.given for term in passed.terms[:LOSSES]]
         given = [(p, read) for each in self._calls.values() for read, p in each if p is not None]
         symbols = [
             padding
-            for name, node in passed.operations.named()
-            if name == "Embedding" and (padding := _Padding.embedded(node._saved_indices))  # type: ignore[attr-defined]
+            for _, node in passed.operations.those({"Embedding"})
+            if (padding := _Padding.embedded(node._saved_indices))  # type: ignore[attr-defined]
         ]
         self._filled = max(self._filled, filled_targets(passed.operations))
         if not given and not symbols and not self._ends and not self._filled:

@@ -110,11 +110,22 @@ class WeightsReplaced(Measurement):
             largest = map(weakref.ref, _largest(step.parameters))
             left = _Left(weakref.ref(step.optimizer), list(largest))
             self._left[step.number] = left
-        left.versions = [-1 if (p := one()) is None else p._version for one in left.matrices]
-        if -1 in left.versions:
+        left.versions = versions = []
+        for one in left.matrices:  # in every step: no call of its own, nor for the number below
+            versions.append(-1 if (p := one()) is None else p._version)
+        if -1 in versions:
             left.matrices = [one for one in left.matrices if one() is not None]
-            left.versions = [version for version in left.versions if version >= 0]
-        left.read()
+            left.versions = [version for version in versions if version >= 0]
+        quick, element = left.quick, left.element
+        if (
+            quick is not None
+            and element is not None
+            and (p := quick()) is not None
+            and p.data_ptr() == left.address
+        ):
+            left.last = element.item()
+        else:
+            left.read()
         if self._wary > 0:
             left.contents = [_some_of(p) for one in left.matrices if (p := one()) is not None]
         elif left.contents:
