@@ -10,6 +10,7 @@ from backsight.probes._answer_given import (
 )
 from backsight.probes._autograd import retained
 from backsight.probes._broadcast import loss_broadcasts, steps_of_one_target
+from backsight.probes._classes_by_hand import classes_by_hand
 from backsight.probes._closures import Closures, closure_of
 from backsight.probes._columns_taken import ColumnTaken, columns_taken
 from backsight.probes._compilers import (
@@ -30,6 +31,7 @@ from backsight.probes._decays import DecayReader
 from backsight.probes._deep import DeepMeasures, LayerRun, deep_measures
 from backsight.probes._delayed import lag_of
 from backsight.probes._density_sign import densities_lowered
+from backsight.probes._dependence import depends_across
 from backsight.probes._divergence_sign import divergences_raised
 from backsight.probes._dropout import dropout_of, rate_between, rate_of_dropout
 from backsight.probes._errors_by_hand import error_by_hand
@@ -54,7 +56,8 @@ from backsight.probes._loop_inputs import loop_inputs
 from backsight.probes._loop_states import LoopStates, loop_begun
 from backsight.probes._loss_operations import LossOperations
 from backsight.probes._loss_sign import likelihoods_lowered, terms_without_bound
-from backsight.probes._loss_targets import LossTarget, asks_a_layer, asks_a_unit, loss_targets
+from backsight.probes._loss_target import LossTarget
+from backsight.probes._loss_targets import asks_a_layer, asks_a_unit, loss_targets
 from backsight.probes._loss_terms import LossTerm, loss_terms
 from backsight.probes._lyapunov import LyapunovSpectrum, lyapunov, step_jacobian
 from backsight.probes._memory import MemoryProfile, compared_of, ladder, memory
@@ -84,7 +87,6 @@ from backsight.probes._padded_loss import (
     compares_padding,
     counts_all,
     error_compares_padding,
-    losses_of,
 )
 from backsight.probes._padding import embedded_from, is_padding, padding_of
 from backsight.probes._parameters import (
@@ -210,6 +212,7 @@ __all__ = [
     "check_layout",
     "children_of",
     "class_counts",
+    "classes_by_hand",
     "closure_of",
     "columns_taken",
     "compared_of",
@@ -222,6 +225,7 @@ __all__ = [
     "data_mixed",
     "deep_measures",
     "densities_lowered",
+    "depends_across",
     "divergences_raised",
     "driven",
     "dropout_of",
@@ -256,7 +260,6 @@ __all__ = [
     "loss_broadcasts",
     "loss_targets",
     "loss_terms",
-    "losses_of",
     "lyapunov",
     "made_by",
     "mark_input",

@@ -303,6 +303,8 @@ def _support(loss: LossTarget, edges: Sequence[tuple[Node, int]]) -> list[Tensor
         classes = loss.prediction.movedim(axis, -1).reshape(-1, out.shape[axis])
         place[axis] = int(classes[0].argmin())
     out[tuple(place)] = 1
+    if loss.by_hand:
+        out = out.reshape(shape_of(*loss.edge))
     asked = [GradientEdge(node, number) for node, number in edges]
     return gradients_of([GradientEdge(*loss.edge)], asked, [out])
 

@@ -19,7 +19,7 @@ from backsight.probes import (
     is_spent,
     last_targets,
     loop_begun,
-    losses_of,
+    loss_targets,
     made_by,
     noise_spread,
     same_direction,
@@ -215,9 +215,9 @@ class InitialState(Measurement):
         }
         self._asked = [
             last
-            for _, node in losses_of(passed.operations)
+            for given in loss_targets(passed.operations)
             for steps, batch in self._sizes
-            for last in last_targets(node, steps, batch)
+            for last in last_targets(given, steps, batch)
         ]
         if not self._begun and not self._found:
             begun = loop_begun(passed.operations)
