@@ -34,7 +34,7 @@ from backsight.probes._density_sign import densities_lowered
 from backsight.probes._dependence import depends_across
 from backsight.probes._divergence_sign import divergences_raised
 from backsight.probes._dropout import dropout_of, rate_between, rate_of_dropout
-from backsight.probes._errors_by_hand import error_by_hand
+from backsight.probes._errors_by_hand import difference_by_hand, error_by_hand
 from backsight.probes._filled_targets import filled_targets, is_filled
 from backsight.probes._first_step import StepCalls, first_step_alone
 from backsight.probes._following import Window, is_asked, last_targets
@@ -119,6 +119,7 @@ from backsight.probes._row_answers import RowAnswers, row_keys
 from backsight.probes._row_order import row_orders, rows_out_of_order, rows_sorted
 from backsight.probes._rows_within import keys_within, puts_back, sorted_apart
 from backsight.probes._sharpness import Sharpness, sharpness
+from backsight.probes._squashed import squashed_twice
 from backsight.probes._steps_read import StepsRead
 from backsight.probes._targets_turned import targets_turned
 from backsight.probes._tensors import tensors_in
@@ -226,6 +227,7 @@ __all__ = [
     "deep_measures",
     "densities_lowered",
     "depends_across",
+    "difference_by_hand",
     "divergences_raised",
     "driven",
     "dropout_of",
@@ -304,6 +306,7 @@ __all__ = [
     "smooth_across",
     "sorted_apart",
     "spectrum",
+    "squashed_twice",
     "states_mixed",
     "step_jacobian",
     "steps_of_one_target",

@@ -6,10 +6,11 @@ from collections.abc import Collection, Iterator
 from torch import Tensor
 from torch.autograd.graph import Node
 
-from backsight.probes._errors_by_hand import error_by_hand
+from backsight.probes._errors_by_hand import difference_by_hand
 from backsight.probes._loss_operations import LossOperations
 from backsight.probes._operations import (
     LAYERS,
+    PLAIN,
     POINTWISE,
     POINTWISE_KERNELS,
     REDUCTIONS,
@@ -91,7 +92,7 @@ def steps_of_one_target(made: LossOperations, sizes: Collection[tuple[int, int]]
     for name, node in made.named(MOST):
         if name in POINTWISE_KERNELS:
             found = max(found, _in_kernel(node, sizes))
-        elif name in ("Abs", "Pow"):
+        elif name not in PLAIN and name not in REDUCTIONS:
             found = max(found, _by_hand(node, sizes))
     return found
 
@@ -106,17 +107,17 @@ def _in_kernel(node: Node, sizes: Collection[tuple[int, int]]) -> int:
 
 
 def _by_hand(node: Node, sizes: Collection[tuple[int, int]]) -> int:
-    given = error_by_hand(node)
-    if given is None or given.target.dim() < 2:
+    given = difference_by_hand(node)
+    if given is None or given[0].dim() < 2:
         return 0
-    target = given.target
+    target, edge = given
     limit = SAME * float(target.abs().max())
     alike = []
     for axis in range(target.dim()):
         first = target.narrow(axis, 0, 1)
         if target.shape[axis] > 1 and bool(((target - first).abs() <= limit).all()):
             alike.append(axis)
-    return _steps(given.edge[0], tuple(target.shape), alike, sizes)
+    return _steps(edge[0], tuple(target.shape), alike, sizes)
 
 
 def _steps(
