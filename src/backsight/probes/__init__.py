@@ -52,6 +52,7 @@ from backsight.probes._initial_state import (
 )
 from backsight.probes._input_spread import InputRange
 from backsight.probes._last_step import asks_for_last
+from backsight.probes._loop_carried import LoopCarried
 from backsight.probes._loop_inputs import loop_inputs
 from backsight.probes._loop_states import LoopStates, loop_begun
 from backsight.probes._loss_operations import LossOperations
@@ -175,6 +176,7 @@ __all__ = [
     "LayerReader",
     "LayerRun",
     "Layered",
+    "LoopCarried",
     "LoopReader",
     "LoopStates",
     "LossOperations",
