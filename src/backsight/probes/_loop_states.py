@@ -45,7 +45,7 @@ class LoopStates:
         """By path, what its first call was given, without what has a graph; None once there was a
         second one."""
         self.data: dict[str, Tensor] = {}
-        """By path of a loop, what its first call was given beside the state, if it is one tensor."""
+        """By path of a loop, what its first call was given beside the state, if one tensor."""
 
     def add(self, path: str, given: Iterable[Tensor], result: Iterable[Tensor]) -> Tensor | None:
         """One more call.
