@@ -36,7 +36,7 @@ from backsight.probes._divergence_sign import divergences_raised
 from backsight.probes._dropout import dropout_of, rate_between, rate_of_dropout
 from backsight.probes._errors_by_hand import difference_by_hand, error_by_hand
 from backsight.probes._filled_targets import filled_targets, is_filled
-from backsight.probes._first_step import StepCalls, first_step_alone
+from backsight.probes._first_step import StepCalls, first_step_alone, steps_side_by_side
 from backsight.probes._following import Window, is_asked, last_targets
 from backsight.probes._graph_tags import GraphTags
 from backsight.probes._guesses import ConstantAnswer, Guesses
@@ -312,6 +312,7 @@ __all__ = [
     "states_mixed",
     "step_jacobian",
     "steps_of_one_target",
+    "steps_side_by_side",
     "symbols_of",
     "taken_apart",
     "targets_turned",

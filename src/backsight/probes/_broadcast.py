@@ -18,6 +18,7 @@ from backsight.probes._operations import (
     operation,
     saved,
     shape_of,
+    unpacked,
 )
 
 __all__ = ["loss_broadcasts", "steps_of_one_target"]
@@ -151,7 +152,7 @@ def _compared(made: LossOperations) -> Iterator[Node]:
     while waiting:
         node = waiting.pop()
         name = operation(node)
-        if name in POINTWISE_KERNELS or name in DIFFERENCES:
+        if name in POINTWISE_KERNELS or name in DIFFERENCES or name == "Mul":
             yield node
         passes = name in REDUCTIONS or name in POINTWISE or name in SAME_ORDER
         if not passes or name in POINTWISE_KERNELS:
@@ -180,6 +181,11 @@ def _broadcast(node: Node) -> int:
         ((inner, number),) = LossOperations.inputs(inner)
     whole, given = shape_of(node, 0), shape_of(inner, number)
     grown = _grown(given, whole)
+    if name == "Mul":  # a likelihood by hand: target times logarithm
+        carried = node.next_functions[0][0] is not None
+        weight = unpacked(node, "other" if carried else "self")
+        if weight is None or not _grown(tuple(weight.shape), whole):
+            return 0
     # The other side is unknown: it made another axis of the same size, or it would be meant.
     return math.prod(whole) if any(whole.count(size) > 1 for size in grown) else 0
 

@@ -60,7 +60,8 @@ def error_by_hand(node: Node) -> LossTarget | None:
     if found is None:
         return None
     target, prediction, edge = found
-    return LossTarget("MseLoss" if name == "Pow" else "L1Loss", node, target, prediction, edge)
+    loss = "MseLoss" if name == "Pow" else "L1Loss"
+    return LossTarget(loss, node, target, prediction, edge, rounded=True)
 
 
 @torch.no_grad()

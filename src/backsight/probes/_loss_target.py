@@ -37,6 +37,8 @@ class LossTarget:
     """``(N, C)`` or ``(N, C, d1, d2)`` log-probabilities; or numbers."""
     edge: Edge
     """Where the gradient on ``prediction`` arrives, in another shape if it is ``by_hand``."""
+    rounded: bool = False
+    """Whether ``target`` was computed from a difference, and so is known to rounding errors."""
     by_hand: bool = False
     """Whether ``node`` takes the log-probabilities of classes, which a loss then turns around."""
 
