@@ -45,7 +45,8 @@ def in_a_row(m: nn.ModuleDict, *, cell: bool, sound: bool = False) -> Tensor:
         outputs.append(state)
     rows = m["head"](torch.cat(outputs))
     parted = rows.view(STEPS, BATCH, 1).transpose(0, 1) if sound else rows.view(BATCH, STEPS, 1)
-    return (parted - torch.randn(BATCH, STEPS, 1)).square().mean()
+    loss: Tensor = (parted - torch.randn(BATCH, STEPS, 1)).square().mean()
+    return loss
 
 
 def embedded(m: nn.ModuleDict, swap: Callable[[Tensor], Tensor]) -> Tensor:
