@@ -1509,6 +1509,14 @@ def test_precursor_without_states_needs_a_larger_gradient() -> None:
         assert bool(found) == fires
 
 
+def test_more_context_than_one_step_is_no_pattern_above_the_guess() -> None:
+    """Where the loss with the whole context is that of guessing, nothing was learned."""
+    series = asked([3.0, 2.0, 1.0, 1.0, 1.0], [1, 2, 4, 8, 64])
+    for guess, fires in ((1.2, True), (0.99, False)):
+        told = verdict("BKS301", series, facts=Facts(lag=50, baseline=guess))
+        assert bool(told.findings) == fires
+
+
 def test_precursor_is_silent_while_the_loss_falls() -> None:
     """Where learning takes off states and gradients grow, too."""
     series = chain(1.5, 8.0, count=200)
@@ -1531,6 +1539,22 @@ def test_steps_that_only_become_smaller_do_not_grow_however_large() -> None:
 def test_a_warm_up_is_no_runaway_until_its_steps_are_large(highest: float, fires: bool) -> None:
     rises = every(10, [highest * i / 30 for i in range(40)])
     assert bool(verdict("BKS207", {"update_ratio/w": rises}).findings) == fires
+
+
+def test_a_warm_up_that_ends_is_no_runaway_and_a_rate_that_grows_by_a_fraction_is() -> None:
+    """Steps as large as the rate makes them: up to 130 in a straight line, and by 2 % each time."""
+    straight = [min(1.0, (i + 1) / 130) for i in range(400)]
+    steeper = [0.002 * 1.02**i for i in range(400)]
+    for rates, size, fires in (
+        (straight, 0.06, False), (straight, 0.25, False), (steeper, 0.05, True),
+    ):  # fmt: skip
+        steps = every(10, [size * rate for rate in rates[::10]])
+        series = {"update_ratio/w": steps, "loss": wavy(400), "lr": rates}
+        assert bool(verdict("BKS207", series).findings) == fires, size
+    run_away = [r * (1.0 if i < 130 else 4.0) for i, r in enumerate(straight)]  # and no other rate
+    steps = every(10, [0.02 * step for step in run_away[::10]])
+    series = {"update_ratio/w": steps, "loss": wavy(400), "lr": straight}
+    assert verdict("BKS207", series).findings
 
 
 @pytest.mark.parametrize(("falls", "fires"), [(0.005, True), (0.05, False)])

@@ -12,8 +12,9 @@ from benchmarks._shared.plan import Loop
 from benchmarks._shared.tasks import Arrays, Task
 
 __all__ = [
-    "Constant", "Growing", "Padded", "Small", "Widened", "at", "gradual", "growing_weights",
-    "huge_step", "missing", "raised", "rates", "silent_after", "warm", "wrong_targets",
+    "Constant", "Growing", "InUnit", "Padded", "Small", "Widened", "at", "gradual",
+    "growing_weights", "huge_step", "missing", "raised", "rates", "silent_after", "warm",
+    "wrong_targets",
 ]  # fmt: skip
 
 Meddle = Callable[[Loop, int], None]
@@ -137,6 +138,23 @@ class Constant(_Around):
         """With the targets of something else."""
         x, y = self.task.batch(size, rng)
         return np.full_like(x, self.value), y
+
+
+@dataclass(frozen=True)
+class InUnit(_Around):
+    """Values asked for in another unit: losses and gradients are large, and stay so."""
+
+    unit: float = 1.0
+
+    @property
+    def baseline(self) -> float | None:
+        """A squared error goes with the square."""
+        return None if self.task.baseline is None else self.unit**2 * self.task.baseline
+
+    def batch(self, size: int, rng: np.random.Generator) -> Arrays:
+        """With targets so many times larger."""
+        x, y = self.task.batch(size, rng)
+        return x, np.float32(self.unit) * y
 
 
 @dataclass(frozen=True)

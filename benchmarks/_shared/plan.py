@@ -107,7 +107,7 @@ class Plan:
     layers: int = 1
     init: Init = "default"
     gain: float = 1.0
-    optimizer: Literal["adam", "sgd"] = "adam"
+    optimizer: Literal["adam", "adamw", "rmsprop", "sgd"] = "adam"
     lr: float = 3e-3
     momentum: float = 0.0
     weight_decay: float = 0.0
@@ -146,6 +146,12 @@ def make_optimizer(plan: Plan, parameters: Iterable[nn.Parameter]) -> torch.opti
     """The plan's, for these parameters."""
     if plan.optimizer == "adam":
         return torch.optim.Adam(parameters, plan.lr, weight_decay=plan.weight_decay)
+    if plan.optimizer == "adamw":
+        return torch.optim.AdamW(parameters, plan.lr, weight_decay=plan.weight_decay)
+    if plan.optimizer == "rmsprop":
+        return torch.optim.RMSprop(
+            parameters, plan.lr, momentum=plan.momentum, weight_decay=plan.weight_decay
+        )
     return torch.optim.SGD(
         parameters, plan.lr, momentum=plan.momentum, weight_decay=plan.weight_decay
     )

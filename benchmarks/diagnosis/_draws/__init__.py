@@ -10,6 +10,7 @@ from benchmarks.diagnosis._draws import (
     draw_7,
     draw_8,
     draw_9,
+    draw_10,
 )
 
 __all__ = ["DRAWS"]
@@ -24,4 +25,5 @@ DRAWS = {
     7: draw_7.CASES,
     8: draw_8.CASES,
     9: draw_9.CASES,
+    10: draw_10.CASES,
 }

@@ -3,10 +3,20 @@
 Each draw imports all of it by ``*``, so that a draw is its cases and nothing else.
 """
 
-from backsight.tasks import Adding, Copying, Echo, Mixture, TemporalOrder
+from backsight.tasks import (
+    Adding,
+    Copying,
+    DelayedXor,
+    Echo,
+    FirstSymbol,
+    Memorisation,
+    Mixture,
+    TemporalOrder,
+)
 from benchmarks._shared.faults import (
     Constant,
     Growing,
+    InUnit,
     Padded,
     Small,
     Widened,
@@ -25,8 +35,8 @@ from benchmarks._shared.plan import Plan
 from benchmarks._shared.tasks import Chaos, Flowing, Majority, Noise, Sums, Text, Waves
 
 __all__ = [
-    "Adding", "Chaos", "Constant", "Copying", "Echo", "Flowing", "Growing", "Majority", "Mixture",
-    "Noise", "Padded", "Plan", "Small", "Sums", "TemporalOrder", "Text", "Waves", "Widened", "at",
-    "gradual", "growing_weights", "huge_step", "missing", "raised", "rates",
-    "silent_after", "warm", "wrong_targets",
+    "Adding", "Chaos", "Constant", "Copying", "DelayedXor", "Echo", "FirstSymbol", "Flowing",
+    "Growing", "InUnit", "Majority", "Memorisation", "Mixture", "Noise", "Padded", "Plan", "Small",
+    "Sums", "TemporalOrder", "Text", "Waves", "Widened", "at", "gradual", "growing_weights",
+    "huge_step", "missing", "raised", "rates", "silent_after", "warm", "wrong_targets",
 ]  # fmt: skip

@@ -17,6 +17,7 @@ measurement is logged once and switches it off (for its layer); training goes on
 """
 
 import math
+import threading
 import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -154,6 +155,8 @@ class Monitor:
         except BaseException:
             self._observed.close()  # no hook is left behind
             raise
+        if held:  # found by itself, while other threads may train
+            self.runs_here()
         self._observed.begin()
 
     # -- what is known of it ---------------------------------------------------------------
@@ -254,6 +257,10 @@ class Monitor:
         """Observe the modules of ``model`` as well, under paths that begin with ``name``; None of
         ``inputs``, the paths of those that embed its inputs, finds them."""
         self._observed.adopt(name, model, inputs)
+
+    def runs_here(self) -> None:
+        """What another thread does is not its own, unless it steps there."""
+        self._observed.detector.thread = threading.get_ident()
 
     def join(self, other: "Monitor") -> None:
         """Take over what another monitor observes, which has recorded nothing yet."""
