@@ -66,7 +66,8 @@ def by_hand(m: Parts) -> Tensor:
 
 def squared_by_hand(m: Parts) -> Tensor:
     x = one_hot(text())
-    return (m["head"](m["hot"](x)[0]) - x).pow(2).mean()
+    loss: Tensor = (m["head"](m["hot"](x)[0]) - x).pow(2).mean()
+    return loss
 
 
 def classes_second(m: Parts) -> Tensor:
