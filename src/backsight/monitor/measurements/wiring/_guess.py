@@ -12,7 +12,6 @@ from backsight.probes import (
     LossTerm,
     asks_a_layer,
     asks_a_unit,
-    loss_terms,
     penalised,
 )
 
@@ -77,7 +76,7 @@ class Guess(Measurement):
         self._with_pass = known = deepcopy(self._known)
         if not passed.roots:
             return
-        terms = loss_terms(passed.roots)
+        terms = passed.terms
         for number, term in enumerate(terms):
             known.guesses.add(self._key(term, number, len(terms)), term)
             if asks_a_layer(term.given) or asks_a_unit(term.given, now.parameters.values()):

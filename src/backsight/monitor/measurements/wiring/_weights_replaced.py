@@ -116,12 +116,23 @@ class WeightsReplaced(Measurement):
         left = self._left.get(step.number)
         if left is None or left.optimizer() is not step.optimizer:
             return
-        left.versions = [-1 if (p := one()) is None else p._version for one in left.matrices]
-        if -1 in left.versions:
+        left.versions = versions = []
+        for one in left.matrices:  # in every step: no call of its own, nor for the number below
+            versions.append(-1 if (p := one()) is None else p._version)
+        if -1 in versions:
             left.matrices = [one for one in left.matrices if one() is not None]
-            left.versions = [version for version in left.versions if version >= 0]
+            left.versions = [version for version in versions if version >= 0]
             left.began = []
-        left.read()
+        quick, element = left.quick, left.element
+        if (
+            quick is not None
+            and element is not None
+            and (p := quick()) is not None
+            and p.data_ptr() == left.address
+        ):
+            left.last = element.item()
+        else:
+            left.read()
         if self._wary > 0:
             here = (p for one in left.matrices if (p := one()) is not None)
             left.contents = [some_elements(p, torch.float32) for p in here]
