@@ -9,7 +9,18 @@ __all__ = ["has_schedule", "schedules_of"]
 
 
 def has_schedule(optimizer: Optimizer) -> bool:
-    """Whether PyTorch has marked its step, as the first schedule does that is made for it."""
+    """Whether PyTorch has marked its step, as the first schedule does that is made for it.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import has_schedule
+        >>> optimizer = torch.optim.SGD(torch.nn.Linear(2, 1).parameters(), lr=0.1)
+        >>> has_schedule(optimizer)
+        False
+        >>> schedule = torch.optim.lr_scheduler.StepLR(optimizer, 30)
+        >>> has_schedule(optimizer)
+        True
+    """
     return getattr(vars(optimizer).get("step"), "_wrapped_by_lr_sched", False) is True
 
 
