@@ -61,12 +61,14 @@ def unshifted(m: Parts) -> Tensor:
 
 def by_hand(m: Parts) -> Tensor:
     x = text()
-    return -read(m, x).log_softmax(-1).gather(2, x[..., None]).mean()
+    loss: Tensor = -read(m, x).log_softmax(-1).gather(2, x[..., None]).mean()
+    return loss
 
 
 def squared_by_hand(m: Parts) -> Tensor:
     x = one_hot(text())
-    return (m["head"](m["hot"](x)[0]) - x).pow(2).mean()
+    loss: Tensor = (m["head"](m["hot"](x)[0]) - x).pow(2).mean()
+    return loss
 
 
 def classes_second(m: Parts) -> Tensor:
