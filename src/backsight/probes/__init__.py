@@ -54,7 +54,7 @@ from backsight.probes._input_spread import InputRange
 from backsight.probes._last_step import asks_for_last
 from backsight.probes._loop_carried import LoopCarried
 from backsight.probes._loop_inputs import loop_inputs
-from backsight.probes._loop_states import LoopStates, loop_begun
+from backsight.probes._loop_states import LoopStates, loop_begun, loop_products, loop_weights
 from backsight.probes._loss_operations import LossOperations
 from backsight.probes._loss_sign import likelihoods_lowered, terms_without_bound
 from backsight.probes._loss_target import LossTarget
@@ -261,6 +261,8 @@ __all__ = [
     "listed_optimizers",
     "loop_begun",
     "loop_inputs",
+    "loop_products",
+    "loop_weights",
     "loss_broadcasts",
     "loss_targets",
     "loss_terms",

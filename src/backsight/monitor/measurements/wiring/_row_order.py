@@ -16,6 +16,8 @@ from backsight.probes import (
     asks_a_layer,
     given_beside,
     keys_within,
+    loop_inputs,
+    loop_weights,
     loss_terms,
     padding_of,
     put_elsewhere,
@@ -78,6 +80,8 @@ class RowOrder(Measurement):
         self._rows: list[Tensor | None] = []
         """What layers are given that are given data, rows first; None where there are no rows."""
         self._packed: list[PackedRows] = []
+        self._weights: list[Tensor] = []
+        """Of a loop that is no layer."""
         self._called = False
         """Whether a layer has run since the last pass."""
         self._given: list[Tensor] = []
@@ -127,12 +131,23 @@ class RowOrder(Measurement):
 
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
         """Hold rows against targets."""
-        if not self._called:  # another pass through the same calls
-            return
+        if not self._called and not self._reads_by_hand(passed, now):
+            return  # another pass through the same calls
         self._look(passed, now)
         found = self._found
         self._begin()  # the next pass of the iteration has other rows
         self._found = found
+
+    def _reads_by_hand(self, passed: BackwardPass, now: Iteration) -> bool:
+        """Whether a loop that is no layer is given numbers, step by step."""
+        if now.layers or not self._looks(now):
+            return False
+        read = loop_inputs(passed.operations)
+        if read is None or not read.is_floating_point():
+            return False
+        self._rows.append(read.movedim(1, 0))
+        self._weights = loop_weights(passed.operations)
+        return True
 
     def _look(self, passed: BackwardPass, now: Iteration) -> None:
         made, terms = passed.operations, loss_terms(passed.roots)
@@ -158,7 +173,7 @@ class RowOrder(Measurement):
             plain = whole and not self._stateful and _by_row(term.given, batch)
             agree = None
             if plain and (order is not None or not by_hand):
-                beside = given_beside(made, now.layers.values(), batch)
+                beside = given_beside(made, now.layers.values(), batch, self._weights)
                 agree = None if beside else self._agree(number, term.given, batch, embedded, order)
             if agree is False or (rows and _is_part(term.given, batch)):
                 self._note("rows_out_of_order", batch)
