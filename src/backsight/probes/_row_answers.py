@@ -124,8 +124,7 @@ class RowAnswers:
 
     @property
     def unrelated(self) -> bool | None:
-        """Whether equal rows agree no better than others; None where too few have come again to tell
-        either way."""
+        """Whether equal rows agree no better than others; None where too few have come again."""
         again = sum(len(answers) > 1 for answers in self._kept.values())
         if again < ROWS or self.repeats < REPEATS or math.isnan(agreement := self.agreement):
             return None
