@@ -34,6 +34,7 @@ from backsight.probes._density_sign import densities_lowered
 from backsight.probes._dependence import depends_across
 from backsight.probes._divergence_sign import divergences_raised
 from backsight.probes._dropout import dropout_of, rate_between, rate_of_dropout
+from backsight.probes._elements import some_elements
 from backsight.probes._errors_by_hand import difference_by_hand, error_by_hand
 from backsight.probes._filled_targets import filled_targets, is_filled
 from backsight.probes._first_step import StepCalls, first_step_alone, steps_side_by_side
@@ -89,7 +90,7 @@ from backsight.probes._padded_loss import (
     counts_all,
     error_compares_padding,
 )
-from backsight.probes._padding import embedded_from, is_padding, padding_of
+from backsight.probes._padding import embedded_from, is_padding, may_be_padded, padding_of
 from backsight.probes._parameters import (
     WIDEST,
     ParameterUpdates,
@@ -101,6 +102,7 @@ from backsight.probes._parameters import (
     total_norm,
     total_norm_value,
 )
+from backsight.probes._penalty import penalised
 from backsight.probes._persistence import Persistence
 from backsight.probes._precision import on_host
 from backsight.probes._probe import probe, what_was_found
@@ -271,6 +273,7 @@ __all__ = [
     "lyapunov",
     "made_by",
     "mark_input",
+    "may_be_padded",
     "may_be_stepped",
     "may_run_again",
     "memory",
@@ -290,6 +293,7 @@ __all__ = [
     "padded_across",
     "padding_of",
     "parameters_of",
+    "penalised",
     "places_of",
     "probe",
     "put_elsewhere",
@@ -310,6 +314,7 @@ __all__ = [
     "sharpness",
     "skipped",
     "smooth_across",
+    "some_elements",
     "sorted_apart",
     "spectrum",
     "squashed_twice",

@@ -195,9 +195,7 @@ class _Stream:
 
 def _packed(made: LossOperations) -> Iterator[_Stream]:
     """Symbols whose embeddings were packed."""
-    for name, node in made.named():
-        if name != "PackPaddedSequence":
-            continue
+    for _, node in made.those({"PackPaddedSequence"}):
         below, order = node.next_functions[0][0], None
         while below is not None and LossOperations.name(below) in BEFORE_PACKING:
             if LossOperations.name(below) == "IndexSelect":  # which sorts the rows
@@ -224,9 +222,7 @@ def _packed(made: LossOperations) -> Iterator[_Stream]:
 
 def _embedded(made: LossOperations) -> Iterator[_Stream]:
     singly: dict[tuple[object, tuple[int, ...]], list[tuple[Node, Tensor]]] = defaultdict(list)
-    for name, node in made.named():
-        if name != "Embedding":
-            continue
+    for _, node in made.those({"Embedding"}):
         try:
             indices = saved(node, "indices").detach()
         except RuntimeError:

@@ -16,9 +16,11 @@ from backsight.probes._operations import (
     unpacked,
 )
 
-__all__ = ["classes_by_hand"]
+__all__ = ["NEAR_TAKES", "TAKES", "classes_by_hand"]
 
-TAKES = frozenset({"Add", "Gather", "Index", "Log", "Mul"})
+TAKES, NEAR_TAKES = frozenset({"Gather", "Index", "Log"}), frozenset({"Add", "Mul"})
+"""Operations that may do so; a loop has many of the second ones, so that only those near the loss
+are looked at."""
 
 SHIFTED = frozenset({"Add", "Clamp", "ClampMax", "ClampMin"})
 """What keeps a probability from 0."""
@@ -62,7 +64,7 @@ def classes_by_hand(name: str, node: Node) -> LossTarget | None:
         [2, 0, 1]
         [2, 0, 1]
     """
-    if name not in TAKES:
+    if name not in TAKES and name not in NEAR_TAKES:
         return None
     try:
         if name == "Add":

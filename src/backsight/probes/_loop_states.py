@@ -157,14 +157,13 @@ def loop_products(made: LossOperations) -> list[list[Node]]:
         [2]
     """
     products: dict[Node, list[tuple[int, Node]]] = defaultdict(list)
-    for name, node in made.named():
-        if name in ("Addmm", "Mm"):
-            turned = node.next_functions[-1][0]
-            leaf = turned
-            if turned is not None and operation(turned) != "AccumulateGrad":
-                leaf = turned.next_functions[0][0] if turned.next_functions else None
-            if leaf is not None and operation(leaf) == "AccumulateGrad":
-                products[leaf].append((node._sequence_nr(), node))
+    for _, node in made.those({"Addmm", "Mm"}):
+        turned = node.next_functions[-1][0]
+        leaf = turned
+        if turned is not None and operation(turned) != "AccumulateGrad":
+            leaf = turned.next_functions[0][0] if turned.next_functions else None
+        if leaf is not None and operation(leaf) == "AccumulateGrad":
+            products[leaf].append((node._sequence_nr(), node))
     return [
         [node for _, node in sorted(each, key=lambda one: one[0])] for each in products.values()
     ]

@@ -133,16 +133,15 @@ def views_that_mix(
         >>> views_that_mix(made, batch_axes([(8, 32)]))
         []
     """
-    named = made.named()
     tokens = {
         tuple(indices.shape)
-        for name, node in named
-        if name == "Embedding" and (indices := saved(node, "indices")).dim() == 2
+        for _, node in made.those({"Embedding"})
+        if (indices := saved(node, "indices")).dim() == 2
     }
     found = []
-    for name, node in named:
+    for _, node in made.those(SAME_ORDER):
         below = node.next_functions[0] if node.next_functions else (None, 0)
-        if name not in SAME_ORDER or below[0] is None or operation(below[0]) == "AccumulateGrad":
+        if below[0] is None or operation(below[0]) == "AccumulateGrad":
             continue
         old, new = shape_of(below[0], below[1]), shape_of(node, 0)
         if len(old) > 1 and _mixed((below[0], below[1]), old, new, axes, states, tokens):

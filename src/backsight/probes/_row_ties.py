@@ -11,7 +11,7 @@ from backsight.probes._row_answers import row_keys
 __all__ = ["RowTies"]
 
 MOST = 4096
-"""Sequences."""
+"""Sequences that are looked at."""
 
 ENDS, WIDEST = 8, 4
 """Steps at either end that are looked at one by one; features of a step."""
@@ -42,8 +42,8 @@ class RowTies:
     """
 
     def __init__(self) -> None:
-        self.rows = 0
-        """Different sequences so far."""
+        self.rows = self.offered = 0
+        """Different sequences so far; and all of them."""
         self._places = 0
         """Steps whose symbols are counted one by one."""
         self._seen: set[int] = set()
@@ -54,8 +54,8 @@ class RowTies:
 
     @property
     def full(self) -> bool:
-        """Whether no more are taken."""
-        return self.rows >= MOST
+        """Whether no more are taken; they come again, or are enough."""
+        return self.offered >= MOST
 
     @torch.no_grad()
     def add(self, given: Tensor, target: Tensor) -> None:
@@ -63,6 +63,7 @@ class RowTies:
         keys = row_keys(given)
         if keys is None or self.full:
             return
+        self.offered += len(given)
         new = [place for place, key in enumerate(keys.tolist()) if self._is_new(key)]
         if not new:
             return

@@ -57,11 +57,8 @@ def squashed_twice(made: LossOperations) -> Iterator[tuple[str, str]]:
         [('softmax', 'cross-entropy')]
         []
     """
-    for name, node in made.named():
-        loss = LOSSES.get(name)
-        if loss is None:
-            continue
-        before = _before(node)
+    for name, node in made.those(LOSSES.keys()):
+        loss, before = LOSSES[name], _before(node)
         from_name = None if before is None else _squash(before)
         if before is None or from_name is None:
             continue

@@ -52,7 +52,7 @@ class LossInput(Measurement):
     def on_forward_end(self, call: LayerCall, now: Iteration) -> None:
         """See how long sequences are."""
         if call.adapter is not None and call.adapter.reading == "fused":
-            x = now.readers[call.path].input_of(call.inputs, call.named)
+            x = now.input_of(call)
             if isinstance(x, Tensor) and x.dim() == 3:
                 steps, batch = x.shape[:2]
                 first = getattr(call.module, "batch_first", False)

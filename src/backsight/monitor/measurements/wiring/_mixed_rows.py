@@ -90,7 +90,7 @@ class MixedRows(Measurement):
         """Note the sizes of a layer's call, and what it is given a view of."""
         if call.adapter is None:
             return
-        x = now.readers[call.path].input_of(call.inputs, call.named)
+        x = now.input_of(call)
         if call.adapter.reading != "fused":
             if isinstance(x, Tensor) and x.dim() == 2:
                 self._cells[call.path, x.shape[0]] += 1
@@ -124,9 +124,8 @@ class MixedRows(Measurement):
         self._data = []
         for given in targets_turned(passed.operations, [*self._sizes, *cells]):
             self._found[f"{given.target.numel()} targets"] += 1
-        for name, node in passed.operations.named():
-            if name == "Embedding":
-                self._note(data_mixed(node._saved_indices))  # type: ignore[attr-defined]
+        for _, node in passed.operations.those({"Embedding"}):
+            self._note(data_mixed(node._saved_indices))  # type: ignore[attr-defined]
 
     def on_iteration_end(self, now: Iteration) -> None:
         """Record how many there are."""

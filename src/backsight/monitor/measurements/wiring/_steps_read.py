@@ -22,7 +22,6 @@ from backsight.probes import (
     filled_targets,
     is_padding,
     loss_targets,
-    loss_terms,
     padding_of,
 )
 
@@ -107,7 +106,7 @@ class StepsOfLoss(Measurement):
         read = StepsRead.of(layer, call.result, lambda: self._asked)
         if read is None:
             return
-        x = now.readers[call.path].input_of(call.inputs, call.named)
+        x = now.input_of(call)
         padding = None
         if min(read.steps, read.batch) >= SHORTEST:
             if not isinstance(x, PackedSequence):
@@ -122,15 +121,15 @@ class StepsOfLoss(Measurement):
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
         """Look at the targets of each loss of PyTorch's, and of each error by hand."""
         self._asked = True
-        terms = loss_terms(passed.roots)
+        terms = passed.terms
         if self._calls:
             self._taken += columns_taken(passed.operations)
             self._targets = [term.given for term in terms[:LOSSES]]
         given = [(p, read) for each in self._calls.values() for read, p in each if p is not None]
         symbols = [
             padding
-            for name, node in passed.operations.named()
-            if name == "Embedding" and (padding := _Padding.embedded(node._saved_indices))  # type: ignore[attr-defined]
+            for _, node in passed.operations.those({"Embedding"})
+            if (padding := _Padding.embedded(node._saved_indices))  # type: ignore[attr-defined]
         ]
         self._filled = max(self._filled, filled_targets(passed.operations, terms))
         if not given and not symbols and not self._ends and not self._filled:
