@@ -51,6 +51,7 @@ from backsight.diagnosis.rules.wiring._answer_given import TargetIsInput
 from backsight.diagnosis.rules.wiring._clip_moment import ClipMisplaced
 from backsight.diagnosis.rules.wiring._decay import StrongDecay
 from backsight.diagnosis.rules.wiring._graphs_kept import GraphsKeptAlive
+from backsight.diagnosis.rules.wiring._half_precision import LostInHalf
 from backsight.diagnosis.rules.wiring._input_scale import NotNormalised
 from backsight.diagnosis.rules.wiring._loss_sign import WrongSign
 from backsight.diagnosis.rules.wiring._mixed_rows import MixedSequences
@@ -591,6 +592,12 @@ CASES = [
         },
         {"one_unit_read/rnn": every(10, [0.0] * 5), "one_row_read/rnn": every(10, [0.0] * 5)},
         "rnn", {"units": 16.0},
+    ),
+    Case(
+        "BKS438",
+        {"half_lost": every(10, [0.99] * 12), "loss": wavy(120)}, 40, 8,
+        {"half_lost": every(10, [0.85] * 12), "loss": wavy(120)},
+        {"half_lost": every(10, [0.2] * 12), "loss": wavy(120)}, "", {"share lost": 0.99},
     ),
 ]  # fmt: skip
 IDS = [case.code for case in CASES]
@@ -2079,6 +2086,7 @@ def test_one_constant_input_beside_one_that_varies_is_no_constant_data() -> None
         ("BKS433", NotNormalised(share=0.45)), ("BKS434", SameBatch(samples=5)),
         ("BKS435", OneClass(targets=400)),
         ("BKS436", SameWeights(samples=2)), ("BKS437", OneColumnRead(samples=2)),
+        ("BKS438", LostInHalf(share=0.8)),
     ],
 )  # fmt: skip
 def test_a_near_miss_is_hit_with_a_stricter_threshold(code: str, rule: Rule) -> None:

@@ -19,7 +19,7 @@ from backsight.probes._operations import (
     signed,
 )
 
-__all__ = ["StepCalls", "first_step_alone"]
+__all__ = ["StepCalls", "first_step_alone", "steps_side_by_side"]
 
 FEWEST = 3
 """Steps of a loop."""
@@ -227,6 +227,37 @@ def first_step_alone(made: LossOperations) -> int:
         if reached.isdisjoint(set(one.parts) - {one.chosen}) and _goes_on(one.parts):
             return len(one.parts)
     return 0
+
+
+def steps_side_by_side(made: LossOperations) -> set[tuple[int, int]]:
+    """Steps and sequences of loops whose states are put side by side, each made from the last one.
+
+    Args:
+        made: the operations of the loss, while the graph is whole.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import LossOperations, steps_side_by_side
+        >>> weight, state, states = torch.ones(2, 2, requires_grad=True), torch.zeros(3, 2), []
+        >>> for _ in range(5):
+        ...     state = torch.tanh(state @ weight + 1)
+        ...     states.append(state)
+        >>> steps_side_by_side(LossOperations([torch.cat(states).sum()]))
+        {(5, 3)}
+    """
+    found = set()
+    for name, node in made.named():
+        if name not in ("Cat", "Stack") or len(node.next_functions) < FEWEST:
+            continue
+        inner = [(n, i) for n, i in node.next_functions if n is not None]
+        parts = [_state(edge) for edge in inner]
+        shapes = {shape_of(part, 0) for part in parts}
+        if len(parts) != len(node.next_functions) or len(shapes) != 1 or len(set(parts)) < FEWEST:
+            continue
+        (shape,) = shapes
+        if len(shape) == 2 and _goes_on(parts):
+            found.add((len(parts), shape[0]))
+    return found
 
 
 def _when(node: Node) -> int:

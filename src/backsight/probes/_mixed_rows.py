@@ -240,7 +240,7 @@ def _mixed(
     if old[:2] in tokens and new[:2] == old[1::-1] and old[0] != old[1] and min(old[:2]) > 1:
         source = LossOperations.source(below[0])
         return source is not None and operation(source) not in PADDED
-    for joined in _joined(below):
+    for joined in _joined(below) if old else ():
         axis = axes.get(joined)
         if axis is not None:
             return mixes((*joined, *old[1:]), new, axis)
@@ -281,6 +281,12 @@ def _joined(edge: Edge) -> Iterator[tuple[int, int]]:
             if len(old) > 1 and old[0] * old[1] == rows:
                 yield old[0], old[1]
                 return
+        elif name == "Cat":
+            parts = {() if n is None else shape_of(n, i) for n, i in node.next_functions}
+            count = len(node.next_functions)
+            if count > 1 and len(parts) == 1 and parts.pop()[:1] == (rows // count,):
+                yield count, rows // count
+            return
         elif name not in ROW_BY_ROW:
             return
         following = _main(node, name, rows)

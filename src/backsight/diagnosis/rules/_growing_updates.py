@@ -24,7 +24,7 @@ STRAIGHT = 0.95
 when it has tripled."""
 
 
-class Climb:
+class RateRise:
     """The rises of a learning rate since some iteration.
 
     Args:
@@ -125,7 +125,7 @@ class GrowingUpdates(Rule):
     _paying: Paying | None = field(default=None, init=False, repr=False)
     _rates: Recent | None = field(default=None, init=False, repr=False)
     """Of learning, at these samples: what is compared are medians of both."""
-    _climb: Climb = field(default_factory=Climb, init=False, repr=False)
+    _rise: RateRise = field(default_factory=RateRise, init=False, repr=False)
     """Of the learning rate, since the median was lowest."""
 
     @property
@@ -150,15 +150,15 @@ class GrowingUpdates(Rule):
         self.ready = True
         level = self._recent.median
         rate = self._rates.median
-        self._climb.add(now.iteration, rate)
+        self._rise.add(now.iteration, rate)
         if level > 0 and (level < self._lowest or not self._lowest):
             self._lowest = level  # weights that rest say nothing of steps
-            self._climb = Climb(now.iteration, rate)
+            self._rise = RateRise(now.iteration, rate)
         if level <= NEAR * self._lowest:
             self._calm = min(self._calm, self._recent.quantile(1.0))
         grown = sum(one > self._calm for one in self._recent.oldest_first) >= self.samples - 1
         large = level > max(self.ratio, self.times * self._lowest) and not pays and grown
-        if not large or level <= self.times * self._lowest * self._climb.straight():
+        if not large or level <= self.times * self._lowest * self._rise.straight():
             self.resolve(now.label, now.iteration)
             return
         self.found(

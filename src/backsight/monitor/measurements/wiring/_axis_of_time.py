@@ -10,6 +10,7 @@ from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall
 from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
 from backsight.probes import (
     LossTarget,
+    depends_across,
     embedded_from,
     loop_inputs,
     loss_targets,
@@ -22,7 +23,7 @@ from backsight.probes import (
 
 __all__ = ["AxisOfTime"]
 
-PADDING, NEXT, SMOOTH = 1.0, 2.0, 3.0
+PADDING, NEXT, SMOOTH, NEIGHBOUR = 1.0, 2.0, 3.0, 4.0
 """What tells."""
 
 LOOP = "loop"
@@ -33,8 +34,9 @@ class AxisOfTime(Measurement):
     """What the data of a fused layer tell of its axes: ``batch_first`` is easily forgotten.
 
     1 where sequences end in padding along the axis that the layer takes for the batch, 2 where the
-    target of each step is the next input along it, 3 where curves run along it; 0 otherwise.
-    Where no such layer runs, the first two are told of a loop of one's own as well.
+    target of each step is the next input along it, 3 where curves run along it, 4 where targets
+    depend on the input beside theirs along it; 0 otherwise. Where no such layer runs, all but the
+    third are told of a loop of one's own as well.
 
     Example:
         >>> import torch
@@ -131,4 +133,8 @@ def _told(given: Tensor, targets: list[LossTarget], *, curves: bool) -> float:
             return NEXT
     if padded_across(given):
         return PADDING
+    for loss in targets[:1] if len(targets) == 1 else ():
+        read = symbols if symbols is not None else given
+        if depends_across(read, loss.target, loss.counted):
+            return NEIGHBOUR
     return SMOOTH if curves and smooth_across(given) else 0.0

@@ -9,6 +9,7 @@ from torch import Tensor
 from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall, looked_at
 from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
 from backsight.probes import (
+    LoopCarried,
     LoopStates,
     Window,
     data_behind,
@@ -19,7 +20,7 @@ from backsight.probes import (
     is_spent,
     last_targets,
     loop_begun,
-    losses_of,
+    loss_targets,
     made_by,
     noise_spread,
     same_direction,
@@ -111,6 +112,7 @@ class InitialState(Measurement):
         """By path, initial states of the iterations that were looked at before."""
         self._starts: dict[str, list[Tensor]] = {}
         """By path, first inputs that are no data, of layers that begin in another's state."""
+        self._loop = LoopCarried()
         self._size = 0
         """Operations of the loss's graph, in the iteration before."""
         self._begin()
@@ -119,6 +121,8 @@ class InitialState(Measurement):
         self._begun: set[str] = set()
         """Paths of layers that have run."""
         self._loops = LoopStates()
+        self._own: dict[str, Tensor] = {}
+        """By path of a module of one's own, the state that it begins with."""
         self._newest: dict[str, Tensor] = {}
         """By path, what a cell has returned last."""
         self._given_last: dict[str, Tensor] = {}
@@ -146,6 +150,7 @@ class InitialState(Measurement):
         """Nothing has run."""
         if now.number != self._last + 1:
             self._ends, self._windows, self._asked, self._size = {}, {}, [], 0
+            self._loop.forget()
         self._last = now.number
         self._ended, self._ends = self._ends, {}
         self._begin()
@@ -158,6 +163,7 @@ class InitialState(Measurement):
             state = self._loops.add(call.path, call.given, call.returned)
             if state is not None and state.shape[-1] >= WIDTH:
                 self._found[call.path] = self._is_drawn(call.path, state), None
+                self._own[call.path] = state.detach()
             return
         if call.path not in self._begun:
             self._begun.add(call.path)
@@ -214,14 +220,21 @@ class InitialState(Measurement):
         }
         self._asked = [
             last
-            for _, node in losses_of(passed.operations)
+            for given in loss_targets(passed.operations)
             for steps, batch in self._sizes
-            for last in last_targets(node, steps, batch)
+            for last in last_targets(given, steps, batch)
         ]
         if not self._begun and not self._found:
             begun = loop_begun(passed.operations)
             if begun is not None and begun.shape[-1] >= WIDTH:
-                self._found["loop"] = self._is_drawn("loop", begun), None
+                carried = self._loop.look(passed.operations, begun)
+                self._found["loop"] = self._is_drawn("loop", begun), float(carried)
+        if len(self._own) == 1 and not self._begun:
+            ((path, begun),) = self._own.items()
+            data = self._loops.data.get(path)
+            if data is not None:
+                carried = self._loop.look(passed.operations, begun, data)
+                self._found[path] = self._found[path][0], float(carried)
         operations = passed.operations.named()
         before, self._size = self._size, len(operations)
         grown = bool(before) and self._size > GROWN * before

@@ -11,6 +11,7 @@ from backsight.probes import (
     batch_axes,
     data_mixed,
     states_mixed,
+    steps_side_by_side,
     targets_turned,
     tensors_in,
     views_that_mix,
@@ -95,6 +96,8 @@ class MixedRows(Measurement):
         """Look at each view in the graph."""
         self._looked = True
         cells = {(steps, batch) for (_, batch), steps in self._cells.items()}
+        if not self._sizes and not cells:
+            cells = steps_side_by_side(passed.operations)
         axes = batch_axes([*self._sizes, *cells])
         for shapes in views_that_mix(passed.operations, axes, [*self._states]):
             self._note(shapes)
