@@ -31,7 +31,6 @@ LARGEST = 1 << 22
 IGNORED = -100
 
 
-@torch.no_grad()
 def classes_by_hand(name: str, node: Node) -> LossTarget | None:
     """The targets of ``log_p.gather(1, y)``, ``log_p[range(n), y]`` or ``one_hot * log_p``.
 
@@ -57,8 +56,19 @@ def classes_by_hand(name: str, node: Node) -> LossTarget | None:
         [2, 0, 1]
         [2, 0, 1]
     """
-    if name not in TAKES:
-        return None
+    if name not in TAKES or (name == "Mul" and not _is_by_data(node)):
+        return None  # without a change of the gradient mode: so are all gates of a loop
+    with torch.no_grad():
+        return _classes(name, node)
+
+
+def _is_by_data(node: Node) -> bool:
+    """Whether a product has one factor with a graph, and one without."""
+    given = node.next_functions
+    return len(given) == 2 and (given[0][0] is None) != (given[1][0] is None)
+
+
+def _classes(name: str, node: Node) -> LossTarget | None:
     try:
         if name == "Log":
             below = _shown(node.next_functions[0][0])
@@ -121,11 +131,7 @@ def _index(take: Node, shape: tuple[int, ...], axis: int) -> Tensor | None:
 
 def _hot(node: Node) -> LossTarget | None:
     """Of log-probabilities that are multiplied by one-hot targets."""
-    if len(node.next_functions) != 2:
-        return None
     (first, at), (second, other) = node.next_functions
-    if (first is None) == (second is None):
-        return None
     below, number, kept = (first, at, "other") if second is None else (second, other, "self")
     if below is None or number or _softmax_of(below) is None:
         return None

@@ -1,6 +1,6 @@
 """The targets that PyTorch's losses keep in autograd's graph."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 import torch
 from torch import Tensor
@@ -34,6 +34,8 @@ BETWEEN = SAME_ORDER | {"Index", "Permute", "Select", "Sigmoid", "Slice", "To", 
 }  # fmt: skip
 """Between a layer and the loss that asks it."""
 
+TARGETS = "targets"
+
 MOST = 64
 """Operations between them."""
 
@@ -57,8 +59,15 @@ def loss_targets(made: LossOperations, most: int | None = None) -> list[LossTarg
         >>> one.target.tolist(), one.counted.tolist(), one.of_classes
         ([4, -100], [True, False], True)
     """
-    by_name = made.those(CLASSES | NUMBERS | TAKES) if most is None else made.named(most)
-    found = (target_of(name, node) or classes_by_hand(name, node) for name, node in by_name)
+    if most is not None:
+        return _targets(made.named(most))
+    if TARGETS not in made.told:
+        made.told[TARGETS] = _targets(made.those(CLASSES | NUMBERS | TAKES))
+    return [*made.told[TARGETS]]
+
+
+def _targets(operations: Iterable[tuple[str, Node]]) -> list[LossTarget]:
+    found = (target_of(name, node) or classes_by_hand(name, node) for name, node in operations)
     return [one for one in found if one is not None]
 
 
