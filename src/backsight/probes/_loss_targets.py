@@ -39,6 +39,9 @@ TARGETS = "targets"
 MOST = 64
 """Operations between them."""
 
+NEAR = 128
+"""Operations nearest to a loss, all of which are looked at; further ones by their names alone."""
+
 
 def loss_targets(made: LossOperations, most: int | None = None) -> list[LossTarget]:
     """Each loss of PyTorch's in a graph that keeps its target, nearest to the root first; and each
@@ -62,7 +65,12 @@ def loss_targets(made: LossOperations, most: int | None = None) -> list[LossTarg
     if most is not None:
         return _targets(made.named(most))
     if TARGETS not in made.told:
-        made.told[TARGETS] = _targets(made.those(CLASSES | NUMBERS | TAKES))
+        operations = made.named(NEAR)
+        if len(operations) == NEAR:
+            near = {node for _, node in operations}
+            rest = made.those(CLASSES | NUMBERS | TAKES)
+            operations = [*operations, *(one for one in rest if one[1] not in near)]
+        made.told[TARGETS] = _targets(operations)
     return [*made.told[TARGETS]]
 
 

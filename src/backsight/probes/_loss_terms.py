@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.autograd.graph import Node
 from torch.nn import functional
 
-from backsight.probes._classes_by_hand import TAKES, classes_by_hand
+from backsight.probes._classes_by_hand import NEAR_TAKES, TAKES, classes_by_hand
 from backsight.probes._errors_by_hand import OPERATIONS, error_by_hand
 from backsight.probes._label_smoothing import SmoothPart, smooth_part
 from backsight.probes._loss_targets import LossTarget, target_of
@@ -182,7 +182,7 @@ def loss_terms(roots: Sequence[Tensor]) -> list[LossTerm]:
 def _given(name: str, node: Node) -> "LossTarget | SmoothPart | None":
     if name in OPERATIONS:
         return error_by_hand(node)
-    if name in TAKES:
+    if name in TAKES or name in NEAR_TAKES:
         return classes_by_hand(name, node)
     return smooth_part(node) if name == "Sum" else target_of(name, node)
 
