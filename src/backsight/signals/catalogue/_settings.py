@@ -175,6 +175,17 @@ SIGNALS = (
         source="Backsight",
     ),
     Signal(
+        name="initial_gain",
+        title="gain of the initial weights",
+        formula="root mean square of a weight matrix times √n, n its smaller side; once, before "
+        "the first step",
+        axes=("iteration",),
+        unit="1",
+        reduction="initial_gain/NAME of each parameter of two axes; embeddings have none",
+        cost="the norms of these parameters, once",
+        source="Glorot & Bengio 2010",
+    ),
+    Signal(
         name="weights_replaced",
         title="weights that something else has made anew",
         formula="the share of the four largest matrices whose cosine with what the last step left "
