@@ -33,6 +33,8 @@ def looped(m: nn.ModuleDict) -> Tensor:
 SPREAD: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
     "of a layer": layered(mse_loss),
     "by hand": layered(lambda y, target: (y - target).abs().mean()),
+    "of a quantile": layered(lambda y, t: torch.maximum(0.9 * (t - y), 0.1 * (y - t)).mean()),
+    "of a cosh": layered(lambda y, target: (y - target).cosh().log().mean()),
     "of a loop": (looped, {"rnn": nn.GRUCell(3, UNITS), "head": nn.Linear(UNITS, 1)}),
 }
 
@@ -50,6 +52,11 @@ MEANT: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
     "quantiles": layered(lambda y, target: mse_loss(y[:, -1], target[:, 0]), answers=3),
     "a target for each": layered(lambda y, target: mse_loss(y, target + torch.randn(1, STEPS, 1))),
     "by hand, each": layered(lambda y, target: ((y - torch.randn_like(y)) ** 2).mean()),
+    "of a quantile, each": layered(
+        lambda y, target: torch.maximum(
+            0.9 * (target + torch.randn_like(y) - y), y - torch.ones_like(y)
+        ).mean()
+    ),
     "away from 0": layered(lambda y, target: (y - 0).square().mean()),
 }
 

@@ -37,6 +37,18 @@ def looped(m: nn.ModuleDict) -> Tensor:
     return torch.stack(outputs).view(BATCH, STEPS, UNITS)[:, -1].square().mean()
 
 
+def in_a_row(m: nn.ModuleDict, *, cell: bool, sound: bool = False) -> Tensor:
+    """All rows of a step, then all of the next one."""
+    state, outputs = torch.zeros(BATCH, UNITS), []
+    for x in drawn(STEPS, BATCH):
+        state = m["cell"](x, state) if cell else torch.tanh(m["reads"](x) + m["keeps"](state))
+        outputs.append(state)
+    rows = m["head"](torch.cat(outputs))
+    parted = rows.view(STEPS, BATCH, 1).transpose(0, 1) if sound else rows.view(BATCH, STEPS, 1)
+    loss: Tensor = (parted - torch.randn(BATCH, STEPS, 1)).square().mean()
+    return loss
+
+
 def embedded(m: nn.ModuleDict, swap: Callable[[Tensor], Tensor]) -> Tensor:
     loss: Tensor = m["rnn"](swap(m["embed"](torch.randint(9, (BATCH, STEPS)))))[0][-1].mean()
     return loss
@@ -65,6 +77,13 @@ def attended(m: nn.ModuleDict) -> Tensor:
     output = m["rnn"](drawn(BATCH, STEPS))[0]
     weights = m["head"](output)[..., 0].softmax(1)
     return torch.einsum("bt,bth->bh", weights, output).square().mean()
+
+
+def in_turn() -> dict[str, nn.Module]:
+    return {
+        "cell": nn.GRUCell(INPUTS, UNITS), "head": nn.Linear(UNITS, 1),
+        "reads": nn.Linear(INPUTS, UNITS), "keeps": nn.Linear(UNITS, UNITS),
+    }  # fmt: skip
 
 
 MIXED: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
@@ -137,6 +156,8 @@ MIXED: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
         joined_directions, {"rnn": rnn(num_layers=2, bidirectional=True)},
     ),
     "a loop": (looped, {"cell": nn.GRUCell(INPUTS, UNITS)}),
+    "a loop of a cell, in a row": (lambda m: in_a_row(m, cell=True), in_turn()),
+    "a loop by hand, in a row": (lambda m: in_a_row(m, cell=False), in_turn()),
     "channels and frames": (
         lambda m: m["rnn"](
             m["filter"](torch.randn(BATCH, 1, STEPS, 3)).relu().view(BATCH, STEPS, -1)
@@ -224,6 +245,7 @@ def relative(m: nn.ModuleDict) -> Tensor:
 
 SOUND: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
     "frames of a convolution, in a loop": (lambda m: frames(m, True), framed()),
+    "a loop by hand, in a row": (lambda m: in_a_row(m, cell=False, sound=True), in_turn()),
     "an attention by einsum": (
         attended, {"rnn": rnn(batch_first=True), "head": nn.Linear(UNITS, 1)}
     ),

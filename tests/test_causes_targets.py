@@ -59,6 +59,17 @@ def unshifted(m: Parts) -> Tensor:
     return entropy(read(m, x), x)
 
 
+def by_hand(m: Parts) -> Tensor:
+    x = text()
+    return -read(m, x).log_softmax(-1).gather(2, x[..., None]).mean()
+
+
+def squared_by_hand(m: Parts) -> Tensor:
+    x = one_hot(text())
+    loss: Tensor = (m["head"](m["hot"](x)[0]) - x).pow(2).mean()
+    return loss
+
+
 def classes_second(m: Parts) -> Tensor:
     x = text()
     return functional.cross_entropy(read(m, x).transpose(1, 2), x)
@@ -158,7 +169,17 @@ def step_losses(m: Parts) -> Tensor:
 UNSHIFTED: dict[str, LossOf] = {
     one.__name__: one
     for one in (
-        *(unshifted, classes_second, hot, both_ends_cut, padded, smoothed, decoder),
+        *(
+            unshifted,
+            by_hand,
+            squared_by_hand,
+            classes_second,
+            hot,
+            both_ends_cut,
+            padded,
+            smoothed,
+            decoder,
+        ),
         *(loop, loop_stacked, one_hot_loop, step_losses),
         *(packed_targets, packed_in_order),
     )

@@ -259,3 +259,38 @@ def test_a_part_that_is_made_anew_now_and_then_is_a_note(times: int, severity: s
         judge.update(i, {"loss": 1.0, "weights_replaced": 0.25 if again else 0.0})
     found = [one.severity for one in judge.diagnosis().findings if one.code == "BKS425"]
     assert found == ([] if severity is None else [severity])
+
+
+@pytest.mark.parametrize(("epochs", "found"), [(6, True), (3, False)])
+def test_weights_that_each_epoch_loads_from_the_beginning_are_found(
+    epochs: int, found: bool, tmp_path: Path
+) -> None:
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(3, 16), nn.Tanh(), nn.Linear(16, 16))
+    optimizer, begin = SGD(net.parameters(), lr=0.1), copy.deepcopy(net.state_dict())
+    with watch(net, optimizer, tmp_path / "run", every=1):
+        for _ in range(epochs):
+            net.load_state_dict(begin)
+            for _ in range(2):
+                optimizer.zero_grad()
+                (net(torch.randn(8, 3)) - 1).square().mean().backward()
+                optimizer.step()
+    diagnosis = diagnose(Run(tmp_path / "run"))
+    assert codes(diagnosis) == ({"BKS425"} if found else set())
+    assert not found or diagnosis.leads[0].findings[0].evidence == {"times": 4.0}
+
+
+def test_the_best_weights_that_are_loaded_again_are_not_accused(tmp_path: Path) -> None:
+    """A rollback goes back to what was learned, not to what it began with."""
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(3, 16), nn.Tanh(), nn.Linear(16, 16))
+    optimizer, best = SGD(net.parameters(), lr=0.1), None
+    with watch(net, optimizer, tmp_path / "run", every=1):
+        for _ in range(8):
+            for _ in range(2):
+                optimizer.zero_grad()
+                (net(torch.randn(8, 3)) - 1).square().mean().backward()
+                optimizer.step()
+            best = best or copy.deepcopy(net.state_dict())
+            net.load_state_dict(best)
+    assert codes(diagnose(Run(tmp_path / "run"))) == set()

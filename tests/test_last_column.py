@@ -45,6 +45,9 @@ def test_the_last_sequence_alone_is_told_from_the_last_step(kind: str, batch_fir
         lambda output: output[:, -1, :].tanh().sum(),
         lambda output: nn.functional.dropout(output, 0.1)[:, -1].sum(),
         lambda output: (output @ torch.ones(4, 1))[:, -1].sum(),
+        lambda output: output.unbind(1)[-1].sum(),
+        lambda output: output.index_select(1, torch.tensor([BATCH - 1])).sum(),
+        lambda output: output.gather(1, torch.full((STEPS, 1, 4), BATCH - 1)).sum(),
         lambda output: torch.stack([step[-1] for step in output]).sum() + 0 * output[:, -1].sum(),
     ],
 )

@@ -684,6 +684,9 @@ def test_ours_declare_what_they_record(kind: type[Measurement], every_family: se
     seldom |= {"group_lr_share", "plateau_best", "plateau_first"}  # with a schedule
     seldom |= {"gate_growth"}  # from the fourth sample on
     seldom |= {"phase"}  # of a second one
+    seldom |= {"penalty", "penalty_guess"}  # of weights, in the loss
+    seldom |= {"weights_restored"}  # where something puts them back
+    seldom |= {"half_eps", "half_lost"}  # of weights in half precision
     assert set(kind.signals) - seldom <= every_family
     assert every_family <= {signal for one in MEASUREMENTS for signal in one.signals}
 

@@ -111,6 +111,20 @@ def test_a_course_of_the_loop_is_no_oscillation() -> None:
         assert accused(judged(swings, {})) == {"BKS205"}, period
 
 
+def test_a_weak_swing_counts_where_its_frequency_stays_and_is_not_that_of_the_loop() -> None:
+    noise = np.random.default_rng(3).standard_normal(600)
+    course = 1 + 0.12 * noise
+
+    def accuses(swing: Callable[[int], float]) -> bool:
+        return "BKS205" in accused(judged([x + swing(i) for i, x in enumerate(course)], {}))
+
+    assert accuses(lambda i: 0.2 * math.cos(2 * math.pi * i / 3.3))  # 0.58 of the variance
+    assert not accuses(lambda i: 0.2 * math.cos(2 * math.pi * i / 3))
+    assert not accuses(lambda i: (0.2, 0.1, -0.15, -0.1, 0.0, 0.1, -0.15)[i % 7])
+    assert not accuses(lambda i: 0.2 * math.cos(2 * math.pi * i / (3.3 + 0.9 * (i // 90 % 2))))
+    assert not accuses(lambda _: 0.0)
+
+
 def test_steps_of_other_parameters_are_no_growth() -> None:
     ratios = [1e-3] * 15 + [0.05] * 20
     losses = [2.0 + 0.01 * math.sin(i) for i in range(350)]

@@ -51,6 +51,7 @@ from backsight.diagnosis.rules.wiring._answer_given import TargetIsInput
 from backsight.diagnosis.rules.wiring._clip_moment import ClipMisplaced
 from backsight.diagnosis.rules.wiring._decay import StrongDecay
 from backsight.diagnosis.rules.wiring._graphs_kept import GraphsKeptAlive
+from backsight.diagnosis.rules.wiring._half_precision import LostInHalf
 from backsight.diagnosis.rules.wiring._input_scale import NotNormalised
 from backsight.diagnosis.rules.wiring._loss_sign import WrongSign
 from backsight.diagnosis.rules.wiring._mixed_rows import MixedSequences
@@ -591,6 +592,12 @@ CASES = [
         },
         {"one_unit_read/rnn": every(10, [0.0] * 5), "one_row_read/rnn": every(10, [0.0] * 5)},
         "rnn", {"units": 16.0},
+    ),
+    Case(
+        "BKS438",
+        {"half_lost": every(10, [0.99] * 12), "loss": wavy(120)}, 40, 8,
+        {"half_lost": every(10, [0.85] * 12), "loss": wavy(120)},
+        {"half_lost": every(10, [0.2] * 12), "loss": wavy(120)}, "", {"share lost": 0.99},
     ),
 ]  # fmt: skip
 IDS = [case.code for case in CASES]
@@ -1509,6 +1516,14 @@ def test_precursor_without_states_needs_a_larger_gradient() -> None:
         assert bool(found) == fires
 
 
+def test_more_context_than_one_step_is_no_pattern_above_the_guess() -> None:
+    """Where the loss with the whole context is that of guessing, nothing was learned."""
+    series = asked([3.0, 2.0, 1.0, 1.0, 1.0], [1, 2, 4, 8, 64])
+    for guess, fires in ((1.2, True), (0.99, False)):
+        told = verdict("BKS301", series, facts=Facts(lag=50, baseline=guess))
+        assert bool(told.findings) == fires
+
+
 def test_precursor_is_silent_while_the_loss_falls() -> None:
     """Where learning takes off states and gradients grow, too."""
     series = chain(1.5, 8.0, count=200)
@@ -1531,6 +1546,22 @@ def test_steps_that_only_become_smaller_do_not_grow_however_large() -> None:
 def test_a_warm_up_is_no_runaway_until_its_steps_are_large(highest: float, fires: bool) -> None:
     rises = every(10, [highest * i / 30 for i in range(40)])
     assert bool(verdict("BKS207", {"update_ratio/w": rises}).findings) == fires
+
+
+def test_a_warm_up_that_ends_is_no_runaway_and_a_rate_that_grows_by_a_fraction_is() -> None:
+    """Steps as large as the rate makes them: up to 130 in a straight line, and by 2 % each time."""
+    straight = [min(1.0, (i + 1) / 130) for i in range(400)]
+    steeper = [0.002 * 1.02**i for i in range(400)]
+    for rates, size, fires in (
+        (straight, 0.06, False), (straight, 0.25, False), (steeper, 0.05, True),
+    ):  # fmt: skip
+        steps = every(10, [size * rate for rate in rates[::10]])
+        series = {"update_ratio/w": steps, "loss": wavy(400), "lr": rates}
+        assert bool(verdict("BKS207", series).findings) == fires, size
+    run_away = [r * (1.0 if i < 130 else 4.0) for i, r in enumerate(straight)]  # and no other rate
+    steps = every(10, [0.02 * step for step in run_away[::10]])
+    series = {"update_ratio/w": steps, "loss": wavy(400), "lr": straight}
+    assert verdict("BKS207", series).findings
 
 
 @pytest.mark.parametrize(("falls", "fires"), [(0.005, True), (0.05, False)])
@@ -2055,6 +2086,7 @@ def test_one_constant_input_beside_one_that_varies_is_no_constant_data() -> None
         ("BKS433", NotNormalised(share=0.45)), ("BKS434", SameBatch(samples=5)),
         ("BKS435", OneClass(targets=400)),
         ("BKS436", SameWeights(samples=2)), ("BKS437", OneColumnRead(samples=2)),
+        ("BKS438", LostInHalf(share=0.8)),
     ],
 )  # fmt: skip
 def test_a_near_miss_is_hit_with_a_stricter_threshold(code: str, rule: Rule) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from unittest.mock import Mock
+from unittest.mock import Mock, patch
 
 import numpy as np
 import pytest
@@ -69,6 +69,9 @@ def observed(folder: Path, **settings: Any) -> Iterator[Observed]:
         yield process
     finally:
         process.close()
+
+
+BACKWARD_BEGINS = IterationDetector.backward_begins
 
 
 def step(model: nn.Module, optimizer: Any, steps: int = 6) -> None:
@@ -194,6 +197,28 @@ def test_threads_that_train_have_a_run_each(tmp_path: Path) -> None:
     assert sorted(numbered(run) for run in process.runs) == [
         list(range(count)) for count in (9, 12, 15)
     ]
+
+
+def test_an_optimizer_may_be_made_in_another_thread_than_the_one_it_trains_in(
+    tmp_path: Path,
+) -> None:
+    """And what that one was not called in costs it no event."""
+    with observed(tmp_path) as process:
+        model, waiting = Net(), Net()
+        optimizer, idle = SGD(model.parameters(), lr=0.1), SGD(waiting.parameters(), lr=0.1)
+
+        def work() -> None:
+            for _ in range(9):
+                step(model, optimizer)
+
+        thread = threading.Thread(target=work)
+        with patch.object(IterationDetector, "backward_begins", autospec=True) as told:
+            told.side_effect = BACKWARD_BEGINS
+            thread.start()
+            thread.join()
+        assert told.call_count == 9
+        step(waiting, idle)
+    assert sorted(map(numbered, process.runs)) == [[0], list(range(9))]
 
 
 def test_a_pass_of_another_thread_that_was_under_way_does_not_count() -> None:

@@ -11,7 +11,7 @@ _CODES = {
     "double_activation": "411",
     "dropout_high": "422",
     "graph_kept": "426",
-    "half_precision": "428",
+    "half_precision": "428 438",
     "initialisation": "104 436",
     "mixed_by_view": "413",
     "mode": "422",

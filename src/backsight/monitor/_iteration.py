@@ -1,16 +1,26 @@
 """The iteration under way, and what the events of a training step carry."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
 from torch.optim import Optimizer
 
 from backsight.layers import LayerAdapter
-from backsight.probes import GradientProfile, LossOperations, Readers, on_host
+from backsight.monitor._followed import Followed, those_followed
+from backsight.probes import (
+    GradientProfile,
+    LossOperations,
+    LossTerm,
+    Readers,
+    loss_terms,
+    on_host,
+    tensors_in,
+)
 from backsight.signals import family
 
 __all__ = [
@@ -79,30 +89,6 @@ class Clip(NamedTuple):
     """Whether it was given no parameters at all, as by a generator that has been used up."""
 
 
-@dataclass(slots=True, eq=False)
-class Followed:
-    """Whether a backward pass has come through what a call returned.
-
-    A forward that led to none was no part of the training: text that was sampled between two
-    steps, a validation without ``no_grad``.
-    """
-
-    by_backward: bool = False
-
-
-def those_followed(calls: Sequence[Any], followed: Callable[[Any], Followed | None]) -> list[Any]:
-    """Those that a backward pass has come through, or that are not known; all where there is none.
-
-    Args:
-        calls: any kind of records of calls.
-        followed: gives what is known of one.
-    """
-    if len(calls) == 1:
-        return list(calls)
-    found = [one for one in calls if (known := followed(one)) is None or known.by_backward]
-    return found or list(calls)
-
-
 @dataclass(slots=True, eq=False)  # frozen ones take longer to make
 class LayerCall:
     """One forward of a module that is observed.
@@ -137,6 +123,24 @@ class LayerCall:
     """Of a layer, its kind."""
     followed: Followed | None = None
     """Calls that hand their state on share one; None before the module has run."""
+    _input: Any = field(default=None, init=False, repr=False)
+    _given: list[Tensor] | None = field(default=None, init=False, repr=False)
+    _returned: list[Tensor] | None = field(default=None, init=False, repr=False)
+
+    @property
+    def given(self) -> list[Tensor]:
+        """The tensors that it was called with, in order, once each."""
+        if self._given is None:
+            content = (self.inputs, dict(self.named)) if self.named else self.inputs
+            self._given = [*tensors_in(content)]
+        return self._given
+
+    @property
+    def returned(self) -> list[Tensor]:
+        """Those that it returned; to be asked when it has run."""
+        if self._returned is None:
+            self._returned = [*tensors_in(self.result)]
+        return self._returned
 
 
 @dataclass(slots=True, eq=False)  # frozen ones take longer to make
@@ -173,6 +177,7 @@ class BackwardPass:
     moved: Mapping[str, nn.Parameter] | None = None
     """What the optimizers move, by name."""
     _operations: LossOperations | None = field(default=None, init=False, repr=False)
+    _terms: list[LossTerm] | None = field(default=None, init=False, repr=False)
 
     @property
     def operations(self) -> LossOperations:
@@ -180,6 +185,17 @@ class BackwardPass:
         if self._operations is None:
             self._operations = LossOperations(self.roots)
         return self._operations
+
+    @property
+    def terms(self) -> list[LossTerm]:
+        """The losses that the roots are the sum of; to be asked in ``on_graph_whole``."""
+        if self._terms is None:
+            self._terms = loss_terms(self.roots)
+        return self._terms
+
+    def forget(self) -> None:
+        """Let go of the graph, which is about to be freed."""
+        self._operations = self._terms = None
 
 
 @dataclass(slots=True, eq=False)  # frozen ones take longer to make
@@ -348,6 +364,13 @@ class Iteration:
     def by_hand(self) -> bool:
         """Whether no optimizer of PyTorch's has been seen: the user's own code moves them."""
         return self._parameters.by_hand
+
+    def input_of(self, call: LayerCall) -> Tensor | PackedSequence:
+        """What of the arguments of a recurrent layer's call is its input."""
+        if call._input is None:
+            call._input = self.readers[call.path].input_of(call.inputs, call.named)
+        found: Tensor | PackedSequence = call._input
+        return found
 
     @property
     def training(self) -> bool:

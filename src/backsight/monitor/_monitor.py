@@ -154,7 +154,7 @@ class Monitor:
         except BaseException:
             self._observed.close()  # no hook is left behind
             raise
-        self._observed.begin()
+        self._observed.begin(here=held)  # held: found while other threads may train
 
     # -- what is known of it ---------------------------------------------------------------
 
@@ -176,8 +176,7 @@ class Monitor:
 
     @property
     def horizon(self) -> float | None:
-        """Steps back that the gradient reached in this iteration, in the layer where it reached
-        furthest; None where that is not measured."""
+        """Steps back that the gradient reached at most in this iteration; None if not measured."""
         profiles = self._observed.now.profiles.values()
         far = [profile.horizon for profile in profiles if profile.role != "block"]
         return max((float(lag.steps) for lag in far if lag is not None), default=None)
@@ -251,9 +250,12 @@ class Monitor:
         return not self.parameters.isdisjoint(map(id, parameters_of(model)))
 
     def adopt(self, name: str, model: nn.Module, inputs: Sequence[str] | None = None) -> None:
-        """Observe the modules of ``model`` as well, under paths that begin with ``name``; None of
-        ``inputs``, the paths of those that embed its inputs, finds them."""
+        """Observe a model's modules, too, under ``name``; None as ``inputs`` finds them."""
         self._observed.adopt(name, model, inputs)
+
+    def runs_here(self) -> None:
+        """What another thread does is not its own, unless it steps there."""
+        self._observed.detector.runs_here()
 
     def join(self, other: "Monitor") -> None:
         """Take over what another monitor observes, which has recorded nothing yet."""
@@ -347,15 +349,14 @@ class Monitor:
         self, compute_loss: Callable[[], Tensor], *, gradient_known: bool = False
     ) -> Sharpness:
         """Record ``sharpness`` and ``sharpness_limit``, of :func:`backsight.sharpness`."""
+        known = self._model, self.optimizers, compute_loss, gradient_known
         with self.paused():
-            to = self._outbox, self.iteration
-            return record_sharpness(*to, self._model, self.optimizers, compute_loss, gradient_known)
+            return record_sharpness(self._outbox, self.iteration, *known)
 
     @contextmanager
     def paused(self) -> Iterator[None]:
         """Validation, sampling: inside, nothing is observed and the clock stands still."""
-        began = self._clock()
-        self._pauses += 1
+        began, self._pauses = self._clock(), self._pauses + 1
         self._observed.detector.paused = True
         try:
             yield
@@ -366,8 +367,7 @@ class Monitor:
                 self._observed.stand_still(self._clock() - began)
 
     def collect(self) -> None:
-        """Bring measured values to the host, in one copy a dtype and device, record and judge
-        them."""
+        """Bring measured values to the host, one copy a dtype and device; record and judge them."""
         self._collect(self._judging.judge)
 
     def close(self) -> None:

@@ -8,6 +8,7 @@ import math
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from operator import attrgetter
+from threading import get_ident
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -108,9 +109,9 @@ class Observation:
         """Whether the readers may hold something of a sampled iteration."""
         self._begin()
 
-    def begin(self) -> None:
-        """The first iteration begins: what there is to observe is known."""
-        self.detector.paused = False
+    def begin(self, *, here: bool = False) -> None:
+        """The first iteration begins; of what other threads do, nothing, if it is ``here``."""
+        self.detector.thread, self.detector.paused = get_ident() if here else None, False
         self._feed_begin()
 
     def adopt(self, name: str, model: nn.Module, inputs: Sequence[str] | None = None) -> None:

@@ -15,6 +15,7 @@ from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
 from torch import nn
 from torch.optim import Optimizer
 from torch.utils.weak import WeakIdKeyDictionary
@@ -216,7 +217,9 @@ class ProcessMonitor:
             return
         inner = (part for _, part in named_modules(model) if not list(children_of(part)))
         self._seen.inner.update(type(part).__name__ for part in inner)
-        self._assign(model)
+        owner = self._assign(model)
+        if torch.is_grad_enabled():  # it trains here, wherever its optimizers were made
+            owner.monitor.runs_here()
 
     def _ask_again(self, module: nn.Module) -> None:
         """It has no parameters: a function, or a model that builds itself in its first calls."""
@@ -290,7 +293,7 @@ class ProcessMonitor:
             for model in _alive(self._models[group])
         ]
 
-    def _assign(self, model: nn.Module) -> None:
+    def _assign(self, model: nn.Module) -> Group:
         """Give a model to the monitor whose optimizers move it; several of them become one.
 
         A model that no optimizer moves has a monitor of its own: its code may move it by hand.
@@ -311,6 +314,7 @@ class ProcessMonitor:
                 self._adopt(owner, one)
         self._adopt(owner, model)
         self._protect(owner)
+        return owner
 
     def _adopt(self, owner: Group, model: nn.Module) -> None:
         models = self._models[owner]

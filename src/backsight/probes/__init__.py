@@ -10,6 +10,7 @@ from backsight.probes._answer_given import (
 )
 from backsight.probes._autograd import retained
 from backsight.probes._broadcast import loss_broadcasts, steps_of_one_target
+from backsight.probes._classes_by_hand import classes_by_hand
 from backsight.probes._closures import Closures, closure_of
 from backsight.probes._columns_taken import ColumnTaken, columns_taken
 from backsight.probes._compilers import (
@@ -30,11 +31,13 @@ from backsight.probes._decays import DecayReader
 from backsight.probes._deep import DeepMeasures, LayerRun, deep_measures
 from backsight.probes._delayed import lag_of
 from backsight.probes._density_sign import densities_lowered
+from backsight.probes._dependence import depends_across
 from backsight.probes._divergence_sign import divergences_raised
 from backsight.probes._dropout import dropout_of, rate_between, rate_of_dropout
-from backsight.probes._errors_by_hand import error_by_hand
+from backsight.probes._elements import some_elements
+from backsight.probes._errors_by_hand import difference_by_hand, error_by_hand
 from backsight.probes._filled_targets import filled_targets, is_filled
-from backsight.probes._first_step import StepCalls, first_step_alone
+from backsight.probes._first_step import StepCalls, first_step_alone, steps_side_by_side
 from backsight.probes._following import Window, is_asked, last_targets
 from backsight.probes._graph_tags import GraphTags
 from backsight.probes._guesses import ConstantAnswer, Guesses
@@ -50,11 +53,13 @@ from backsight.probes._initial_state import (
 )
 from backsight.probes._input_spread import InputRange
 from backsight.probes._last_step import asks_for_last
+from backsight.probes._loop_carried import LoopCarried
 from backsight.probes._loop_inputs import loop_inputs
 from backsight.probes._loop_states import LoopStates, loop_begun
 from backsight.probes._loss_operations import LossOperations
 from backsight.probes._loss_sign import likelihoods_lowered, terms_without_bound
-from backsight.probes._loss_targets import LossTarget, asks_a_layer, asks_a_unit, loss_targets
+from backsight.probes._loss_target import LossTarget
+from backsight.probes._loss_targets import asks_a_layer, asks_a_unit, loss_targets
 from backsight.probes._loss_terms import LossTerm, loss_terms
 from backsight.probes._lyapunov import LyapunovSpectrum, lyapunov, step_jacobian
 from backsight.probes._memory import MemoryProfile, compared_of, ladder, memory
@@ -84,9 +89,8 @@ from backsight.probes._padded_loss import (
     compares_padding,
     counts_all,
     error_compares_padding,
-    losses_of,
 )
-from backsight.probes._padding import embedded_from, is_padding, padding_of
+from backsight.probes._padding import embedded_from, is_padding, may_be_padded, padding_of
 from backsight.probes._parameters import (
     WIDEST,
     ParameterUpdates,
@@ -98,6 +102,7 @@ from backsight.probes._parameters import (
     total_norm,
     total_norm_value,
 )
+from backsight.probes._penalty import penalised
 from backsight.probes._persistence import Persistence
 from backsight.probes._precision import on_host
 from backsight.probes._probe import probe, what_was_found
@@ -117,6 +122,7 @@ from backsight.probes._row_answers import RowAnswers, row_keys
 from backsight.probes._row_order import row_orders, rows_out_of_order, rows_sorted
 from backsight.probes._rows_within import keys_within, puts_back, sorted_apart
 from backsight.probes._sharpness import Sharpness, sharpness
+from backsight.probes._squashed import squashed_twice
 from backsight.probes._steps_read import StepsRead
 from backsight.probes._targets_turned import targets_turned
 from backsight.probes._tensors import tensors_in
@@ -172,6 +178,7 @@ __all__ = [
     "LayerReader",
     "LayerRun",
     "Layered",
+    "LoopCarried",
     "LoopReader",
     "LoopStates",
     "LossOperations",
@@ -210,6 +217,7 @@ __all__ = [
     "check_layout",
     "children_of",
     "class_counts",
+    "classes_by_hand",
     "closure_of",
     "columns_taken",
     "compared_of",
@@ -222,6 +230,8 @@ __all__ = [
     "data_mixed",
     "deep_measures",
     "densities_lowered",
+    "depends_across",
+    "difference_by_hand",
     "divergences_raised",
     "driven",
     "dropout_of",
@@ -256,10 +266,10 @@ __all__ = [
     "loss_broadcasts",
     "loss_targets",
     "loss_terms",
-    "losses_of",
     "lyapunov",
     "made_by",
     "mark_input",
+    "may_be_padded",
     "may_be_stepped",
     "may_run_again",
     "memory",
@@ -279,6 +289,7 @@ __all__ = [
     "padded_across",
     "padding_of",
     "parameters_of",
+    "penalised",
     "places_of",
     "probe",
     "put_elsewhere",
@@ -299,11 +310,14 @@ __all__ = [
     "sharpness",
     "skipped",
     "smooth_across",
+    "some_elements",
     "sorted_apart",
     "spectrum",
+    "squashed_twice",
     "states_mixed",
     "step_jacobian",
     "steps_of_one_target",
+    "steps_side_by_side",
     "symbols_of",
     "taken_apart",
     "targets_turned",

@@ -12,6 +12,7 @@ from torch.autograd.graph import GradientEdge, Node
 from backsight.probes._answer_windows import STEPS, in_packing, same, varies, windows
 from backsight.probes._autograd import gradients_of
 from backsight.probes._delayed import lag_of
+from backsight.probes._errors_by_hand import error_by_hand
 from backsight.probes._loss_operations import LossOperations
 from backsight.probes._loss_targets import LossTarget, loss_targets
 from backsight.probes._operations import saved, shape_of
@@ -126,6 +127,8 @@ def answers_given(made: LossOperations) -> list[AnswerGiven] | None:
         []
     """
     losses = loss_targets(made)
+    by_hand = (error_by_hand(node) for _, node in made.named(MOST))
+    losses += [loss for loss in by_hand if loss is not None]
     if not losses:
         return None
     marks = _marks(made)
@@ -192,9 +195,7 @@ class _Stream:
 
 def _packed(made: LossOperations) -> Iterator[_Stream]:
     """Symbols whose embeddings were packed."""
-    for name, node in made.named():
-        if name != "PackPaddedSequence":
-            continue
+    for _, node in made.those({"PackPaddedSequence"}):
         below, order = node.next_functions[0][0], None
         while below is not None and LossOperations.name(below) in BEFORE_PACKING:
             if LossOperations.name(below) == "IndexSelect":  # which sorts the rows
@@ -221,9 +222,7 @@ def _packed(made: LossOperations) -> Iterator[_Stream]:
 
 def _embedded(made: LossOperations) -> Iterator[_Stream]:
     singly: dict[tuple[object, tuple[int, ...]], list[tuple[Node, Tensor]]] = defaultdict(list)
-    for name, node in made.named():
-        if name != "Embedding":
-            continue
+    for _, node in made.those({"Embedding"}):
         try:
             indices = saved(node, "indices").detach()
         except RuntimeError:
@@ -271,7 +270,7 @@ def _judge(loss: LossTarget, stream: _Stream, marks: LayerInputs) -> AnswerGiven
     if not loss.of_classes and stream.layer is None:
         return None  # numbers that are to be indices
     for window, first in windows(given) if places is None else in_packing(given, places):
-        if same(window, target, counted) and _newest(loss, stream, first):
+        if same(window, target, counted, rounded=loss.rounded) and _newest(loss, stream, first):
             kind: AnswerKind = "this step"
             if not loss.of_classes and not _plain(stream, marks):
                 kind = "reproduced"
@@ -303,6 +302,8 @@ def _support(loss: LossTarget, edges: Sequence[tuple[Node, int]]) -> list[Tensor
         classes = loss.prediction.movedim(axis, -1).reshape(-1, out.shape[axis])
         place[axis] = int(classes[0].argmin())
     out[tuple(place)] = 1
+    if loss.by_hand:
+        out = out.reshape(shape_of(*loss.edge))
     asked = [GradientEdge(node, number) for node, number in edges]
     return gradients_of([GradientEdge(*loss.edge)], asked, [out])
 

@@ -6,10 +6,11 @@ from collections.abc import Collection, Iterator
 from torch import Tensor
 from torch.autograd.graph import Node
 
-from backsight.probes._errors_by_hand import error_by_hand
+from backsight.probes._errors_by_hand import difference_by_hand
 from backsight.probes._loss_operations import LossOperations
 from backsight.probes._operations import (
     LAYERS,
+    PLAIN,
     POINTWISE,
     POINTWISE_KERNELS,
     REDUCTIONS,
@@ -17,6 +18,7 @@ from backsight.probes._operations import (
     operation,
     saved,
     shape_of,
+    unpacked,
 )
 
 __all__ = ["loss_broadcasts", "steps_of_one_target"]
@@ -91,7 +93,7 @@ def steps_of_one_target(made: LossOperations, sizes: Collection[tuple[int, int]]
     for name, node in made.named(MOST):
         if name in POINTWISE_KERNELS:
             found = max(found, _in_kernel(node, sizes))
-        elif name in ("Abs", "Pow"):
+        elif name not in PLAIN and name not in REDUCTIONS:
             found = max(found, _by_hand(node, sizes))
     return found
 
@@ -106,17 +108,17 @@ def _in_kernel(node: Node, sizes: Collection[tuple[int, int]]) -> int:
 
 
 def _by_hand(node: Node, sizes: Collection[tuple[int, int]]) -> int:
-    given = error_by_hand(node)
-    if given is None or given.target.dim() < 2:
+    given = difference_by_hand(node)
+    if given is None or given[0].dim() < 2:
         return 0
-    target = given.target
+    target, edge = given
     limit = SAME * float(target.abs().max())
     alike = []
     for axis in range(target.dim()):
         first = target.narrow(axis, 0, 1)
         if target.shape[axis] > 1 and bool(((target - first).abs() <= limit).all()):
             alike.append(axis)
-    return _steps(given.edge[0], tuple(target.shape), alike, sizes)
+    return _steps(edge[0], tuple(target.shape), alike, sizes)
 
 
 def _steps(
@@ -150,7 +152,7 @@ def _compared(made: LossOperations) -> Iterator[Node]:
     while waiting:
         node = waiting.pop()
         name = operation(node)
-        if name in POINTWISE_KERNELS or name in DIFFERENCES:
+        if name in POINTWISE_KERNELS or name in DIFFERENCES or name == "Mul":
             yield node
         passes = name in REDUCTIONS or name in POINTWISE or name in SAME_ORDER
         if not passes or name in POINTWISE_KERNELS:
@@ -179,6 +181,11 @@ def _broadcast(node: Node) -> int:
         ((inner, number),) = LossOperations.inputs(inner)
     whole, given = shape_of(node, 0), shape_of(inner, number)
     grown = _grown(given, whole)
+    if name == "Mul":  # a likelihood by hand: target times logarithm
+        carried = node.next_functions[0][0] is not None
+        weight = unpacked(node, "other" if carried else "self")
+        if weight is None or not _grown(tuple(weight.shape), whole):
+            return 0
     # The other side is unknown: it made another axis of the same size, or it would be meant.
     return math.prod(whole) if any(whole.count(size) > 1 for size in grown) else 0
 

@@ -57,10 +57,8 @@ def data_entries(made: LossOperations) -> Iterator[DataEntry]:
         >>> [tuple(one.data.shape) for one in found], found[0].weight is first.weight
         ([(5, 3)], True)
     """
-    for name, node in made.named():
-        kept = OPERANDS.get(name)
-        if kept is None:
-            continue
+    for name, node in made.those(OPERANDS.keys()):
+        kept = OPERANDS[name]
         rows, weight = PRODUCTS.get(name, (0, 1))
         given = [below for below, _ in node.next_functions]
         if len(given) <= max(rows, weight) or given[rows] is not None or given[weight] is None:

@@ -4,13 +4,25 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import Node
 
-from backsight.probes._loss_targets import LossTarget
-from backsight.probes._operations import SAME_ORDER, operation, order_of, saved, shape_of, signed
+from backsight.probes._loss_target import LossTarget
+from backsight.probes._operations import (
+    SAME_ORDER,
+    Edge,
+    operation,
+    order_of,
+    saved,
+    shape_of,
+    signed,
+    unpacked,
+)
 
-__all__ = ["error_by_hand"]
+__all__ = ["difference_by_hand", "error_by_hand"]
 
 FAR = 8
 """Operations between a linear layer and the difference."""
+
+FACTORS = 3
+"""Numbers that a difference is multiplied by."""
 
 DEAREST = 1 << 24
 """Multiplications of a layer's output that is computed once more."""
@@ -42,24 +54,75 @@ def error_by_hand(node: Node) -> LossTarget | None:
     if name not in ("Abs", "Pow") or (name == "Pow" and saved(node, "exponent") != 2):
         return None
     below, number = node.next_functions[0]
-    if below is None or operation(below) != "Sub" or number or saved(below, "alpha") != 1:
+    if below is None or number or operation(below) != "Sub":
+        return None
+    found = _compared(below, unpacked(node, "self"))
+    if found is None:
+        return None
+    target, prediction, edge = found
+    loss = "MseLoss" if name == "Pow" else "L1Loss"
+    return LossTarget(loss, node, target, prediction, edge, rounded=True)
+
+
+@torch.no_grad()
+def difference_by_hand(node: Node) -> tuple[Tensor, Edge] | None:
+    """What an operation on ``y - t``, or on that times a number, compares a linear layer's output
+    with: of a quantile's loss, a logarithm of a cosh, or any other error that is no kernel.
+
+    Args:
+        node: of the graph, while it is whole.
+
+    Returns:
+        the target, of the shape of the difference, and where ``y`` comes from; None where it is
+        another operation, or not enough is kept.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import difference_by_hand
+        >>> head, target = torch.nn.Linear(4, 1), torch.tensor([1.0, 2.0, 3.0])
+        >>> off = target - head(torch.ones(3, 4)).squeeze(1)
+        >>> for loss in (torch.maximum(0.9 * off, -0.1 * off), off.cosh()):
+        ...     difference_by_hand(loss.grad_fn)[0].round(decimals=3).tolist()
+        [1.0, 2.0, 3.0]
+        [1.0, 2.0, 3.0]
+    """
+    if not node.next_functions or node.next_functions[0][1]:
+        return None
+    below, factor = node.next_functions[0][0], 1.0
+    for _ in range(FACTORS):
+        name = "" if below is None else operation(below)
+        if below is None or name not in ("Div", "Mul", "Neg"):
+            break
+        by = None if name == "Neg" else unpacked(below, "other")
+        if name != "Neg" and (by is None or by.numel() != 1):
+            return None
+        factor *= -1.0 if by is None else float(by) if name == "Mul" else 1 / float(by)
+        below = below.next_functions[0][0]
+    value = unpacked(node, "self") if below is not None and operation(below) == "Sub" else None
+    if below is None or value is None or not factor:
+        return None
+    found = _compared(below, value.detach() / factor)
+    return None if found is None else (found[0], found[2])
+
+
+def _compared(below: Node, difference: Tensor | None) -> tuple[Tensor, Tensor, Edge] | None:
+    """The target, the prediction, and where it comes from, of a difference whose value is known."""
+    if difference is None or saved(below, "alpha") != 1:
         return None
     carried = [side for side, (one, _) in enumerate(below.next_functions) if one is not None]
     if len(carried) != 1:
         return None
-    edge = below.next_functions[carried[0]]
-    assert edge[0] is not None
-    if edge[1] or shape_of(edge[0], 0) != shape_of(below, 0):
+    node, number = below.next_functions[carried[0]]
+    if node is None or number or shape_of(node, 0) != shape_of(below, 0):
         return None
     try:
-        prediction, difference = _output(edge[0], FAR), saved(node, "self").detach()
+        prediction, difference = _output(node, FAR), difference.detach()
     except RuntimeError:  # it was overwritten, or the graph is released
         return None
     if prediction is None or prediction.shape != difference.shape:
         return None
     target = prediction - difference if carried == [0] else prediction + difference
-    loss = "MseLoss" if name == "Pow" else "L1Loss"
-    return LossTarget(loss, node, target, prediction, (edge[0], edge[1]))
+    return target, prediction, (node, number)
 
 
 def _output(node: Node, limit: int) -> Tensor | None:

@@ -1,12 +1,17 @@
 """Targets that end in a filler, where nothing that the model is given does."""
 
+import math
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.autograd.graph import Node
 
 from backsight.probes._loss_operations import LossOperations
+from backsight.probes._loss_targets import LossTarget, loss_targets
+from backsight.probes._loss_terms import LossTerm
 from backsight.probes._operations import LAYERS, POINTWISE, SAME_ORDER, operation, shape_of
-from backsight.probes._padded_loss import class_counts, counts_all, losses_of
+from backsight.probes._padded_loss import class_counts, counts_all
 from backsight.probes._padding import is_padding, padding_of
 
 __all__ = ["filled_targets", "is_filled"]
@@ -27,11 +32,12 @@ KEPT = {"Addmm": "mat1", "Convolution": "input", "Embedding": "indices", "Mm": "
 
 
 @torch.no_grad()
-def filled_targets(made: LossOperations) -> float:
+def filled_targets(made: LossOperations, terms: Sequence[LossTerm] = ()) -> float:
     """Of the classes that a loss asks for at each step, the share of a filler at the ends.
 
     Args:
         made: the operations of the loss, while the graph is whole.
+        terms: what the loss is the sum of, without which a cross-entropy by hand is no loss.
 
     Returns:
         0 where none ends in one, where it is ignored, or where a layer is given data at each step:
@@ -53,15 +59,15 @@ def filled_targets(made: LossOperations) -> float:
         (True, 0.0)
     """
     found = 0.0
-    for name, node in losses_of(made):
-        if not counts_all(name, node):
+    for given in loss_targets(made):
+        if not counts_all(given, terms):
             continue
-        rows = _by_step(name, node)
+        rows = _by_step(given)
         if rows is None or min(rows.shape) < FEWEST:
             continue
         for each in (rows, rows.t()):
             at_end, inside = padding_of(each)
-            if is_filled(each, at_end, inside) and class_counts(node, int(each[at_end][0])):
+            if is_filled(each, at_end, inside) and class_counts(given, int(each[at_end][0])):
                 found = max(found, float(at_end.float().mean()))
                 break
         if found and _is_read_by_step(made, rows.numel()):
@@ -104,13 +110,17 @@ def is_filled(rows: Tensor, at_end: Tensor, inside: Tensor) -> bool:
     return False
 
 
-def _by_step(name: str, node: Node) -> Tensor | None:
+def _by_step(loss: LossTarget) -> Tensor | None:
     """``(B, T)`` or ``(T, B)`` targets."""
-    target: Tensor = node._saved_target  # type: ignore[attr-defined]
-    if name == "NllLoss2D":
+    target = loss.target
+    if target.dim() > 1:
         sizes = [size for size in target.shape[1:] if size > 1]
         return target.reshape(len(target), -1) if len(sizes) == 1 else None
-    count, edge = target.numel(), node.next_functions[0]
+    count = target.numel()
+    edge: tuple[Node | None, int] = loss.edge
+    if loss.by_hand and len(shape_of(*loss.edge)) == 3:
+        old = shape_of(*loss.edge)[:2]
+        return target.reshape(old) if math.prod(old) == count else None
     for _ in range(FAR):
         below = edge[0]
         if below is None:

@@ -19,7 +19,7 @@ from backsight.probes._operations import (
     signed,
 )
 
-__all__ = ["StepCalls", "first_step_alone"]
+__all__ = ["StepCalls", "first_step_alone", "steps_side_by_side"]
 
 FEWEST = 3
 """Steps of a loop."""
@@ -60,6 +60,9 @@ class StepCalls:
         self._before: dict[str, list[int | None]] = {}
         """By path, of each call, which one its state comes from."""
         self._reached: dict[str, set[int]] = {}
+        self._marked: set[int] = set()
+        """When marked operations were made, in the order of operations: the others, which a loop
+        has many more of, need not be asked for their mark."""
 
     def add(self, path: str, given: Iterable[Tensor], result: Iterable[Tensor]) -> None:
         """One more call.
@@ -70,17 +73,21 @@ class StepCalls:
             result: what the call returned.
         """
         calls = self._before.setdefault(path, [])
-        calls.append(_made_by_call(path, given))
+        calls.append(self._made_by_call(path, given))
         for tensor in result:
-            if tensor.grad_fn is not None:
-                marks: dict[Any, Any] = tensor.grad_fn.metadata  # type: ignore[assignment]
+            node = tensor.grad_fn
+            if node is not None:
+                marks: dict[Any, Any] = node.metadata  # type: ignore[assignment]
                 marks.setdefault(MARK, {})[path] = len(calls) - 1
+                self._marked.add(node._sequence_nr())
 
     def reach(self, made: LossOperations) -> None:
         """A backward pass is about to come through what a loss was made by."""
-        for _, node in made.named():
-            for path, number in _marks(node).items():
-                self._reached.setdefault(path, set()).add(number)
+        marked = self._marked
+        for _, node in made.named() if marked else ():
+            if node._sequence_nr() in marked:
+                for path, number in _marks(node).items():
+                    self._reached.setdefault(path, set()).add(number)
 
     def last_alone(self, path: str, made: LossOperations) -> bool:
         """Whether all calls of a module are one loop, of which a loss reads the last state alone.
@@ -95,7 +102,50 @@ class StepCalls:
         loops = _loops(before)
         if len(loops) != 1 or len(loops[0]) != len(before):
             return False
-        return _nearest(path, made) == {len(before) - 1}
+        return self._nearest(path, made) == {len(before) - 1}
+
+    def _nearest(self, path: str, made: LossOperations) -> set[int]:
+        """Calls of a module that a loss comes to, and no later one in between."""
+        found: set[int] = set()
+        waiting, seen = [*made.roots], set(made.roots)
+        while waiting and len(seen) < LIMIT:
+            node = waiting.pop()
+            number = self._call_of(path, node)
+            if number is not None:
+                found.add(number)
+                continue
+            for below, _ in node.next_functions:
+                if below is not None and below not in seen:
+                    seen.add(below)
+                    waiting.append(below)
+        return found
+
+    def _made_by_call(self, path: str, given: Iterable[Tensor]) -> int | None:
+        """Which call of the module has made what is given, as it is or changed on its way."""
+        waiting = [node for one in given if (node := one.grad_fn) is not None]
+        if not waiting or not self._marked:
+            return None
+        number = self._call_of(path, waiting[0])
+        if number is not None:  # of nearly all calls
+            return number
+        seen = set(waiting)
+        for _ in range(NEAR):
+            if not waiting:
+                return None
+            node = waiting.pop(0)
+            number = self._call_of(path, node)
+            if number is not None:
+                return number
+            new = [below for below, _ in node.next_functions if below is not None]
+            waiting += [below for below in new if below not in seen]
+            seen.update(new)
+        return None
+
+    def _call_of(self, path: str, node: Node) -> int | None:
+        """Of a module's calls, that which has returned what an operation has made."""
+        if node._sequence_nr() not in self._marked:
+            return None
+        return _marks(node).get(path)
 
     def first_alone(self) -> dict[str, int]:
         """By path, the steps of the longest loop of which only the first call is in a loss's graph.
@@ -114,43 +164,9 @@ class StepCalls:
         return found
 
 
-def _nearest(path: str, made: LossOperations) -> set[int]:
-    """Calls of a module that a loss comes to, and no later one in between."""
-    found: set[int] = set()
-    waiting, seen = [*made.roots], set(made.roots)
-    while waiting and len(seen) < LIMIT:
-        node = waiting.pop()
-        number = _marks(node).get(path)
-        if number is not None:
-            found.add(number)
-            continue
-        for below, _ in node.next_functions:
-            if below is not None and below not in seen:
-                seen.add(below)
-                waiting.append(below)
-    return found
-
-
 def _marks(node: Node) -> dict[str, int]:
     found: dict[str, int] | None = node.metadata.get(MARK)  # type: ignore[attr-defined]
     return found or {}
-
-
-def _made_by_call(path: str, given: Iterable[Tensor]) -> int | None:
-    """Which call of the module has made what is given, as it is or changed on its way."""
-    waiting = [t.grad_fn for t in given if t.grad_fn is not None]
-    seen = set(waiting)
-    for _ in range(NEAR):
-        if not waiting:
-            return None
-        node = waiting.pop(0)
-        number = _marks(node).get(path)
-        if number is not None:
-            return number
-        new = [below for below, _ in node.next_functions if below is not None]
-        waiting += [below for below in new if below not in seen]
-        seen.update(new)
-    return None
 
 
 def _loops(before: Sequence[int | None]) -> list[list[int]]:
@@ -197,11 +213,10 @@ def first_step_alone(made: LossOperations) -> int:
         [0, 5]
     """
     taken: dict[Node, list[_Taken]] = {}
-    for name, node in made.named():
-        if name in ("Select", "Slice"):
-            found = list(_taken(node, name))
-            if found:
-                taken[node] = found
+    for name, node in made.those({"Select", "Slice"}):
+        found = list(_taken(node, name))
+        if found:
+            taken[node] = found
     told = [
         one for each in taken.values() for one in each if one.chosen is min(one.parts, key=_when)
     ]
@@ -212,6 +227,37 @@ def first_step_alone(made: LossOperations) -> int:
         if reached.isdisjoint(set(one.parts) - {one.chosen}) and _goes_on(one.parts):
             return len(one.parts)
     return 0
+
+
+def steps_side_by_side(made: LossOperations) -> set[tuple[int, int]]:
+    """Steps and sequences of loops whose states are put side by side, each made from the last one.
+
+    Args:
+        made: the operations of the loss, while the graph is whole.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import LossOperations, steps_side_by_side
+        >>> weight, state, states = torch.ones(2, 2, requires_grad=True), torch.zeros(3, 2), []
+        >>> for _ in range(5):
+        ...     state = torch.tanh(state @ weight + 1)
+        ...     states.append(state)
+        >>> steps_side_by_side(LossOperations([torch.cat(states).sum()]))
+        {(5, 3)}
+    """
+    found = set()
+    for name, node in made.named():
+        if name not in ("Cat", "Stack") or len(node.next_functions) < FEWEST:
+            continue
+        inner = [(n, i) for n, i in node.next_functions if n is not None]
+        parts = [_state(edge) for edge in inner]
+        shapes = {shape_of(part, 0) for part in parts}
+        if len(parts) != len(node.next_functions) or len(shapes) != 1 or len(set(parts)) < FEWEST:
+            continue
+        (shape,) = shapes
+        if len(shape) == 2 and _goes_on(parts):
+            found.add((len(parts), shape[0]))
+    return found
 
 
 def _when(node: Node) -> int:

@@ -4,9 +4,8 @@ import weakref
 
 import torch
 from torch import Tensor
-from torch.autograd.graph import Node
 
-from backsight.probes._operations import saved
+from backsight.probes._loss_target import LossTarget
 
 __all__ = ["Window", "is_asked", "last_targets"]
 
@@ -40,22 +39,23 @@ class Window:
 
 
 @torch.no_grad()
-def last_targets(node: Node, steps: int, batch: int) -> list[Tensor]:
+def last_targets(given: LossTarget, steps: int, batch: int) -> list[Tensor]:
     """What a loss asks for at the last step, ``(B,)`` or ``(B, …)``, in each layout it may have.
 
     Args:
-        node: a loss of PyTorch's that keeps its target.
+        given: one of :func:`loss_targets`.
         steps, batch: sizes of the sequences.
 
     Example:
         >>> import torch
-        >>> from backsight.probes import last_targets
+        >>> from backsight.probes import LossOperations, last_targets, loss_targets
         >>> target = torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
         >>> loss = torch.nn.MSELoss()(torch.ones(2, 3, requires_grad=True), target)
-        >>> [last.tolist() for last in last_targets(loss.grad_fn, 3, 2)]
+        >>> (given,) = loss_targets(LossOperations([loss]))
+        >>> [last.tolist() for last in last_targets(given, 3, 2)]
         [[3.0, 6.0], [5.0, 6.0]]
     """
-    target: Tensor = saved(node, "target")
+    target = given.target
     if not target.numel() or target.numel() % (steps * batch):
         return []
     by_sequence = target.reshape(batch, steps, -1)[:, -1]

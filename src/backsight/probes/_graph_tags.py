@@ -45,10 +45,12 @@ class GraphTags:
 
     def mark(self, operations: LossOperations) -> None:
         """Mark a graph."""
-        deepest = None
-        for name, node in operations.named():
-            if name != "AccumulateGrad":  # which lives as long as its parameter
-                deepest = node
+        inside = (
+            node
+            for name, node in reversed(operations.named())
+            if name != "AccumulateGrad"  # which lives as long as its parameter
+        )
+        deepest = next(inside, None)
         if deepest is not None:
             tag = _Tag()
             _metadata(deepest)[KEY] = tag

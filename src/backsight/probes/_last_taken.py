@@ -5,13 +5,19 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.autograd.graph import Node
 
+from backsight.probes._operations import operation, saved, saved_axes, shape_of, signed
 from backsight.probes._tensors import made_from
 
 __all__ = ["column_of_steps", "takes_last"]
 
 FAR = 4096
 """Operations between the loss and the layer that are looked through."""
+
+TAKES = frozenset({
+    *("Gather", "IndexSelect", "Select", "Slice", "Split", "SplitWithSizes", "Unbind"),
+})  # fmt: skip
 
 STEPS = 3
 """The fewest of a loop."""
@@ -20,24 +26,39 @@ STEPS = 3
 def takes_last(root: Tensor, sizes: tuple[int, int], axis: int) -> bool:
     """Whether ``root`` was made from the last row along an axis of a tensor of those sizes.
 
+    By an index, whichever operation it became, or by taking the tensor apart along that axis: then
+    for any row of it, as what was read is known from the gradient.
+
     Example:
         >>> import torch
         >>> from backsight.probes._last_taken import takes_last
         >>> x = torch.ones(5, 6, 4, requires_grad=True)
         >>> takes_last(x[:, -1].sum(), (5, 6), 1), takes_last(x[-1].sum(), (5, 6), 1)
         (True, False)
+        >>> takes_last(x.unbind(1)[-1].sum(), (5, 6), 1), takes_last(x[:, 5:].sum(), (5, 6), 1)
+        (True, True)
     """
-    for node, _ in made_from(root, FAR):
-        if node.name() == "SelectBackward0":
-            shape = tuple(getattr(node, "_saved_self_sym_sizes", ()))
-            dim, index = (getattr(node, f"_saved_{what}", None) for what in ("dim", "index"))
-            if shape[:2] != sizes or dim is None or index is None:
-                continue
-            last = shape[axis] - 1
-            # PyTorch shows a negative number as an unsigned one.
-            if dim in (axis, axis - len(shape) + 2**64) and index in (last, -1, 2**64 - 1):
-                return True
-    return False
+    return any(_takes(node, sizes, axis) for node, _ in made_from(root, FAR))
+
+
+def _takes(node: Node, sizes: tuple[int, int], axis: int) -> bool:
+    name = operation(node)
+    below, number = node.next_functions[0] if node.next_functions else (None, 0)
+    if name not in TAKES or below is None:
+        return False
+    shape = shape_of(below, number)
+    if shape[:2] != sizes:
+        return False
+    last = shape[axis] - 1
+    if saved_axes(node, len(shape)) != [axis]:
+        return False
+    if name == "Select":
+        return signed(int(saved(node, "index"))) % shape[axis] == last
+    if name == "Slice":
+        return [*range(shape[axis])][signed(int(saved(node, "start"))) :] == [last]
+    if name in ("Gather", "IndexSelect"):  # which one, backward has freed by then
+        return shape_of(node, 0)[axis] == 1
+    return name == "Unbind" or 1 in shape_of(node, len(node._input_metadata) - 1)[axis : axis + 1]
 
 
 def column_of_steps(

@@ -41,12 +41,11 @@ def loop_inputs(made: LossOperations) -> Tensor | None:
         True
     """
     products: dict[Node, list[Node]] = defaultdict(list)
-    for name, node in made.named():
-        if name in ("Addmm", "Mm"):
-            turned = node.next_functions[-1][0]
-            leaf = turned.next_functions[0][0] if turned and turned.next_functions else None
-            if leaf is not None and operation(leaf) == "AccumulateGrad":
-                products[leaf].append(node)
+    for _, node in made.those({"Addmm", "Mm"}):
+        turned = node.next_functions[-1][0]
+        leaf = turned.next_functions[0][0] if turned and turned.next_functions else None
+        if leaf is not None and operation(leaf) == "AccumulateGrad":
+            products[leaf].append(node)
     for each in products.values():
         if len(each) < FEWEST:
             continue
@@ -67,23 +66,22 @@ def _factor(product: Node) -> Node | None:
 
 def _numbers(steps: list[Node]) -> Tensor | None:
     """Those that have no graph, whole or beside a state."""
-    factors = [saved(node, "mat1" if operation(node) == "Addmm" else "self") for node in steps]
-    if any(one is None or one.shape != factors[0].shape for one in factors):
-        return None
     above = [_factor(node) for node in steps]
-    whole = slice(None)
-    columns = {(None if one is None else _columns(one, factors[0].shape)) for one in above[1:]}
+    columns = {None if one is None else _columns(one) for one in above[1:]}
     if len(columns) != 1:
         return None
     (kept,) = columns
     if kept is None and any(above):
         return None
+    factors = [saved(node, "mat1" if operation(node) == "Addmm" else "self") for node in steps]
+    shape = None if factors[0] is None else factors[0].shape
+    if any(one is None or one.shape != shape for one in factors):
+        return None
     # The first one may begin in a state without a graph.
-    part = whole if kept is None else slice(*kept)
-    return torch.stack([one.detach()[:, part] for one in factors])
+    return torch.stack(factors)[..., slice(*kept or (None,))]
 
 
-def _columns(cat: Node, shape: torch.Size) -> tuple[int, int] | None:
+def _columns(cat: Node) -> tuple[int | None, int | None] | None:
     """Of two tensors side by side, where that is which has no graph."""
     if operation(cat) != "Cat" or axes_of(int(saved(cat, "dim")), 2) != [1]:
         return None
@@ -94,7 +92,7 @@ def _columns(cat: Node, shape: torch.Size) -> tuple[int, int] | None:
     below, number = parts[carried[0]]
     assert below is not None
     width = shape_of(below, number)[-1]
-    return (width, shape[1]) if carried == [0] else (0, shape[1] - width)
+    return (width, None) if carried == [0] else (None, -width)
 
 
 def _symbols(steps: list[Node]) -> Tensor | None:

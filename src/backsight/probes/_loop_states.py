@@ -9,7 +9,7 @@ from torch.autograd.graph import Node
 from backsight.probes._loss_operations import LossOperations
 from backsight.probes._operations import axes_of, operation, saved, shape_of
 
-__all__ = ["LoopStates", "loop_begun"]
+__all__ = ["LoopStates", "loop_begun", "loop_products"]
 
 MARK = "backsight loop"
 
@@ -44,6 +44,8 @@ class LoopStates:
         self._first: dict[str, list[Tensor | None] | None] = {}
         """By path, what its first call was given, without what has a graph; None once there was a
         second one."""
+        self.data: dict[str, Tensor] = {}
+        """By path of a loop, what its first call was given beside the state, if one tensor."""
 
     def add(self, path: str, given: Iterable[Tensor], result: Iterable[Tensor]) -> Tensor | None:
         """One more call.
@@ -77,6 +79,9 @@ class LoopStates:
                 node, columns = _part(node, after)
                 beside = columns is not None
             if beside and node is not None and _made_by_first(path, node):
+                others = [one for one in first if one is not None and one is not before]
+                if columns is None and len(others) == 1:
+                    self.data[path] = others[0]
                 return before.detach() if columns is None else before.detach()[..., columns]
         return None
 
@@ -130,22 +135,30 @@ def loop_begun(made: LossOperations) -> Tensor | None:
         >>> loop_begun(LossOperations([state.sum()]))
         tensor([[1., 1., 1.]])
     """
-    products: dict[Node, list[tuple[int, Node]]] = defaultdict(list)
-    for name, node in made.named():
-        if name in ("Addmm", "Mm"):
-            turned = node.next_functions[-1][0]
-            leaf = (
-                None if turned is None or not turned.next_functions else turned.next_functions[0][0]
-            )
-            if leaf is not None and operation(leaf) == "AccumulateGrad":
-                products[leaf].append((node._sequence_nr(), node))
-    loops = [
-        [node for _, node in sorted(each, key=lambda one: one[0])] for each in products.values()
-    ]
-    loops = [each for each in loops if len(each) >= FEWEST]
+    loops = [each for each in loop_products(made) if len(each) >= FEWEST]
     data = {len(each) for each in loops if not any(map(_factor, each))}
     found = [one for each in loops if (one := _begun(each, len(each) in data)) is not None]
-    return found[0] if len(found) == 1 else None
+    # Of gates by hand, each has a weight of its own, and all are given the same state.
+    return found[0] if len({one.data_ptr() for one in found}) == 1 else None
+
+
+def loop_products(made: LossOperations) -> list[list[Node]]:
+    """The products with each weight, in the order in which they were made.
+
+    Args:
+        made: the operations of a loss, while the graph is whole.
+    """
+    products: dict[Node, list[tuple[int, Node]]] = defaultdict(list)
+    for _, node in made.those({"Addmm", "Mm"}):
+        turned = node.next_functions[-1][0]
+        leaf = turned
+        if turned is not None and operation(turned) != "AccumulateGrad":
+            leaf = turned.next_functions[0][0] if turned.next_functions else None
+        if leaf is not None and operation(leaf) == "AccumulateGrad":
+            products[leaf].append((node._sequence_nr(), node))
+    return [
+        [node for _, node in sorted(each, key=lambda one: one[0])] for each in products.values()
+    ]
 
 
 def _factor(product: Node) -> Node | None:
@@ -163,4 +176,20 @@ def _begun(products: list[Node], beside: bool) -> Tensor | None:
     if operation(node) == "Cat":
         _, columns = _part(node, start)
         return None if columns is None else start.detach()[..., columns]
-    return start.detach() if beside else None
+    return start.detach() if beside or _reads(node, first) else None
+
+
+def _reads(node: Node, first: Node) -> bool:
+    """Whether a step of what was made before is added on the way from one product to the next."""
+    waiting, seen = [node], {node}
+    for _ in range(NEAR):
+        if not waiting:
+            return False
+        one = waiting.pop(0)
+        if operation(one) in ("Select", "Unbind"):
+            return True
+        for below, _ in one.next_functions:
+            if below is not None and below is not first and below not in seen:
+                seen.add(below)
+                waiting.append(below)
+    return False

@@ -1,22 +1,15 @@
 """The targets that PyTorch's losses keep in autograd's graph."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.autograd.graph import Node
 
+from backsight.probes._classes_by_hand import TAKES, classes_by_hand
 from backsight.probes._loss_operations import LossOperations
-from backsight.probes._operations import (
-    LAYERS,
-    SAME_ORDER,
-    Edge,
-    operation,
-    saved,
-    shape_of,
-    signed,
-)
+from backsight.probes._loss_target import CLASSES, LossTarget
+from backsight.probes._operations import LAYERS, SAME_ORDER, operation, saved, shape_of
 
 __all__ = [
     "CLASSES",
@@ -27,9 +20,6 @@ __all__ = [
     "loss_targets",
     "target_of",
 ]
-
-CLASSES = frozenset({"NllLoss", "NllLoss2D"})
-"""Losses of indices of classes."""
 
 NUMBERS = frozenset(
     {"BinaryCrossEntropy", "BinaryCrossEntropyWithLogits", "HuberLoss", "MseLoss", "SmoothL1Loss"}
@@ -48,57 +38,9 @@ MOST = 64
 """Operations between them."""
 
 
-@dataclass(frozen=True, slots=True)
-class LossTarget:
-    """What one loss was asked to come to; to be used while the graph is whole.
-
-    Example:
-        >>> import torch
-        >>> from backsight.probes import LossOperations, loss_targets
-        >>> guess = torch.zeros(3, requires_grad=True)
-        >>> loss = torch.nn.functional.mse_loss(2 * guess, torch.tensor([1.0, 2.0, 3.0]))
-        >>> (one,) = loss_targets(LossOperations([loss]))
-        >>> one.loss, one.target.tolist(), one.prediction.tolist(), one.reduction
-        ('MseLoss', [1.0, 2.0, 3.0], [0.0, 0.0, 0.0], 'mean')
-    """
-
-    loss: str
-    """The operation: ``NllLoss``, ``MseLoss``, …; ``L1Loss``, which is none, of its own name."""
-    node: Node
-    target: Tensor
-    """``(N,)`` or ``(N, d1, …)`` classes; or numbers of the shape of ``prediction``."""
-    prediction: Tensor
-    """``(N, C)`` or ``(N, C, d1, d2)`` log-probabilities; or numbers."""
-    edge: Edge
-    """Where the gradient on ``prediction`` arrives."""
-
-    @property
-    def of_classes(self) -> bool:
-        """Whether the targets are indices of classes."""
-        return self.loss in CLASSES
-
-    @property
-    def reduction(self) -> str:
-        """``none``, ``mean`` or ``sum``."""
-        return ("none", "mean", "sum")[int(getattr(self.node, "_saved_reduction", 0))]
-
-    @property
-    def weighted(self) -> bool:
-        """Whether elements or classes weigh differently."""
-        names = ("_saved_weight", "_saved_pos_weight")
-        return any(getattr(self.node, name, None) is not None for name in names)
-
-    @property
-    def counted(self) -> Tensor:
-        """``(n,)`` bool: the targets, in order, that are not to be ignored."""
-        flat = self.target.reshape(-1)
-        if not self.of_classes:
-            return torch.ones_like(flat, dtype=torch.bool)
-        return flat != signed(int(saved(self.node, "ignore_index")))
-
-
 def loss_targets(made: LossOperations, most: int | None = None) -> list[LossTarget]:
-    """Each loss of PyTorch's in a graph that keeps its target, nearest to the root first.
+    """Each loss of PyTorch's in a graph that keeps its target, nearest to the root first; and each
+    cross-entropy by hand.
 
     A target that itself carries a gradient is none, and one that was overwritten is not known.
 
@@ -115,8 +57,8 @@ def loss_targets(made: LossOperations, most: int | None = None) -> list[LossTarg
         >>> one.target.tolist(), one.counted.tolist(), one.of_classes
         ([4, -100], [True, False], True)
     """
-    operations = made.named() if most is None else made.named(most)
-    found = (target_of(name, node) for name, node in operations)
+    by_name = made.those(CLASSES | NUMBERS | TAKES) if most is None else made.named(most)
+    found = (target_of(name, node) or classes_by_hand(name, node) for name, node in by_name)
     return [one for one in found if one is not None]
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.autograd.graph import Node
 from torch.nn import functional
 
+from backsight.probes._classes_by_hand import classes_by_hand
 from backsight.probes._errors_by_hand import error_by_hand
 from backsight.probes._label_smoothing import SmoothPart, smooth_part
 from backsight.probes._loss_targets import LossTarget, target_of
@@ -144,7 +145,9 @@ def error_of(given: LossTarget) -> Callable[[Tensor, Tensor], Tensor]:
 
 @torch.no_grad()
 def loss_terms(roots: Sequence[Tensor]) -> list[LossTerm]:
-    """The losses of PyTorch's, and the errors by hand, that a loss is the sum of.
+    """The losses of PyTorch's, and what is written by hand in their place, that a loss sums up.
+
+    A cross-entropy by hand whose rows weigh differently is none: it may be a policy gradient.
 
     Whether they are all of it is for the caller to see: ``factor`` times ``value``, added up, is
     the loss then. Elements may be masked, selected, or divided by counts; not by their own size.
@@ -168,7 +171,12 @@ def loss_terms(roots: Sequence[Tensor]) -> list[LossTerm]:
             break
         way = waiting.pop()
         node, name = way.node, operation(way.node)
-        given = target_of(name, node) or error_by_hand(node) or smooth_part(node)
+        given = (
+            target_of(name, node)
+            or error_by_hand(node)
+            or smooth_part(node)
+            or classes_by_hand(name, node)
+        )
         if given is not None:
             found.append(_Found(given, way))
         elif name in POINTWISE or name in THROUGH:
@@ -209,6 +217,10 @@ def _terms(found: Sequence[_Found], roots: Sequence[Tensor]) -> list[LossTerm]:
         if isinstance(given, SmoothPart):
             continue
         term = LossTerm(given, way.factor)
+        if given.by_hand:
+            taken = _by_hand(given, way.factor, weights.get(way.node))
+            terms += [] if taken is None else [taken]
+            continue
         if way.factor is not None and given.reduction == "mean":
             term = LossTerm(given, way.factor / term.elements if term.elements else None)
         elif way.factor is None and way.node in weights:
@@ -237,6 +249,24 @@ def _weights(found: Sequence[_Found], roots: Sequence[Tensor]) -> dict[Node, Ten
         return {}
     weights = zip(asked, weights_of(roots[0], asked), strict=True)
     return {node: one for node, one in weights if one is not None}
+
+
+def _by_hand(given: LossTarget, factor: float | None, weights: Tensor | None) -> LossTerm | None:
+    """Of a cross-entropy by hand; None where it is to grow, or its rows weigh differently."""
+    if factor is not None:
+        return LossTerm(given, -factor) if factor < 0 else None
+    if weights is None:
+        return None
+    if weights.numel() == given.prediction.numel() != given.target.numel():  # one-hot targets
+        axis = min(1, given.prediction.dim() - 1)
+        whole = weights.reshape(given.prediction.shape)
+        within = given.target.clamp(min=0).unsqueeze(axis)
+        weights = whole.gather(axis, within).reshape(-1)
+    there = weights[weights != 0]
+    if not len(there) or not bool((there == there[0]).all()) or float(there[0]) > 0:
+        return None
+    term = _weighted(given, -weights)
+    return None if term.factor is None else term
 
 
 def _weighted(given: LossTarget, weights: Tensor) -> LossTerm:

@@ -133,16 +133,15 @@ def views_that_mix(
         >>> views_that_mix(made, batch_axes([(8, 32)]))
         []
     """
-    named = made.named()
     tokens = {
         tuple(indices.shape)
-        for name, node in named
-        if name == "Embedding" and (indices := saved(node, "indices")).dim() == 2
+        for _, node in made.those({"Embedding"})
+        if (indices := saved(node, "indices")).dim() == 2
     }
     found = []
-    for name, node in named:
+    for _, node in made.those(SAME_ORDER):
         below = node.next_functions[0] if node.next_functions else (None, 0)
-        if name not in SAME_ORDER or below[0] is None or operation(below[0]) == "AccumulateGrad":
+        if below[0] is None or operation(below[0]) == "AccumulateGrad":
             continue
         old, new = shape_of(below[0], below[1]), shape_of(node, 0)
         if len(old) > 1 and _mixed((below[0], below[1]), old, new, axes, states, tokens):
@@ -241,7 +240,7 @@ def _mixed(
     if old[:2] in tokens and new[:2] == old[1::-1] and old[0] != old[1] and min(old[:2]) > 1:
         source = LossOperations.source(below[0])
         return source is not None and operation(source) not in PADDED
-    for joined in _joined(below):
+    for joined in _joined(below) if old else ():
         axis = axes.get(joined)
         if axis is not None:
             return mixes((*joined, *old[1:]), new, axis)
@@ -282,6 +281,12 @@ def _joined(edge: Edge) -> Iterator[tuple[int, int]]:
             if len(old) > 1 and old[0] * old[1] == rows:
                 yield old[0], old[1]
                 return
+        elif name == "Cat":
+            parts = {() if n is None else shape_of(n, i) for n, i in node.next_functions}
+            count = len(node.next_functions)
+            if count > 1 and len(parts) == 1 and parts.pop()[:1] == (rows // count,):
+                yield count, rows // count
+            return
         elif name not in ROW_BY_ROW:
             return
         following = _main(node, name, rows)

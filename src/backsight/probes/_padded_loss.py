@@ -1,18 +1,15 @@
 """Losses of PyTorch's that compare predictions with padding."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.autograd.graph import Node
 
-from backsight.probes._loss_operations import LossOperations
 from backsight.probes._loss_targets import LossTarget
-from backsight.probes._operations import POINTWISE_KERNELS, saved, signed
+from backsight.probes._loss_terms import LossTerm, class_weights
+from backsight.probes._operations import saved, signed
 
-__all__ = ["class_counts", "compares_padding", "counts_all", "error_compares_padding", "losses_of"]
-
-CLASSES = ("NllLoss", "NllLoss2D")
+__all__ = ["class_counts", "compares_padding", "counts_all", "error_compares_padding"]
 
 NEAR = 1e-6
 """Of the largest number: rounding errors of single precision."""
@@ -21,45 +18,28 @@ OFTEN = 0.5
 """Share of the other targets: what is as frequent there is no value of the padding's own."""
 
 
-def losses_of(made: LossOperations) -> Iterator[tuple[str, Node]]:
-    """The losses of PyTorch's in a graph that keep their target, each with its operation.
-
-    Example:
-        >>> import torch
-        >>> from backsight.probes import LossOperations, losses_of
-        >>> loss = torch.nn.MSELoss()(torch.ones(3, requires_grad=True), torch.zeros(3))
-        >>> [name for name, node in losses_of(LossOperations([loss]))]
-        ['MseLoss']
-    """
-    for name, node in made.named():
-        if name in CLASSES or (name in POINTWISE_KERNELS and hasattr(node, "_saved_target")):
-            yield name, node
-
-
 @torch.no_grad()
-def compares_padding(name: str, node: Node, padding: Tensor) -> bool:
+def compares_padding(given: LossTarget, padding: Tensor) -> bool:
     """Whether a loss takes the padding for targets: one value at all padded steps, which counts.
 
     Args:
-        name, node: as of :func:`losses_of`.
+        given: one of :func:`loss_targets`.
         padding: ``(B, T)``, whether a step of the input is padding; at least one is.
 
     Example:
         >>> import torch
-        >>> from backsight.probes import LossOperations, compares_padding, losses_of
+        >>> from backsight.probes import LossOperations, compares_padding, loss_targets
         >>> logits = torch.randn(6, 4, requires_grad=True)
         >>> padding = torch.tensor([[False, False, True], [False, True, True]])
         >>> target = torch.tensor([1, 2, 0, 3, 0, 0])
         >>> def compared(**settings):
         ...     loss = torch.nn.functional.cross_entropy(logits, target, **settings)
-        ...     ((name, node),) = losses_of(LossOperations([loss]))
-        ...     return compares_padding(name, node, padding)
+        ...     return compares_padding(*loss_targets(LossOperations([loss])), padding)
         >>> compared(), compared(ignore_index=0)
         (True, False)
     """
-    classes = name in CLASSES
-    symbol = _filler(saved(node, "target"), padding, classes=classes)
-    return symbol is not None and (not classes or class_counts(node, int(symbol)))
+    symbol = _filler(given.target, padding, classes=given.of_classes)
+    return symbol is not None and (not given.of_classes or class_counts(given, int(symbol)))
 
 
 @torch.no_grad()
@@ -111,43 +91,50 @@ def _same(rows: Tensor, symbol: Tensor, near: float) -> Tensor:
     return ((rows - symbol).abs() <= near if near else rows == symbol).all(-1)
 
 
-def counts_all(name: str, node: Node) -> bool:
-    """Whether a loss is the mean or sum of all its rows, none of which can be masked afterwards.
+def counts_all(given: LossTarget, terms: Sequence[LossTerm]) -> bool:
+    """Whether a loss is the mean or sum of all its rows, none of which is masked.
 
     Args:
-        name, node: as of :func:`losses_of`.
+        given: one of :func:`loss_targets`.
+        terms: what the loss is the sum of.
 
     Example:
         >>> import torch
-        >>> from backsight.probes import LossOperations, counts_all, losses_of
-        >>> logits = torch.randn(6, 4, requires_grad=True)
-        >>> def counted(reduction):
-        ...     loss = torch.nn.functional.cross_entropy(
-        ...         logits, torch.zeros(6, dtype=torch.long), reduction=reduction
-        ...     )
-        ...     return [counts_all(*one) for one in losses_of(LossOperations([loss.sum()]))]
-        >>> counted("mean"), counted("none")
-        ([True], [False])
+        >>> from backsight.probes import LossOperations, counts_all, loss_targets, loss_terms
+        >>> log_p = torch.randn(6, 4, requires_grad=True).log_softmax(1)
+        >>> each = -log_p.gather(1, torch.zeros(6, 1, dtype=torch.long))[:, 0]
+        >>> for loss in (each.mean(), (each * torch.arange(6).lt(4)).sum() / 4):
+        ...     counts_all(*loss_targets(LossOperations([loss])), loss_terms([loss]))
+        True
+        False
     """
-    return name in CLASSES and saved(node, "reduction") != 0
+    if not given.by_hand:
+        return given.of_classes and given.reduction != "none"
+    return any(
+        term.given.node is given.node and term.factor is not None and term.weights is None
+        for term in terms
+    )
 
 
-def class_counts(node: Node, symbol: int) -> bool:
+def class_counts(given: LossTarget, symbol: int) -> bool:
     """Whether a class adds to a cross-entropy.
 
     Args:
-        node: as of :func:`losses_of`, of classes.
+        given: one of :func:`loss_targets`, of classes.
         symbol: the class.
 
     Example:
         >>> import torch
-        >>> from backsight.probes import class_counts
+        >>> from backsight.probes import LossOperations, class_counts, loss_targets
         >>> logits, target = torch.randn(2, 4, requires_grad=True), torch.tensor([1, 0])
         >>> loss = torch.nn.functional.cross_entropy(logits, target, ignore_index=0)
-        >>> class_counts(loss.grad_fn, 0), class_counts(loss.grad_fn, 1)
+        >>> (given,) = loss_targets(LossOperations([loss]))
+        >>> class_counts(given, 0), class_counts(given, 1)
         (False, True)
     """
-    if symbol == signed(saved(node, "ignore_index")):
+    if given.by_hand:
+        return symbol >= 0
+    if symbol == signed(saved(given.node, "ignore_index")):
         return False
-    weight = saved(node, "weight")
+    weight = class_weights(given)
     return weight is None or bool(weight[symbol] != 0)

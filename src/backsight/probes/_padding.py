@@ -6,7 +6,7 @@ from torch.autograd.graph import Node
 
 from backsight.probes._operations import POINTWISE, SAME_ORDER, operation, saved
 
-__all__ = ["embedded_from", "is_padding", "padding_of"]
+__all__ = ["embedded_from", "is_padding", "may_be_padded", "padding_of"]
 
 FAR = 24
 """Operations between an embedding and the layer that it feeds."""
@@ -47,6 +47,27 @@ def padding_of(x: Tensor, *, exact: bool = True) -> tuple[Tensor, Tensor]:
     steps = torch.arange(rows.shape[1], device=x.device)
     at_end = steps >= rows.shape[1] - _tails(like)[:, None]
     return at_end, like & ~at_end
+
+
+def may_be_padded(x: Tensor) -> bool:
+    """Whether any sequence ends in two equal steps: else none of their ends is padding.
+
+    This takes a small part of the time of :func:`padding_of`.
+
+    Args:
+        x: as of :func:`padding_of`, where equal steps have equal values.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import may_be_padded
+        >>> x = torch.tensor([[3, 0, 0], [5, 6, 0]])
+        >>> may_be_padded(x), may_be_padded(x[1:])
+        (True, False)
+    """
+    if x.shape[1] < 2:
+        return False
+    last = x.detach()[:, -2:].flatten(2) if x.dim() > 2 else x.detach()[:, -2:, None]
+    return bool((last[:, 0] == last[:, 1]).all(-1).any())
 
 
 def is_padding(at_end: Tensor, inside: Tensor) -> bool:

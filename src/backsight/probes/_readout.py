@@ -106,7 +106,7 @@ def readout_of(roots: Sequence[Tensor]) -> Readout | None:
     if len(targets) != 1 or targets[0].weighted or not bool(targets[0].counted.all()):
         return None
     (given,) = targets
-    if given.of_classes and given.prediction.dim() != 2:
+    if given.by_hand or (given.of_classes and given.prediction.dim() != 2):
         return None
     node: Node | None = given.edge[0]
     if given.of_classes:

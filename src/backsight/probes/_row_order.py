@@ -70,11 +70,11 @@ def row_orders(made: LossOperations, batch: int) -> list[tuple[Node, Tensor]]:
         []
     """
     found = []
-    for name, node in made.named():
+    for name, node in made.those({"Index", "IndexSelect"}):
         index: Tensor | None = None
         if name == "IndexSelect":
             index = saved(node, "index")
-        elif name == "Index":
+        else:
             given = [one for one in saved(node, "indices") if one is not None]
             index = given[0] if len(given) == 1 else None
         if index is None or index.shape != (batch,) or index.is_floating_point():
@@ -111,7 +111,7 @@ def rows_sorted(made: LossOperations, orders: list[tuple[Node, Tensor]]) -> int:
         3
         0
     """
-    packing = [node for name, node in made.named() if name == "PackPaddedSequence"]
+    packing = [node for _, node in made.those({"PackPaddedSequence"})]
     if len(packing) != 1 or len(orders) != 1:
         return 0
     ((node, index),) = orders

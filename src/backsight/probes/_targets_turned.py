@@ -58,13 +58,12 @@ def targets_turned(made: LossOperations, sizes: Collection[tuple[int, int]]) -> 
 def _symbols(made: LossOperations, sizes: set[tuple[int, int]]) -> list[Tensor]:
     """``(T, B)`` each."""
     found = []
-    for name, node in made.named() if sizes else ():
-        if name == "Embedding":
-            indices = saved(node, "indices").detach()
-            if tuple(indices.shape) in sizes:
-                found.append(indices)
-            elif tuple(indices.shape[::-1]) in sizes and indices.dim() == 2:
-                found.append(indices.t())
+    for _, node in made.those({"Embedding"}) if sizes else ():
+        indices = saved(node, "indices").detach()
+        if tuple(indices.shape) in sizes:
+            found.append(indices)
+        elif tuple(indices.shape[::-1]) in sizes and indices.dim() == 2:
+            found.append(indices.t())
     return found[:SHORTEST]
 
 

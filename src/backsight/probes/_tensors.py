@@ -92,10 +92,13 @@ def tensors_in(content: Any) -> Iterator[Tensor]:
     waiting = [content]
     while waiting:
         part = waiting.pop()
-        if id(part) in seen:
+        if part is None or id(part) in seen:
             continue
         seen.add(id(part))
-        if issubclass(type(part), Tensor):
+        kind = type(part)
+        if kind is tuple:  # at each call of a cell: no call of its own
+            waiting.extend(part[::-1])
+        elif issubclass(kind, Tensor):
             yield part
         else:
             waiting.extend(reversed(_parts(part)))

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from backsight.probes._padding import is_padding, padding_of
+from backsight.probes._padding import is_padding, may_be_padded, padding_of
 
 __all__ = ["moves_across", "padded_across", "smooth_across", "symbols_of"]
 
@@ -63,7 +63,7 @@ def padded_across(given: Tensor, *, exact: bool = True) -> bool:
         >>> padded_across(text), padded_across(text.t())
         (True, False)
     """
-    if not _is_large_enough(given):
+    if not _is_large_enough(given) or (exact and not may_be_padded(given)):
         return False
     if not is_padding(*padding_of(given, exact=exact)):
         return False

@@ -14,8 +14,8 @@ from backsight.signals import spell
 __all__ = ["BadInput", "ConstantInput", "overflowed"]
 
 
-MADE_OF_IT = ("loss", "grad_norm_applied", "grad_norm")
-"""What is not finite either where the input is not."""
+MADE_OF_IT = ("loss", "grad_norm_applied", "grad_norm", "weight_norm")
+"""What is not finite either where the input is not; and what makes an embedded input so."""
 
 
 def overflowed(now: Sample) -> bool:
@@ -37,7 +37,7 @@ class BadInput(Rule):
     severity: ClassVar = "error"
     cause: ClassVar[bool] = True
     reads: ClassVar = ("input_spread", "loss", "grad_norm")
-    optional_signals: ClassVar = ("grad_norm_applied", "hidden_norm_max")
+    optional_signals: ClassVar = ("grad_norm_applied", "hidden_norm_max", "weight_norm")
     lasting: ClassVar[bool] = False
     leads_to: ClassVar = (
         "BKS104",
@@ -53,8 +53,8 @@ class BadInput(Rule):
         "setting of the training helps. Several reported cases of exploding gradients were this."
     )
     criterion: ClassVar[str] = (
-        "The spread of the input is not finite, and in all earlier iterations the loss and the "
-        "gradients were finite."
+        "The spread of the input is not finite, and in all earlier iterations the loss, the "
+        "gradients and the weights were finite."
     )
     causes: ClassVar = (
         "missing values in the data",
@@ -72,7 +72,7 @@ class BadInput(Rule):
     @property
     def requirement(self) -> Requirement:
         """Later, nobody knows what came first."""
-        of = "of input_spread before any loss or gradient that is not finite"
+        of = "of input_spread before any loss, gradient or weight that is not finite"
         return self.require(1, "sample", of)
 
     def _update(self, now: Sample) -> None:

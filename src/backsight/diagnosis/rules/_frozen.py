@@ -27,7 +27,7 @@ class Frozen(Rule):
     title: ClassVar[str] = "parameter never moves"
     severity: ClassVar = "error"
     reads: ClassVar = ("update_ratio",)
-    optional_signals: ClassVar = ("lr", "grad_norm", "hidden_norm")
+    optional_signals: ClassVar = ("lr", "grad_norm", "half_lost", "hidden_norm")
     leads_to: ClassVar = (
         "BKS302",
         "BKS303",
@@ -43,18 +43,17 @@ class Frozen(Rule):
         "rate above zero, while another parameter of the model moves. A parameter whose "
         "requires_grad is False is frozen on purpose, and not judged. It is an error in a "
         "recurrent layer, and where another parameter of the same module moves, unless the one "
-        "that does not is a bias; else an info."
+        "that does not is a bias, or its steps are rounded away in half precision (BKS438); else "
+        "an info."
     )
     causes: ClassVar = (
         "the output of the layer is detached",
         "a layer that the loss does not use",
         "units that are all dead (ReLU) or saturated",
-        "an update below the precision of the parameter (bf16 weights)",
     )
     remedies: ClassVar = (
         "set requires_grad to False if the parameter is meant to be frozen",
         "trace where the output of its layer goes",
-        "keep the weights in float32",
     )
     source: ClassVar[str] = "Backsight; SageMaker Debugger's WeightUpdateRatio: 1e-8"
 
@@ -64,6 +63,8 @@ class Frozen(Rule):
     _moved: set[str] = field(default_factory=set, init=False, repr=False)
     _layers: set[str] = field(default_factory=set, init=False, repr=False)
     """Paths of the modules that carry a state, and run where gradients are wanted."""
+    _rounded: set[str] = field(default_factory=set, init=False, repr=False)
+    """Names of parameters in half precision that a step would have moved by too little."""
 
     @property
     def requirement(self) -> Requirement:
@@ -73,6 +74,7 @@ class Frozen(Rule):
 
     def _update(self, now: Sample) -> None:
         self._layers.update(map(_module_of, now.rows("hidden_norm")))
+        self._rounded.update(n for n, share in now.numbers("half_lost").items() if share == 1)
         ratios = now.numbers("update_ratio")
         rates = now.numbers("lr").values()
         if not ratios or (rates and not any(rates) and not any(ratios.values())):
@@ -104,6 +106,8 @@ class Frozen(Rule):
         """Whether it can hardly be meant: a part of what carries the state, or of a module whose
         other parameters move. A bias may cancel, and a whole module may be frozen or unused."""
         module, _, tail = name.rpartition(".")
+        if name in self._rounded:
+            return False
         if "bias" in tail:
             siblings = {other for other in self._moved if other.rpartition(".")[0] == module}
             if siblings:

@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+import numpy as np
+
 from backsight.diagnosis._remedy import remedy
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._robust import Recent
@@ -17,6 +19,41 @@ NEAR = 1.5
 """Times the lowest median: as low as that, but for what the first large steps leave in it."""
 
 
+STRAIGHT = 0.95
+"""Of the line between two rates: one that grows by a fraction each time has 0.87 of it half-way,
+when it has tripled."""
+
+
+class RateRise:
+    """The rises of a learning rate since some iteration.
+
+    Args:
+        iteration: that iteration.
+        rate: the rate then; NaN where it is not known.
+    """
+
+    MOST = 256
+    """Rates kept: where there are more, every second one is."""
+
+    def __init__(self, iteration: int = 0, rate: float = math.nan) -> None:
+        self._risen = [(iteration, rate)]
+
+    def add(self, iteration: int, rate: float) -> None:
+        """A later rate; one that is no higher than the newest tells nothing of a rise."""
+        if rate > self._risen[-1][1]:
+            self._risen.append((iteration, rate))
+        if len(self._risen) > self.MOST:
+            self._risen = [*self._risen[:-1:2], self._risen[-1]]
+
+    def straight(self) -> float:
+        """How many times as high the rate is, if it rose in a straight line or slower; else 1."""
+        at, rates = np.array(self._risen).T
+        if len(at) < 3 or not rates[0] > 0:
+            return 1.0
+        line = np.interp(at, at[[0, -1]], rates[[0, -1]])
+        return float(rates[-1] / rates[0]) if (rates >= STRAIGHT * line).all() else 1.0
+
+
 @dataclass
 class GrowingUpdates(Rule):
     """In healthy training they become smaller; these have turned round."""
@@ -25,7 +62,7 @@ class GrowingUpdates(Rule):
     title: ClassVar[str] = "growing updates"
     severity: ClassVar = "warning"
     reads: ClassVar = ("update_ratio",)
-    optional_signals: ClassVar = ("loss",)
+    optional_signals: ClassVar = ("loss", "lr")
     judges_rate: ClassVar[bool] = True
     begins_anew: ClassVar = "steps"
     leads_to: ClassVar = (
@@ -51,7 +88,9 @@ class GrowingUpdates(Rule):
         "one are above all of those that the lowest value was of, because single steps differ "
         "tenfold where gradients are noise; and over the newest samples the loss has not fallen by "
         "{pays:g} of its initial level. (While the loss falls that fast, as in a warm-up or where "
-        "learning takes off, large steps are useful.)"
+        "learning takes off, large steps are useful.) Where the learning rate has risen since that "
+        "lowest value in a straight line or slower, as it does in a warm-up, the lowest value "
+        "counts as that many times as high: such a rise ends."
     )
     causes: ClassVar = (
         "a learning rate that rises: a warm-up that ends too high, or a schedule with a wrong sign",
@@ -84,6 +123,10 @@ class GrowingUpdates(Rule):
     _calm: float = field(default=math.inf, init=False, repr=False)
     """The highest of the samples whose median was near that, where it was lowest."""
     _paying: Paying | None = field(default=None, init=False, repr=False)
+    _rates: Recent | None = field(default=None, init=False, repr=False)
+    """Of learning, at these samples: what is compared are medians of both."""
+    _rise: RateRise = field(default_factory=RateRise, init=False, repr=False)
+    """Of the learning rate, since the median was lowest."""
 
     @property
     def requirement(self) -> Requirement:
@@ -96,6 +139,9 @@ class GrowingUpdates(Rule):
             return
         self._recent = self._recent or Recent(int(self.samples))
         self._recent.add(middle_of(ratios))
+        self._rates = self._rates or Recent(int(self.samples))
+        if math.isfinite(newest := now.numbers("lr").get(now.label, math.nan)):
+            self._rates.add(newest)
         self.usable("")
         self._paying = self._paying or Paying(int(self.samples))
         pays = self._paying.share(now) > self.pays
@@ -103,12 +149,16 @@ class GrowingUpdates(Rule):
             return
         self.ready = True
         level = self._recent.median
+        rate = self._rates.median
+        self._rise.add(now.iteration, rate)
         if level > 0 and (level < self._lowest or not self._lowest):
             self._lowest = level  # weights that rest say nothing of steps
+            self._rise = RateRise(now.iteration, rate)
         if level <= NEAR * self._lowest:
             self._calm = min(self._calm, self._recent.quantile(1.0))
         grown = sum(one > self._calm for one in self._recent.oldest_first) >= self.samples - 1
-        if level <= max(self.ratio, self.times * self._lowest) or pays or not grown:
+        large = level > max(self.ratio, self.times * self._lowest) and not pays and grown
+        if not large or level <= self.times * self._lowest * self._rise.straight():
             self.resolve(now.label, now.iteration)
             return
         self.found(

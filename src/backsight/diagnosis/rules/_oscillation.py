@@ -1,6 +1,7 @@
 """BKS205: the loss swings with a period of its own."""
 
 from dataclasses import dataclass, field
+from functools import cache
 from typing import ClassVar
 
 import numpy as np
@@ -44,10 +45,12 @@ class Oscillation(LossRule):
         "its neighbours hold at least {share:g} of the variance, and the root mean square of the "
         "swing is at least {amplitude:g} of the level and {worth:g} of what has been learned so "
         "far. The rule checks this every quarter of a window; it must hold {times:.0f} times in a "
-        "row. A course that repeats itself every 3 to {longest:.0f} iterations exactly is that of "
-        "the loop (windows of a text, tasks, batches in a fixed order), and does not count: it "
-        "correlates by {locked:g} with what it was at the same places of its period when the swing "
-        "was first seen."
+        "row. A swing with a period of {shortest:g} to {longest:.0f} iterations needs only "
+        "{steady_share:g} of the variance, if its frequency stays the same {steady_times:.0f} "
+        "times in a row. A course that repeats itself every 3 to {longest:.0f} iterations exactly "
+        "is that of the loop (windows of a text, tasks, batches in a fixed order), and does not "
+        "count: since the swing was first seen, its phase has turned against such a loop by less "
+        "than {locked:g} times what the rest of the movement turns it by."
     )
     causes: ClassVar = (
         "a learning rate at the edge of stability",
@@ -72,16 +75,24 @@ class Oscillation(LossRule):
     """Of how far the loss has come down: a loss near zero swings by more than its level."""
     times: float = 3
     """In a row."""
-    longest: float = 6
-    """Iterations of a period that is told from one of the loop. A longer one of a loop has
-    harmonics, mostly; and whether an oscillation is one of 8 or of 8.2 takes hundreds to see."""
-    locked: float = 0.85
-    """Correlation."""
+    steady_share: float = 0.55
+    """Of the variance, where the frequency stays: it shares the movement with others then."""
+    steady_times: float = 6
+    """In a row: more than two windows without an overlap."""
+    shortest: float = 2.5
+    """Iterations of a period that has to stay: one of two is that of two batches in turn."""
+    longest: float = 7
+    """Iterations of a loop that a swing is told from: the longer they may be, the nearer is one to
+    any period."""
+    locked: float = 6
+    """Times what noise turns the phase of one window: four standard deviations, of two windows."""
     _seen: dict[str, Recent] = field(default_factory=dict, init=False, repr=False)
     _row: dict[str, int] = field(default_factory=dict, init=False, repr=False)
+    _same: dict[str, tuple[float, int]] = field(default_factory=dict, init=False, repr=False)
+    """By member, the newest period of a steady swing, and how many times in a row it was that."""
     _count: dict[str, int] = field(default_factory=dict, init=False, repr=False)
     _first: dict[str, tuple[int, Floats]] = field(default_factory=dict, init=False, repr=False)
-    """By member, losses before the first window of the row, and that window."""
+    """By member, losses before the first window in a row that swings, and that window."""
 
     @property
     def requirement(self) -> Requirement:
@@ -128,7 +139,8 @@ class Oscillation(LossRule):
             return
         windows = sliding_window_view(losses, size)[asked]
         levels = middles(sorted_windows(losses, size, asked + size))
-        suspects = _may_swing(windows, np.abs(levels), self.share, self.amplitude).tolist()
+        least = min(self.share, self.steady_share)
+        suspects = _may_swing(windows, np.abs(levels), least, self.amplitude).tolist()
         at, start = history.iterations[history.at_finite[asked - 1]].tolist(), history.at(-1).start
         before = (count + asked - size).tolist()
         for iteration, first, window, level, suspect in zip(
@@ -137,8 +149,7 @@ class Oscillation(LossRule):
             if suspect:
                 self._look(member, iteration, first, window, level, start)
             else:
-                self._row[member] = 0
-                self.resolve(member, iteration)
+                self._calm(member, iteration)
 
     def _look(
         self, member: str, iteration: int, before: int, losses: Floats, middle: float, start: float
@@ -146,14 +157,21 @@ class Oscillation(LossRule):
         """Whether a full window swings, which as many losses came before."""
         share, swing, period = _peak(losses)
         least = max(self.amplitude * abs(middle), self.worth * (start - middle))
-        if share < self.share or swing < least:
-            self._row[member] = 0
+        if share < min(self.share, self.steady_share) or swing < least:
+            self._calm(member, iteration)
+            return
+        self._first.setdefault(member, (before, losses))
+        strong = share >= self.share
+        self._row[member] = self._row.get(member, 0) + 1 if strong else 0
+        then, times = self._same.get(member, (period, 0))
+        stays = abs(1 / period - 1 / then) * self.window < 1.5  # the next frequency, at most
+        in_reach = self.shortest <= period <= self.longest
+        times = times + 1 if stays and in_reach else int(in_reach)
+        self._same[member] = period, times
+        if self._row[member] < self.times and times < self.steady_times:
             self.resolve(member, iteration)
             return
-        self._row[member] = self._row.get(member, 0) + 1
-        if self._row[member] == 1:
-            self._first[member] = before, losses
-        if self._row[member] >= self.times and not self._is_the_loops(member, before, losses):
+        if not self._is_the_loops(member, before, losses, period, share):
             self.found(
                 member,
                 iteration,
@@ -163,14 +181,26 @@ class Oscillation(LossRule):
                 signals=(named("loss", member),),
             )
 
-    def _is_the_loops(self, member: str, before: int, losses: Floats) -> bool:
-        """Whether the course repeats itself exactly; from one step to the next, a swing does."""
-        first, newest = self._first[member], (before, losses)
-        if _repeats(first, newest, 2) > self.locked:
-            return False
-        periods = range(3, int(self.longest) + 1)
-        return any(_repeats(first, newest, period) > self.locked for period in periods)
+    def _calm(self, member: str, iteration: int) -> None:
+        self._row.pop(member, None)
+        self._same.pop(member, None)
+        self._first.pop(member, None)
+        self.resolve(member, iteration)
 
+    def _is_the_loops(
+        self, member: str, before: int, losses: Floats, period: float, share: float
+    ) -> bool:
+        """Whether the swing keeps step with a loop of a few iterations; one of its own drifts."""
+        nearest = min(_of_a_loop(int(self.longest)), key=lambda one: abs(one - 1 / period))
+        if abs(nearest - 1 / period) > 1 / self.window:
+            return False
+        noise = (3 * (1 - share) / (2 * self.window * share)) ** 0.5
+        turned = _turned(self._first[member], (before, losses), nearest)
+        return bool(turned < self.locked * max(noise, LEAST))
+
+
+LEAST = 0.02
+"""Radians: what the fall of the loss and a window's edges leave of a phase without noise."""
 
 DOUBT = 1e-6
 """Many windows at once are summed in another order: what is that close is looked at singly."""
@@ -217,19 +247,23 @@ def _level(losses: Floats) -> Floats:
     return level
 
 
-def _repeats(first: tuple[int, Floats], newest: tuple[int, Floats], period: int) -> float:
-    """How far a window correlates with the mean course of an earlier one, place by place.
+@cache
+def _of_a_loop(longest: int) -> tuple[float, ...]:
+    """The frequencies of loops of three iterations and more; of two, it is a swing all the same."""
+    return tuple(sorted({k / p for p in range(3, longest + 1) for k in range(1, (p + 1) // 2)}))
+
+
+def _turned(first: tuple[int, Floats], newest: tuple[int, Floats], frequency: float) -> float:
+    """By what angle a frequency's phase differs between two windows, from 0 to π.
 
     Args:
         first, newest: how many losses came before a window, and the window.
-        period: in iterations.
+        frequency: in cycles per iteration.
     """
-    before, losses = first
-    scale = float(max(np.abs(losses).max(), np.abs(newest[1]).max())) or 1.0
-    places = (before + np.arange(len(losses))) % period
-    course = np.bincount(places, _level(losses / scale), period) / np.bincount(places)
-    before, losses = newest
-    expected = course[(before + np.arange(len(losses))) % period]
-    y, expected = _level(losses / scale), expected - expected.mean()
-    norm = float(np.sqrt((y @ y) * (expected @ expected)))
-    return float(y @ expected) / norm if norm > 0 else 0.0
+    turned = 0.0
+    for sign, (before, losses) in ((-1, first), (1, newest)):
+        scale = float(np.abs(losses).max()) or 1.0
+        y = _level(losses / scale) * np.hanning(len(losses))
+        at = before + np.arange(len(losses))
+        turned += sign * float(np.angle(y @ np.exp(-2j * np.pi * frequency * at)))
+    return abs((turned + np.pi) % (2 * np.pi) - np.pi)

@@ -45,8 +45,9 @@ class ShortTerm(Rule):
         "The usable context (the smallest context within 1 % of the loss at full context) is below "
         "{share:g} of the known memory demand; where that is unknown, it is below {window:g} of "
         "the longest context measured, and the horizon of the gradient is no longer than it. The "
-        "loss at full context is at least 2 % below the loss at the shortest one, which shows that "
-        "the model has learned something. All this holds {times:.0f} times in a row. Without a "
+        "loss at full context is at least 2 % below the loss at the shortest one, and below that "
+        "of guessing without memory where it is known, which shows that the model has learned "
+        "something. All this holds {times:.0f} times in a row. Without a "
         "loss by context, the rule goes by what the states hold, once after {patience:.0f} losses "
         "the loss has fallen and no longer does (by {still:g} of that). If the memory demand, or "
         "the loss without memory, is known: another past at the needed lag (or at {window:g} of "
@@ -150,7 +151,8 @@ class ShortTerm(Rule):
             usable = usable_context(lengths, row)
             gain = float(row[0] - row[-1])
             # Something was learned, or there is nothing that could be called short-term.
-            if gain <= 0.02 * abs(float(row[0])):
+            guess, full = now.facts.baseline, float(row[-1])
+            if gain <= 0.02 * abs(float(row[0])) or (guess is not None and full >= guess):
                 self._row.pop(member, None)
                 self.resolve(member, now.iteration)
                 continue

@@ -109,7 +109,8 @@ def tell_step(listener: Listener) -> None:
 def _around(listener: Listener | None) -> list[Listener]:
     """Those that train in this thread, without one of them."""
     thread, around = threading.get_ident(), []
-    for one in _listeners:  # in every step: a comprehension is one more call
+    # A copy, as other threads come and leave; in every step: a comprehension is one more call.
+    for one in [*_listeners]:
         if one is not listener and (one.thread is None or one.thread == thread):
             around.append(one)
     return around

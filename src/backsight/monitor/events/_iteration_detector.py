@@ -101,6 +101,10 @@ class IterationDetector:
         self.begin()
         self._leave = listen(self)
 
+    def runs_here(self) -> None:
+        """What another thread does is none of its business, unless an optimizer steps there."""
+        self.thread = threading.get_ident()
+
     def begin(self) -> None:
         """A new iteration: nothing of it has been seen."""
         self._passes = 0

@@ -1,5 +1,6 @@
 """The measurements of a monitor: fed, timed, and kept from harming each other or the training."""
 
+import gc
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ import numpy as np
 import torch
 
 from backsight.errors import SettingError
-from backsight.monitor._iteration import Iteration
+from backsight.monitor._iteration import BackwardPass, Iteration
 from backsight.monitor.measurements._measurement import (
     EVENTS,
     LayerFaults,
@@ -281,12 +282,16 @@ class MeasurementSet:
             return
         arguments = (now,) if subject is None else (subject, now)
         before, self.feeding = self.feeding, True
-        users, quiet = None, None
+        users, quiet, collects = None, None, False
         if now.sample is not None or now.looked:  # the others compute in tensors alone
             # An infinite gradient makes NumPy warn, or raise, as the user says.
             users = np.geterr()
             quiet = np.errstate(all="ignore")
             quiet.__enter__()
+            # A look makes thousands of objects and drops them again: a garbage collector that they
+            # wake up would go through all of the process's.
+            collects = gc.isenabled()
+            gc.disable()
         try:
             for one, told, timed, own, signals in listeners:
                 if (self._off and id(one) in self._off) or (one.off and layer in one.off):
@@ -310,6 +315,10 @@ class MeasurementSet:
             self.feeding = before
             if quiet is not None:
                 quiet.__exit__(None, None, None)
+                if isinstance(subject, BackwardPass):
+                    subject.forget()
+            if collects:
+                gc.enable()
 
     def _failed(self, one: Measurement, layer: str | None, error: Exception) -> None:
         """Switch it off, for that layer or altogether, and say so once."""

@@ -152,8 +152,20 @@ SIGNALS = (
         axes=("iteration",),
         unit="1",
         reduction="maximum over optimizers",
-        cost="PyTorch's count of writes to four matrices, and one number; 256 elements of each "
-        "once there was a write",
+        cost="PyTorch's count of writes to four matrices, and one number; up to 2,048 elements of "
+        "each once there was a write",
+        source="Backsight",
+    ),
+    Signal(
+        name="weights_restored",
+        title="weights that are what they began with",
+        formula="1 where, when the next backward pass begins, the four largest matrices are what "
+        "they were before the optimizer's first step, and were not after its last one; from the "
+        "second write on that is not the optimizer's",
+        axes=("iteration",),
+        unit="1",
+        reduction="maximum over optimizers",
+        cost="shared with weights_replaced",
         source="Backsight",
     ),
     Signal(
@@ -230,6 +242,27 @@ SIGNALS = (
         unit="sums",
         reduction="maximum over passes",
         cost="a look at each operation of the graph",
+        source="Backsight",
+    ),
+    Signal(
+        name="half_lost",
+        title="steps rounded away",
+        formula="of the weights in float16 or bfloat16 that have a gradient, the share that a step "
+        "leaves exactly as they were",
+        axes=("iteration",),
+        unit="1",
+        reduction="up to 2,048 elements a parameter; half_lost/NAME of one parameter",
+        cost="a copy of these elements",
+        source="Backsight",
+    ),
+    Signal(
+        name="half_eps",
+        title="eps that is 0 in half precision",
+        formula="parameters in float16 of an optimizer whose eps is 0 in float16",
+        axes=("iteration",),
+        unit="parameters",
+        reduction="none",
+        cost="a look at the settings of the optimizer",
         source="Backsight",
     ),
     Signal(

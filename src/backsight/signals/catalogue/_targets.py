@@ -80,6 +80,27 @@ SIGNALS = (
         source="Miller 1955 for the entropy of few targets",
     ),
     Signal(
+        name="penalty",
+        title="penalty on weights in the loss",
+        formula="L minus its losses of targets, where all that is left is made of weights alone, "
+        "of half of those in matrices or more",
+        axes=("iteration",),
+        unit="as L",
+        reduction="none",
+        cost="a look at each operation of the penalty",
+        source="Backsight",
+    ),
+    Signal(
+        name="penalty_guess",
+        title="loss of the best constant answer beside a penalty",
+        formula="guess_loss of L - penalty",
+        axes=("iteration",),
+        unit="as L",
+        reduction="none",
+        cost="shared with guess_loss",
+        source="Backsight",
+    ),
+    Signal(
         name="guess_answer",
         title="best constant answer",
         formula="what gives guess_loss: the share of the targets that the most frequent class has "

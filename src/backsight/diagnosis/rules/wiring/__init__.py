@@ -7,6 +7,7 @@ from backsight.diagnosis.rules.wiring._clip_moment import ClipMisplaced
 from backsight.diagnosis.rules.wiring._decay import StrongDecay
 from backsight.diagnosis.rules.wiring._gradient_left import GradientKept
 from backsight.diagnosis.rules.wiring._graphs_kept import GraphsKeptAlive
+from backsight.diagnosis.rules.wiring._half_precision import LostInHalf
 from backsight.diagnosis.rules.wiring._input_scale import NotNormalised
 from backsight.diagnosis.rules.wiring._loss_sign import WrongSign
 from backsight.diagnosis.rules.wiring._mixed_rows import MixedSequences
@@ -61,5 +62,6 @@ WIRING: tuple[type[Rule], ...] = (
     OneClass,
     SameWeights,
     OneColumnRead,
+    LostInHalf,
 )
 """Each of them, by code."""

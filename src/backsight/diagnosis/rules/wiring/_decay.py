@@ -1,5 +1,6 @@
 """BKS427: weight decay is stronger than the gradient."""
 
+import math
 from collections import deque
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -19,8 +20,8 @@ class StrongDecay(Rule):
     title: ClassVar[str] = "weight decay too strong"
     severity: ClassVar = "warning"
     cause: ClassVar[bool] = True
-    reads: ClassVar = ("decay_ratio",)
-    optional_signals: ClassVar = ("decayed_norm", "loss")
+    reads: ClassVar = ("decay_ratio", "penalty")
+    optional_signals: ClassVar = ("decayed_norm", "loss", "penalty_guess", "weight_norm")
     explanation: ClassVar[str] = (
         "Each step follows the decay of the weights and hardly the gradient of the loss. The "
         "weights shrink towards 0, and the loss stays at what can be guessed without an input. "
@@ -32,11 +33,14 @@ class StrongDecay(Rule):
         "than the rest of the step), and ‖θ‖ falls by a fraction of {fall:g} in them; and "
         "after {patience:.0f} losses or more, the loss has not fallen, or has lost half of what it "
         "had gained. Where it has fallen, a decay that is stronger than a small gradient does no "
-        "harm."
+        "harm. Or the loss has a penalty that is made of weights alone, these have fallen to "
+        "{left:g} of their norm, and after as many losses the rest of it is at {near:g} or more of "
+        "what the best constant answer would have, in {samples:.0f} samples in a row."
     )
     causes: ClassVar = (
         "a weight_decay of 0.1 to 1, as AdamW takes it, given to Adam or SGD",
         "a loss that was divided, so that its gradient is small beside the decay",
+        "a sum of squares of all weights that is added to the loss with too large a factor",
     )
     remedies: ClassVar = (
         "use a weight_decay of 1e-4 or less with Adam and SGD, and of 0.01 to 0.1 with AdamW",
@@ -49,6 +53,13 @@ class StrongDecay(Rule):
     fall: float = 0.05
     patience: float = 100
     """Losses."""
+    left: float = 0.7
+    near: float = 0.9
+    """Of the best constant answer's loss, which a batch has by chance."""
+    _norms: dict[str, float] = field(default_factory=dict, init=False, repr=False)
+    """Of all weight matrices, in the first sample with a penalty."""
+    _poor: dict[str, int] = field(default_factory=dict, init=False, repr=False)
+    """Samples in a row in which the loss without its penalty was no better than a constant."""
     _recent: dict[str, "deque[tuple[float, float]]"] = field(
         default_factory=dict, init=False, repr=False
     )
@@ -69,7 +80,32 @@ class StrongDecay(Rule):
             return False
         return not history.learned or history.lost > 0.5
 
+    def _penalty(self, where: str, penalty: float, now: Sample) -> None:
+        course, guess = now.courses.get(now.label), now.numbers("penalty_guess").get(where)
+        norm = math.hypot(*now.numbers("weight_norm").values())
+        if course is None or guess is None or not self.finite(where, penalty, guess, norm):
+            return
+        first = self._norms.setdefault(where, norm)
+        poor = course.value - penalty >= self.near * guess and norm <= self.left * first
+        self._poor[where] = self._poor.get(where, 0) + 1 if poor else 0
+        self.ready = True
+        if self._poor[where] < self.samples or course.count < self.patience:
+            if not poor:
+                self.resolve(where, now.iteration)
+            return
+        self.found(
+            where,
+            now.iteration,
+            f"the penalty on weights in the loss is {short(penalty)} and has shrunk them from "
+            f"{short(first)} to {short(norm)}; the rest of the loss is at "
+            f"{short(course.value - penalty)}, and the best constant answer has {short(guess)}",
+            {"penalty": penalty, "norm before": first},
+            signals=(named("penalty", where),),
+        )
+
     def _update(self, now: Sample) -> None:
+        for where, penalty in now.numbers("penalty").items():
+            self._penalty(where, penalty, now)
         norms = now.numbers("decayed_norm")
         for where, ratio in now.numbers("decay_ratio").items():
             norm = norms.get(where, 0.0)

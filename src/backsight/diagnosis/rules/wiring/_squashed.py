@@ -28,9 +28,10 @@ class SquashedTwice(InARow):
     )
     criterion: ClassVar[str] = (
         "In the graph of the loss, what goes into cross-entropy, NLLLoss, CTCLoss or binary "
-        "cross-entropy with logits was made by a softmax or a sigmoid, with nothing but reshaping "
-        "or cutting off in between, in {samples:.0f} samples in a row. A log-softmax does not "
-        "count: applied twice, it is the same."
+        "cross-entropy with logits was made by a softmax or a sigmoid, or what goes into binary "
+        "cross-entropy by two sigmoids, with nothing in between but reshaping, cutting off, a "
+        "shift or a factor of at most 2, in {samples:.0f} samples in a row. A log-softmax does "
+        "not count: applied twice, it is the same. Nor does a logarithm of probabilities."
     )
     causes: ClassVar = (
         "a softmax or a sigmoid as the last layer of a model that is trained with cross-entropy",

@@ -22,37 +22,30 @@ class FragileParameters(InARow):
     severity: ClassVar = "warning"
     cause: ClassVar[bool] = True
     reads: ClassVar = ("fragile_decay",)
-    optional_signals: ClassVar = ("fragile_marked", "fragile_half", "fragile_zero", "half_steps")
+    optional_signals: ClassVar = ("fragile_marked", "fragile_half", "fragile_zero")
     explanation: ClassVar[str] = (
         "A_log, dt_bias, log_decay and the like say how fast a state fades. Their 0 is not 'no "
         "effect' but one particular memory, mostly a short one, and weight decay draws them there. "
         "In half precision they are rounded so coarsely that long memories become alike, and a "
-        "dt_bias of 0 is a step size that no initialisation chooses. A state in half precision "
-        "loses what a step adds, where that is less than a five-hundredth of the state (bfloat16), "
-        "or less than a four-thousandth (float16)."
+        "dt_bias of 0 is a step size that no initialisation chooses."
     )
     criterion: ClassVar[str] = (
         "A parameter with such a name, or with the mark _no_weight_decay, is in a group whose "
         "weight decay is {strong:g} or more (or above 0, if it carries the mark), in "
         "{samples:.0f} samples in a row. A smaller decay, half precision, and a dt_bias that is 0 "
-        "everywhere are told as notes, and so is a state that {sums:.0f} steps or more add to, one "
-        "after the other, in half precision."
+        "everywhere are told as notes."
     )
     causes: ClassVar = (
         "an optimizer with weight_decay over model.parameters(), all in one group",
         "a model that was converted to half precision as a whole",
-        "a state that is kept, or rounded, in half precision between its steps",
         "an initialisation of all biases to 0 after the model was made",
     )
     remedies: ClassVar = (
         "put them into a group of their own with weight_decay=0.0",
-        "keep states that add up in float32, and round what is read from them",
         "keep them in float32, and leave them out of a general initialisation",
     )
     source: ClassVar[str] = "Gu & Dao 2023 (Mamba: _no_weight_decay); public reports"
 
-    sums: float = 12
-    """More than a network has layers that add to each other, mostly."""
     strong: float = 0.05
     """A decay that shows within a few thousand steps at usual learning rates."""
     _grave: bool = field(default=False, init=False, repr=False)
@@ -61,9 +54,8 @@ class FragileParameters(InARow):
         """The largest decay; 1e-9 where there are only notes on other matters."""
         found = dict(in_all(now, "fragile_decay"))
         for name in self.optional_signals[1:]:
-            least = self.sums if name == "half_steps" else 1
             for where, count in now.numbers(name).items():
-                if count >= least and not found.get(where, 0.0):
+                if count and not found.get(where, 0.0):
                     found[where] = NOTE
         return found
 
@@ -94,13 +86,6 @@ class FragileParameters(InARow):
             if count:
                 parts.append(f"{count:.0f} {words}")
                 evidence[name] = count
-        sums = now.numbers("half_steps").get(where, 0.0)
-        if sums >= self.sums:
-            parts.append(
-                f"{sums:.0f} steps in a row add to a state in half precision: what is small beside "
-                "the state is lost"
-            )
-            evidence["sums in half precision"] = sums
         return "; ".join(parts), evidence
 
 

@@ -31,14 +31,16 @@ class UnownedParameters(InARow):
     )
     criterion: ClassVar[str] = (
         "Parameters that need a gradient are in the graph of the loss, no observed optimizer "
-        "holds them, and they are what they were 10 or more iterations before, in {samples:.0f} "
-        "samples in a row. Parameters that are frozen (requires_grad=False) do not count, nor do "
-        "those that another optimizer or the script's own code moves."
+        "holds them (or one that has not made a step in 64 iterations), and they are what they "
+        "were 10 or more iterations before, in {samples:.0f} samples in a row. Parameters that are "
+        "frozen (requires_grad=False) do not count, nor do those that another optimizer or the "
+        "script's own code moves."
     )
     causes: ClassVar = (
         "the optimizer was made of one part of the model only",
         "modules in a Python list or dict, which parameters() does not find",
         "a layer that was replaced, or made, after the optimizer",
+        "a second optimizer whose step() is never called",
     )
     remedies: ClassVar = (
         "give the optimizer the parameters of every part: "

@@ -21,7 +21,7 @@ class Reinitialised(Rule):
     title: ClassVar[str] = "weights initialised again"
     severity: ClassVar = "error"
     cause: ClassVar[bool] = True
-    reads: ClassVar = ("weights_replaced",)
+    reads: ClassVar = ("weights_replaced", "weights_restored")
     optional_signals: ClassVar = ("put_back",)
     explanation: ClassVar[str] = (
         "Between two steps, something else than the optimizer writes new weights into the model, "
@@ -34,8 +34,9 @@ class Reinitialised(Rule):
         "samples in a row. Where a part of them is replaced {again:.0f} times, now and then, it is "
         "a note. Or parameters that each step moves, up and down, are what they were "
         "before it when the next pass begins, in three looks in a row or more, while others move "
-        "(put_back). Averaged, clamped, normalised or reloaded "
-        "weights are like the former ones, and a new optimizer begins a new training."
+        "(put_back). Or all matrices are exactly what they were before the first step, {back:.0f} "
+        "times, after steps that had moved them (weights_restored). Averaged, clamped, normalised "
+        "or reloaded weights are like the former ones, and a new optimizer begins a new training."
     )
     causes: ClassVar = (
         "the initialisation stands inside the loop over epochs, or in a function called there",
@@ -58,10 +59,13 @@ class Reinitialised(Rule):
     """Samples in a row: a head is made anew now and then."""
     again: float = 4
     """Times that a part of them is."""
+    back: float = 3
+    """Times that all is what it was before the first step: twice may be folds."""
     _part: dict[str, int] = field(default_factory=dict, init=False, repr=False)
     """How often it was."""
     _row: dict[str, int] = field(default_factory=dict, init=False, repr=False)
     _times: dict[str, int] = field(default_factory=dict, init=False, repr=False)
+    _back: dict[str, int] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def requirement(self) -> Requirement:
@@ -75,6 +79,10 @@ class Reinitialised(Rule):
         for where, count in in_all(now, "put_back").items():
             if count > 0:
                 self._tell_put_back(where, count, now)
+        for where, restored in now.numbers("weights_restored").items():
+            self._back[where] = self._back.get(where, 0) + (restored > 0)
+            if self._back[where] >= self.back:
+                self._tell_restored(where, now.iteration)
         for where, share in now.numbers("weights_replaced").items():
             if not self.finite(where, share):
                 continue
@@ -115,3 +123,15 @@ class Reinitialised(Rule):
             {"parameters": count},
             signals=(named("put_back", where),),
         )
+
+    def _tell_restored(self, where: str, iteration: int) -> None:
+        times = self._back[where]
+        found = self.found(
+            where,
+            iteration,
+            f"all weights were put back {times} times to exactly what they were before the first "
+            "step: what was learned in between is lost",
+            {"times": float(times)},
+            signals=(named("weights_restored", where),),
+        )
+        found.severity = self.severity

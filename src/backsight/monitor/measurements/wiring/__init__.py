@@ -15,6 +15,7 @@ from backsight.monitor.measurements.wiring._graphs_kept import GraphsKept
 from backsight.monitor.measurements.wiring._group_rates import GroupRates
 from backsight.monitor.measurements.wiring._guess import Guess
 from backsight.monitor.measurements.wiring._half_state import HalfState
+from backsight.monitor.measurements.wiring._half_updates import HalfUpdates
 from backsight.monitor.measurements.wiring._initial_state import InitialState
 from backsight.monitor.measurements.wiring._input_scale import InputScale
 from backsight.monitor.measurements.wiring._loss_input import LossInput
@@ -49,6 +50,7 @@ __all__ = [
     "GroupRates",
     "Guess",
     "HalfState",
+    "HalfUpdates",
     "InitialState",
     "InputScale",
     "LossInput",
@@ -104,5 +106,6 @@ WIRING: tuple[type[Measurement], ...] = (
     DecayShare,
     TimeConstants,
     HalfState,
+    HalfUpdates,
 )
 """Each of them."""

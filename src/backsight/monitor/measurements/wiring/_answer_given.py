@@ -63,7 +63,7 @@ class AnswerInInput(Measurement):
         if adapter is None:
             return
         output = call.result[0] if isinstance(call.result, tuple) else call.result
-        x = now.readers[call.path].input_of(call.inputs, call.named)
+        x = now.input_of(call)
         if isinstance(output, PackedSequence) or not (
             isinstance(output, Tensor) and isinstance(x, Tensor)
         ):

@@ -10,6 +10,7 @@ from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall
 from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
 from backsight.probes import (
     LossTarget,
+    depends_across,
     embedded_from,
     loop_inputs,
     loss_targets,
@@ -22,7 +23,7 @@ from backsight.probes import (
 
 __all__ = ["AxisOfTime"]
 
-PADDING, NEXT, SMOOTH = 1.0, 2.0, 3.0
+PADDING, NEXT, SMOOTH, NEIGHBOUR = 1.0, 2.0, 3.0, 4.0
 """What tells."""
 
 LOOP = "loop"
@@ -33,8 +34,9 @@ class AxisOfTime(Measurement):
     """What the data of a fused layer tell of its axes: ``batch_first`` is easily forgotten.
 
     1 where sequences end in padding along the axis that the layer takes for the batch, 2 where the
-    target of each step is the next input along it, 3 where curves run along it; 0 otherwise.
-    Where no such layer runs, the first two are told of a loop of one's own as well.
+    target of each step is the next input along it, 3 where curves run along it, 4 where targets
+    depend on the input beside theirs along it; 0 otherwise. Where no such layer runs, all but the
+    third are told of a loop of one's own as well.
 
     Example:
         >>> import torch
@@ -67,7 +69,7 @@ class AxisOfTime(Measurement):
         """Keep what a fused layer was given."""
         if call.adapter is None or call.adapter.reading != "fused" or not torch.is_grad_enabled():
             return
-        x = now.readers[call.path].input_of(call.inputs, call.named)
+        x = now.input_of(call)
         if isinstance(x, PackedSequence) or not isinstance(x, Tensor) or x.dim() != 3:
             return
         one = _Call(tuple(x.shape[:2]), int(bool(getattr(call.module, "batch_first", False))))
@@ -93,14 +95,15 @@ class AxisOfTime(Measurement):
         if not calls:
             read = loop_inputs(passed.operations)
             if read is not None:
-                told = _told(read, loss_targets(passed.operations)[:8])
-                self._found[LOOP] = 0.0 if told == SMOOTH else told
+                targets = loss_targets(passed.operations)[:8]
+                self._found[LOOP] = _told(read, targets, curves=False)
             return
         targets = loss_targets(passed.operations)[:8]
         for path, each in calls.items():
             known = [one.given for one in each if one.given is not None]
             if known:
-                self._found[path] = _told(known[0], targets) if len(known) == 1 else 0.0
+                alone = len(known) == 1
+                self._found[path] = _told(known[0], targets, curves=True) if alone else 0.0
 
     def on_iteration_end(self, now: Iteration) -> None:
         """Record it by layer."""
@@ -121,13 +124,17 @@ class _Call:
         return x.transpose(0, 1) if self.time else x
 
 
-def _told(given: Tensor, targets: list[LossTarget]) -> float:
+def _told(given: Tensor, targets: list[LossTarget], *, curves: bool) -> float:
     """What tells that time is where the batch should be; 0 if nothing does."""
-    symbols = symbols_of(given)
+    symbols = symbols_of(given) if targets else None
     for loss in targets:
         read = symbols if loss.of_classes else given
         if read is not None and moves_across(read, loss.target, loss.counted):
             return NEXT
     if padded_across(given):
         return PADDING
-    return SMOOTH if smooth_across(given) else 0.0
+    for loss in targets[:1] if len(targets) == 1 else ():
+        read = symbols if symbols is not None else given
+        if depends_across(read, loss.target, loss.counted):
+            return NEIGHBOUR
+    return SMOOTH if curves and smooth_across(given) else 0.0

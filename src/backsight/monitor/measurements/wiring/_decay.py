@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from backsight.monitor._iteration import Iteration, OptimizerStep
 from backsight.monitor.measurements._measurement import SAMPLED, Measurement
-from backsight.probes import tensor_norms, total_norm_value
+from backsight.probes import some_elements, tensor_norms, total_norm_value
 
 __all__ = ["DecayShare"]
 
@@ -15,9 +15,6 @@ ADDED = frozenset({
     *("ASGD", "Adadelta", "Adagrad", "Adam", "Adamax", "NAdam", "RAdam", "RMSprop", "SGD"),
 })  # fmt: skip
 """Optimizers of PyTorch's that add the decay to the gradient, unless they are told otherwise."""
-
-ELEMENTS = 1024
-"""Of a parameter, those that tell how far a step has moved it."""
 
 _Group = dict[str, Any]
 
@@ -62,7 +59,7 @@ class DecayShare(Measurement):
             decayed = [p for p in group["params"] if _moves(p)] if decay > 0 else []
             if _by_itself(step.optimizer, group):
                 rate = float(group["lr"]) * decay
-                self._before += [(p, _some_of(p), rate) for p in decayed]
+                self._before += [(p, some_elements(p, torch.float64), rate) for p in decayed]
             elif type(step.optimizer).__name__ in ADDED:
                 added += [(p, decay) for p in decayed]
         if vars(step.optimizer).get("grad_scale") is not None and (self._before or added):
@@ -87,7 +84,10 @@ class DecayShare(Measurement):
         if not before:
             return
         pulls = [rate * old for _, old, rate in before]
-        rests = [_some_of(p) - old + pull for (p, old, _), pull in zip(before, pulls, strict=True)]
+        rests = [
+            some_elements(p, torch.float64) - old + pull
+            for (p, old, _), pull in zip(before, pulls, strict=True)
+        ]
         norm = total_norm_value(tensor_norms([p.detach() for p, *_ in before]))
         pull, rest = (float(total_norm_value(tensor_norms(each))) for each in (pulls, rests))
         self._record(step, now, pull, rest, float(norm))
@@ -112,8 +112,3 @@ def _moves(parameter: nn.Parameter) -> bool:
 def _by_itself(optimizer: object, group: _Group) -> bool:
     told = group.get("decoupled_weight_decay")
     return bool(told) or (told is None and type(optimizer).__name__ == "AdamW")
-
-
-def _some_of(parameter: nn.Parameter) -> Tensor:
-    flat = parameter.detach().reshape(-1)
-    return flat[:: max(1, flat.numel() // ELEMENTS)].to(torch.float64, copy=True)

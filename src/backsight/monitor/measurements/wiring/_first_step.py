@@ -5,7 +5,7 @@ from torch import Tensor
 
 from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall
 from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
-from backsight.probes import StepCalls, first_step_alone, is_padding, padding_of, tensors_in
+from backsight.probes import StepCalls, first_step_alone, is_padding, may_be_padded, padding_of
 
 __all__ = ["FirstStep"]
 
@@ -63,14 +63,14 @@ class FirstStep(Measurement):
         """See which call its state comes from."""
         if not torch.is_grad_enabled():
             return
-        given = [*tensors_in((call.inputs, dict(call.named)))]
+        given = call.given
         if call.adapter is not None:
             self._fused |= call.adapter.reading == "fused"
-            x = now.readers[call.path].input_of(call.inputs, call.named)
+            x = now.input_of(call)
             given = [one for one in given if one is not x]
             if call.adapter.reading == "stepped" and isinstance(x, Tensor) and x.dim() == 2:
                 self._inputs.setdefault(call.path, []).append(x.detach())
-        self._calls.add(call.path, given, tensors_in(call.result))
+        self._calls.add(call.path, given, call.returned)
 
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
         """See which calls the loss comes from, and what it takes of states side by side."""
@@ -97,7 +97,13 @@ class FirstStep(Measurement):
 
 def _padding(inputs: list[Tensor]) -> float:
     """The share of steps that are padding at the end of their sequences."""
-    if len(inputs) < SHORTEST or len({x.shape for x in inputs}) > 1 or len(inputs[0]) < SHORTEST:
+    if len(inputs) < SHORTEST or len(inputs[0]) < SHORTEST:
         return 0.0
-    at_end, inside = padding_of(torch.stack(inputs, 1))
+    shape = inputs[0].shape
+    if any(x.shape != shape for x in inputs):
+        return 0.0
+    given = torch.stack(inputs, 1)
+    if not may_be_padded(given):  # nearly always
+        return 0.0
+    at_end, inside = padding_of(given)
     return float(at_end.float().mean()) if is_padding(at_end, inside) else 0.0

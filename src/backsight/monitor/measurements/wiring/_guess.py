@@ -12,7 +12,7 @@ from backsight.probes import (
     LossTerm,
     asks_a_layer,
     asks_a_unit,
-    loss_terms,
+    penalised,
 )
 
 __all__ = ["Guess"]
@@ -33,7 +33,8 @@ class Guess(Measurement):
     and of numbers, or of squared or absolute errors written by hand, and nothing else; classes may
     have weights, targets a mask or label smoothing. It has the same reduction. ``guess_answer``:
     what that answer is, by kind. ``one_class``: the targets of a loss of classes so far, or of yes
-    or no, if all of them are the same; otherwise 0.
+    or no, if all of them are the same; otherwise 0. Where the rest of the loss is a penalty on
+    weights, ``penalty`` is its value, and ``penalty_guess`` the guess of the loss without it.
 
     Example:
         >>> import torch
@@ -52,7 +53,7 @@ class Guess(Measurement):
     """
 
     name = "guess"
-    signals = ("guess_answer", "guess_loss", "one_class")
+    signals = ("guess_answer", "guess_loss", "one_class", "penalty", "penalty_guess")
     schedule = SAMPLED_THEN_RARELY
 
     def __init__(self) -> None:
@@ -63,19 +64,22 @@ class Guess(Measurement):
         self._known.loss, self._known.passes = None, 0
         self._known.labels = set()
         self._known.said = {}
+        self._known.penalty = None
 
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
         """Add up the guesses of one more pass, which may be that of another model."""
         self._with_pass = known = deepcopy(self._known)
         if not passed.roots:
             return
-        terms = loss_terms(passed.roots)
+        terms = passed.terms
         for number, term in enumerate(terms):
             known.guesses.add(self._key(term, number, len(terms)), term)
             if asks_a_layer(term.given) or asks_a_unit(term.given, now.parameters.values()):
                 known.count(term)
-        guess = self._sum(terms, passed)
+        guess = self._sum(terms, passed, now)
         known.passes += 1
+        if known.passes > 1:
+            known.penalty = None
         if guess is None or (known.passes > 1 and known.loss is None):
             known.loss = None
         else:
@@ -92,6 +96,10 @@ class Guess(Measurement):
             now.record("guess_loss", self._known.loss)
             for kind, value in self._known.said.items():
                 now.record(f"guess_answer/{kind}", value)
+        if self._known.penalty is not None:
+            value, rest = self._known.penalty
+            now.record("penalty", value)
+            now.record("penalty_guess", rest)
         # An adversary is asked whether it is deceived: always, or by one batch in two.
         labels = {key for key in self._known.labels if not (now.opposed and key[0] in YES_OR_NO)}
         if labels:
@@ -103,7 +111,7 @@ class Guess(Measurement):
         shape = tuple(term.given.prediction.shape[1:])
         return term.given.loss, shape, number if terms <= SINGLY else -1
 
-    def _sum(self, terms: list[LossTerm], passed: BackwardPass) -> float | None:
+    def _sum(self, terms: list[LossTerm], passed: BackwardPass, now: Iteration) -> float | None:
         """The guess of one pass; None where its loss is not the sum of these terms alone."""
         if not terms or len(passed.roots) > 1:
             return None
@@ -127,8 +135,16 @@ class Guess(Measurement):
                 return None
             loss += term.factor * term.value
             guess += term.factor * one * term.elements
-        is_sum = abs(loss - float(root.detach())) <= EXACT * abs(loss) + 1e-6
-        return guess * by if is_sum and math.isfinite(guess) else None
+        rest = float(root.detach()) - loss
+        if not math.isfinite(guess):
+            return None
+        if abs(rest) <= EXACT * abs(loss) + 1e-6:
+            return guess * by
+        if rest > 0 and root.grad_fn is not None:
+            matrices = sum(p.numel() for p in now.parameters.values() if p.dim() > 1)
+            if 2 * penalised(root.grad_fn, [term.given.node for term in terms]) >= matrices > 0:
+                self._with_pass.penalty = rest * by, guess * by
+        return None
 
     def _answers(self, terms: list[LossTerm]) -> dict[str, float]:
         """What the best constant answers are, by kind: the mean over targets."""
@@ -160,6 +176,8 @@ class _Known:
         self.labels: set[tuple[str, int]] = set()
         self.said: dict[str, float] = {}
         """By kind, what the guess answers."""
+        self.penalty: tuple[float, float] | None = None
+        """The part of the loss that is made of weights alone, and the guess of the rest."""
 
     def count(self, term: LossTerm) -> None:
         given = term.given

@@ -9,6 +9,7 @@ from torch import Tensor
 from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall, looked_at
 from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
 from backsight.probes import (
+    LoopCarried,
     LoopStates,
     Window,
     data_behind,
@@ -19,7 +20,7 @@ from backsight.probes import (
     is_spent,
     last_targets,
     loop_begun,
-    losses_of,
+    loss_targets,
     made_by,
     noise_spread,
     same_direction,
@@ -111,6 +112,7 @@ class InitialState(Measurement):
         """By path, initial states of the iterations that were looked at before."""
         self._starts: dict[str, list[Tensor]] = {}
         """By path, first inputs that are no data, of layers that begin in another's state."""
+        self._loop = LoopCarried()
         self._size = 0
         """Operations of the loss's graph, in the iteration before."""
         self._begin()
@@ -119,8 +121,10 @@ class InitialState(Measurement):
         self._begun: set[str] = set()
         """Paths of layers that have run."""
         self._loops = LoopStates()
+        self._own: dict[str, Tensor] = {}
+        """By path of a module of one's own, the state that it begins with."""
         self._newest: dict[str, Tensor] = {}
-        """By path, what a cell has returned last, of a few sequences."""
+        """By path, what a cell has returned last."""
         self._given_last: dict[str, Tensor] = {}
         """And what it was given for it."""
         self._sized: dict[str, Tensor] = {}
@@ -146,6 +150,7 @@ class InitialState(Measurement):
         """Nothing has run."""
         if now.number != self._last + 1:
             self._ends, self._windows, self._asked, self._size = {}, {}, [], 0
+            self._loop.forget()
         self._last = now.number
         self._ended, self._ends = self._ends, {}
         self._begin()
@@ -155,10 +160,10 @@ class InitialState(Measurement):
         if not torch.is_grad_enabled():
             return
         if call.adapter is None:
-            given = tensors_in((call.inputs, dict(call.named)))
-            state = self._loops.add(call.path, given, tensors_in(call.result))
+            state = self._loops.add(call.path, call.given, call.returned)
             if state is not None and state.shape[-1] >= WIDTH:
                 self._found[call.path] = self._is_drawn(call.path, state), None
+                self._own[call.path] = state.detach()
             return
         if call.path not in self._begun:
             self._begun.add(call.path)
@@ -176,11 +181,11 @@ class InitialState(Measurement):
             if final is not None and final.dim() == 3:
                 self._ends[call.path] = final[:, :SEQUENCES].detach().clone()
         elif call.adapter.reading == "stepped" and looked_at(now.number + 1):
-            final = next(tensors_in(call.result), None)
+            final = call.returned[0] if call.returned else None
             if final is not None and final.dim() == 2:
-                self._steps[call.path, len(final)] += 1
-                self._newest[call.path] = final[:SEQUENCES].detach()
-                x = now.readers[call.path].input_of(call.inputs, call.named)
+                self._steps[call.path, final.shape[0]] += 1
+                self._newest[call.path] = final.detach()
+                x = now.input_of(call)
                 data = data_behind(x) if isinstance(x, Tensor) else None
                 if data is not None:
                     self._given_last[call.path] = data
@@ -215,14 +220,21 @@ class InitialState(Measurement):
         }
         self._asked = [
             last
-            for _, node in losses_of(passed.operations)
+            for given in loss_targets(passed.operations)
             for steps, batch in self._sizes
-            for last in last_targets(node, steps, batch)
+            for last in last_targets(given, steps, batch)
         ]
         if not self._begun and not self._found:
             begun = loop_begun(passed.operations)
             if begun is not None and begun.shape[-1] >= WIDTH:
-                self._found["loop"] = self._is_drawn("loop", begun), None
+                carried = self._loop.look(passed.operations, begun)
+                self._found["loop"] = self._is_drawn("loop", begun), float(carried)
+        if len(self._own) == 1 and not self._begun:
+            ((path, begun),) = self._own.items()
+            data = self._loops.data.get(path)
+            if data is not None:
+                carried = self._loop.look(passed.operations, begun, data)
+                self._found[path] = self._found[path][0], float(carried)
         operations = passed.operations.named()
         before, self._size = self._size, len(operations)
         grown = bool(before) and self._size > GROWN * before
@@ -254,13 +266,13 @@ class InitialState(Measurement):
             if carried is not None:
                 now.record(f"state_carried/{name}", carried)
         self._ended = {}
-        self._ends.update({path: state.clone() for path, state in self._newest.items()})
+        self._ends.update({path: state[:SEQUENCES].clone() for path, state in self._newest.items()})
         self._read, self._newest, self._given_last = self._given_last, {}, {}
 
     def _first(self, call: LayerCall, now: Iteration) -> None:
         given = call.inputs[1] if len(call.inputs) > 1 else call.named.get("hx")
         state = next(tensors_in(given), None)
-        follows = self._follows(call, now.readers[call.path].input_of(call.inputs, call.named))
+        follows = self._follows(call, now.input_of(call))
         if state is None:
             self._found[call.path] = 0.0, 0.0
         elif state.requires_grad:
@@ -271,7 +283,7 @@ class InitialState(Measurement):
                 self._begin_at(call, now)
             self._found[call.path] = 0.0, 0.0
         else:
-            x = now.readers[call.path].input_of(call.inputs, call.named)
+            x = now.input_of(call)
             drawn = 0.0 if _is_nothing(x) else self._is_drawn(call.path, state)
             carried = None
             if call.path in self._ended and state.dim() in (2, 3):
@@ -284,7 +296,7 @@ class InitialState(Measurement):
 
     def _begin_at(self, call: LayerCall, now: Iteration) -> None:
         """Keep what a decoder is given first."""
-        x = now.readers[call.path].input_of(call.inputs, call.named)
+        x = now.input_of(call)
         if isinstance(x, Tensor) and x.is_floating_point() and not x.requires_grad:
             fused = x.dim() == 3
             steps = x.shape[1 if getattr(call.module, "batch_first", False) else 0] if fused else 1

@@ -33,30 +33,29 @@ class InputScale(Measurement):
     samples_cells = True
 
     def __init__(self) -> None:
-        self._sizes: dict[tuple[bool, str], list[Tensor]] = defaultdict(list)
-        """By training mode and path."""
+        self._sums: dict[tuple[bool, str], list[tuple[Tensor, int]]] = defaultdict(list)
+        """By training mode and path, of each call, the sum of ``|x|``, and how many there are."""
 
     def on_iteration_begin(self, now: Iteration) -> None:
         """No layer has run."""
-        self._sizes.clear()
+        self._sums.clear()
 
     def on_forward_end(self, call: LayerCall, now: Iteration) -> None:
         """Look at what the layer was given."""
         if call.adapter is None:
             return
-        x = now.readers[call.path].input_of(call.inputs, call.named)
+        x = now.input_of(call)
         data = x.data if isinstance(x, PackedSequence) else x
         if data.is_floating_point() and data.numel():
-            with torch.no_grad():
-                total = torch.linalg.vector_norm(data.detach(), 1, dtype=_wide(data))
-                self._sizes[call.module.training, call.path].append(total.float() / data.numel())
+            kind = data.dtype
+            wide = kind if kind == torch.float32 else torch.promote_types(kind, torch.float32)
+            total = torch.linalg.vector_norm(data.detach(), 1, dtype=wide)
+            self._sums[call.module.training, call.path].append((total, data.numel()))
 
     def on_iteration_end(self, now: Iteration) -> None:
         """Record it."""
-        for (training, path), sizes in self._sizes.items():
+        for (training, path), each in self._sums.items():
             if training is now.training:
-                now.record(f"input_scale/{path or 'model'}", torch.stack(sizes).mean())
-
-
-def _wide(data: Tensor) -> torch.dtype:
-    return torch.promote_types(data.dtype, torch.float32)
+                sums = torch.stack([total.float() for total, _ in each])
+                means = sums / sums.new_tensor([count for _, count in each])
+                now.record(f"input_scale/{path or 'model'}", means.mean())

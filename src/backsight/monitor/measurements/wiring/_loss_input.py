@@ -3,23 +3,12 @@
 from collections import Counter
 
 from torch import Tensor
-from torch.autograd.graph import Node
 
 from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall
 from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
-from backsight.probes import LossOperations, loss_broadcasts, steps_of_one_target
+from backsight.probes import loss_broadcasts, squashed_twice, steps_of_one_target
 
 __all__ = ["LossInput"]
-
-LOSSES = {
-    "NllLoss": "cross-entropy",
-    "NllLoss2D": "cross-entropy",
-    "CtcLoss": "CTC",
-    "BinaryCrossEntropyWithLogits": "binary cross-entropy with logits",
-}
-CUT = ("Clamp", "ClampMax", "ClampMin")
-"""What logarithms of probabilities need, and logits do not."""
-SQUASHED = ("Softmax", "Sigmoid", "LogSigmoid")
 
 
 class LossInput(Measurement):
@@ -63,7 +52,7 @@ class LossInput(Measurement):
     def on_forward_end(self, call: LayerCall, now: Iteration) -> None:
         """See how long sequences are."""
         if call.adapter is not None and call.adapter.reading == "fused":
-            x = now.readers[call.path].input_of(call.inputs, call.named)
+            x = now.input_of(call)
             if isinstance(x, Tensor) and x.dim() == 3:
                 steps, batch = x.shape[:2]
                 first = getattr(call.module, "batch_first", False)
@@ -72,11 +61,8 @@ class LossInput(Measurement):
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
         """Look at each loss of PyTorch's."""
         self._squashed = self._squashed or Counter()
-        for name, node in passed.operations.named():
-            loss = LOSSES.get(name)
-            before = None if loss is None else _squashes(name, node)
-            if before is not None:
-                self._squashed[f"{before}, {loss}"] += 1
+        for before, loss in squashed_twice(passed.operations):
+            self._squashed[f"{before}, {loss}"] += 1
         both = loss_broadcasts(passed.operations)
         if both or self._broadcast > 0:
             self._broadcast = max(self._broadcast, both)
@@ -92,38 +78,3 @@ class LossInput(Measurement):
         for which, count in self._squashed.items():
             now.record(f"loss_squashed/{which}", float(count))
         now.record("loss_broadcast", float(self._broadcast))
-
-
-def _squashes(loss: str, node: Node) -> str | None:
-    """What was applied before a loss that applies the like itself."""
-    before = _source(node)
-    if before is None:
-        return None
-    from_name = _name(before)
-    if loss == "BinaryCrossEntropyWithLogits":
-        return from_name.lower() if from_name in SQUASHED else None
-    if from_name != "LogSoftmax":  # then these should be logarithms
-        return from_name.lower() if from_name in ("Softmax", "Sigmoid") else None
-    inside = _source(before)
-    name = "" if inside is None else _name(inside)
-    return name.lower() if name in SQUASHED else None
-
-
-def _source(node: Node) -> Node | None:
-    """What the first input of an operation comes from; one of several like it side by side."""
-    below = LossOperations.source(node.next_functions[0][0])
-    while below is not None and (_name(below) in CUT or _are_alike(below)):
-        below = LossOperations.source(below.next_functions[0][0])
-    return below
-
-
-def _are_alike(node: Node) -> bool:
-    """Whether all that it puts side by side comes from the same operation, as step by step."""
-    if _name(node) not in ("Cat", "Stack"):
-        return False
-    parts = [LossOperations.source(below) for below, _ in node.next_functions]
-    return len({None if part is None else _name(part) for part in parts}) == 1
-
-
-def _name(node: Node) -> str:
-    return LossOperations.name(node)

@@ -11,6 +11,7 @@ from backsight.probes import (
     batch_axes,
     data_mixed,
     states_mixed,
+    steps_side_by_side,
     targets_turned,
     tensors_in,
     views_that_mix,
@@ -72,7 +73,7 @@ class MixedRows(Measurement):
         """Note the sizes of a layer's call, and what it is given a view of."""
         if call.adapter is None:
             return
-        x = now.readers[call.path].input_of(call.inputs, call.named)
+        x = now.input_of(call)
         if call.adapter.reading != "fused":
             if isinstance(x, Tensor) and x.dim() == 2:
                 self._cells[call.path, x.shape[0]] += 1
@@ -95,14 +96,15 @@ class MixedRows(Measurement):
         """Look at each view in the graph."""
         self._looked = True
         cells = {(steps, batch) for (_, batch), steps in self._cells.items()}
+        if not self._sizes and not cells:
+            cells = steps_side_by_side(passed.operations)
         axes = batch_axes([*self._sizes, *cells])
         for shapes in views_that_mix(passed.operations, axes, [*self._states]):
             self._note(shapes)
         for given in targets_turned(passed.operations, [*self._sizes, *cells]):
             self._found[f"{given.target.numel()} targets"] += 1
-        for name, node in passed.operations.named():
-            if name == "Embedding":
-                self._note(data_mixed(node._saved_indices))  # type: ignore[attr-defined]
+        for _, node in passed.operations.those({"Embedding"}):
+            self._note(data_mixed(node._saved_indices))  # type: ignore[attr-defined]
 
     def on_iteration_end(self, now: Iteration) -> None:
         """Record how many there are."""

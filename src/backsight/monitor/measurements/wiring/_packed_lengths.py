@@ -48,7 +48,7 @@ class PackedLengths(Measurement):
         """Hold the lengths against what was packed."""
         if call.adapter is None or call.adapter.reading != "fused" or not torch.is_grad_enabled():
             return
-        x = now.readers[call.path].input_of(call.inputs, call.named)
+        x = now.input_of(call)
         if not isinstance(x, PackedSequence):
             return
         if not x.data.requires_grad:

@@ -17,7 +17,6 @@ from backsight.probes import (
     Persistence,
     data_entries,
     inputs_read,
-    loss_terms,
 )
 
 __all__ = ["PersistenceLoss"]
@@ -76,7 +75,7 @@ class PersistenceLoss(Measurement):
             now.record("increment_correlation", self._seen.correlation)
 
     def _of(self, passed: BackwardPass) -> float | None:
-        terms = loss_terms(passed.roots) if len(passed.roots) == 1 else []
+        terms = passed.terms if len(passed.roots) == 1 else []
         given = _whole(terms)
         if given is None or passed.roots[0].numel() != 1:
             return None

@@ -7,14 +7,12 @@ from torch import Tensor, nn
 
 from backsight.monitor._iteration import BackwardPass, Iteration, OptimizerStep
 from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
+from backsight.probes import some_elements
 
 __all__ = ["PutBack"]
 
 MOST = 64
 """Parameters that are looked at."""
-
-ELEMENTS = 256
-"""Of a parameter, those that are compared."""
 
 ENOUGH = 3
 """Looks in a row."""
@@ -61,7 +59,7 @@ class PutBack(Measurement):
         if self._looking or now.by_hand:
             return
         for name, parameter in list(now.parameters.items())[:MOST]:
-            self._looking[id(parameter)] = parameter, _some_of(parameter)
+            self._looking[id(parameter)] = parameter, some_elements(parameter)
             self._names[id(parameter)] = name
 
     def on_step_end(self, step: OptimizerStep, now: Iteration) -> None:
@@ -70,7 +68,7 @@ class PutBack(Measurement):
             _, before = self._looking.get(id(parameter), (None, None))
             if before is None:
                 continue
-            way = (_some_of(parameter) - before).sign()
+            way = (some_elements(parameter) - before).sign()
             up, down = bool((way > 0).any()), bool((way < 0).any())
             known = self._known.get(id(parameter))
             if known is not None and torch.equal(known.content, before) and (up or down):
@@ -108,9 +106,3 @@ class _Seen:
     def counts(self) -> bool:
         """Whether it is neither held within a range nor at 0."""
         return self.up and self.down and bool(self.content.any())
-
-
-@torch.no_grad()
-def _some_of(parameter: nn.Parameter) -> Tensor:
-    flat = parameter.detach().reshape(-1)
-    return flat[:: max(1, flat.numel() // ELEMENTS)].clone()

@@ -16,7 +16,6 @@ from backsight.probes import (
     asks_a_layer,
     given_beside,
     keys_within,
-    loss_terms,
     padding_of,
     put_elsewhere,
     puts_back,
@@ -97,7 +96,7 @@ class RowOrder(Measurement):
         if call.adapter is None or not torch.is_grad_enabled() or not self._looks(now):
             return
         self._called = True
-        x = now.readers[call.path].input_of(call.inputs, call.named)
+        x = now.input_of(call)
         fused = call.adapter.reading == "fused"
         if isinstance(x, PackedSequence):
             self._packed.append(PackedRows(x))
@@ -109,10 +108,11 @@ class RowOrder(Measurement):
         else:
             batch = 1 if fused and not getattr(call.module, "batch_first", False) else 0
         given = call.inputs[1] if len(call.inputs) > 1 else call.named.get("hx")
-        self._stateful |= _is_data(given)
+        self._stateful = self._stateful or _is_data(given)
         if not x.requires_grad:
             whole = x.dim() == 3 if fused else x.dim() > 1
-            self._rows.append(x.detach().movedim(batch, 0) if whole else None)
+            rows = x.detach() if whole else None
+            self._rows.append(rows.transpose(0, 1) if rows is not None and batch else rows)
 
     def _looks(self, now: Iteration) -> bool:
         return now.looked or self._by_hand or any(one.open for one in self._answers.values())
@@ -135,11 +135,11 @@ class RowOrder(Measurement):
         self._found = found
 
     def _look(self, passed: BackwardPass, now: Iteration) -> None:
-        made, terms = passed.operations, loss_terms(passed.roots)
+        made, terms = passed.operations, passed.terms
         embedded = [
             node._saved_indices.detach()  # type: ignore[attr-defined]
             for node in sorted(
-                (node for name, node in made.named() if name == "Embedding"),
+                (node for _, node in made.those({"Embedding"})),
                 key=lambda node: node._sequence_nr(),
             )
         ]
@@ -192,7 +192,7 @@ class RowOrder(Measurement):
             if sorted_apart(first, second):
                 self._note("rows_out_of_order", batch)
             return
-        nodes = [node for name, node in made.named() if name == "PackPaddedSequence"]
+        nodes = [node for _, node in made.those({"PackPaddedSequence"})]
         begun = max((node._sequence_nr() for node in nodes), default=-1)
         if len(packed) > 1 or any(node._sequence_nr() < begun for node, _ in orders):
             return
@@ -317,7 +317,7 @@ class PackedRows:
 
 def _is_data(state: Any) -> bool:
     """Whether an initial state may say something of its row."""
-    return any(one.grad_fn is None and bool(one.any()) for one in tensors_in(state))
+    return any(one.is_leaf and bool(one.any()) for one in tensors_in(state))
 
 
 def _by_row(given: LossTarget, batch: int) -> bool:

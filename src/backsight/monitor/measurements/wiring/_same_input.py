@@ -8,7 +8,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall
 from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
-from backsight.probes import data_entries, embedded_from, loss_terms, on_host
+from backsight.probes import data_entries, embedded_from, on_host
 
 __all__ = ["SameInput"]
 
@@ -17,6 +17,9 @@ LOOKED_AT = 4096
 
 FEWEST = 3
 """Rows and steps of a batch whose rows are compared with each other."""
+
+TOGETHER = 64
+"""Steps of a loop that are read at once."""
 
 ENTRIES = 64
 """Places where data enter that are looked at."""
@@ -61,6 +64,10 @@ class SameInput(Measurement):
     def __init__(self) -> None:
         self._before: list[Content] | None = None
         self._now: list[Content] = []
+        self._steps: list[Tensor] = []
+        """Copies of what a loop was given step by step, which are still to be told from others."""
+        self._kind: tuple[torch.Size, torch.dtype, torch.device] | None = None
+        """Their common one."""
         self._alike: list[int] = []
         """Of each call of a layer, how many rows are alike; 0 where they differ."""
         self._passed = False
@@ -68,41 +75,61 @@ class SameInput(Measurement):
     def on_iteration_begin(self, now: Iteration) -> None:
         """Nothing has been seen."""
         self._now, self._alike, self._passed = [], [], False
+        self._steps, self._kind = [], None
 
     def on_forward_end(self, call: LayerCall, now: Iteration) -> None:
         """Look at what a recurrent layer was given."""
         if call.adapter is None or not torch.is_grad_enabled():
             return
-        x = now.readers[call.path].input_of(call.inputs, call.named)
+        x = now.input_of(call)
         data = x.data if isinstance(x, PackedSequence) else x
         if not data.requires_grad:
-            self._now.append(_content(data))
+            self._add(data)
+        if call.adapter.reading != "fused":
+            return
         state = call.inputs[1] if len(call.inputs) > 1 else call.named.get("hx")
-        if call.adapter.reading == "fused" and isinstance(x, Tensor) and x.dim() == 3:
+        if isinstance(x, Tensor) and x.dim() == 3:
             first = getattr(call.module, "batch_first", False)
             rows = _rows_of(x if first else x.transpose(0, 1))
             if rows is not None:
                 self._alike.append(_alike(rows) if state is None else 0)
 
+    def _add(self, data: Tensor) -> None:
+        """What a call was given; small ones of a kind are looked at together."""
+        kind = data.shape, data.dtype, data.device
+        if kind != self._kind or len(self._steps) == TOGETHER:
+            self._put_together()
+            if data.numel() > LOOKED_AT or data.dtype not in READABLE or not on_host(data):
+                self._now.append(_content(data))
+                return
+            self._kind = kind
+        self._steps.append(data.clone())
+
+    def _put_together(self) -> None:
+        if self._steps:
+            self._now.append(_exactly(torch.stack(self._steps)))
+        self._steps, self._kind = [], None
+
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
         """Look at what embeddings were given."""
+        self._put_together()
         first, self._passed = not self._passed, True
         if first and not self._now:
             self._look_at_entries(passed)
-        for name, node in passed.operations.named():
-            if name == "Embedding":
-                self._now.append(_content(node._saved_indices))  # type: ignore[attr-defined]
+        for _, node in passed.operations.those({"Embedding"}):
+            self._now.append(_content(node._saved_indices))  # type: ignore[attr-defined]
 
     def _look_at_entries(self, passed: BackwardPass) -> None:
         """Data that come to a linear layer or a convolution first; a constant tells nothing."""
         found = list(islice(data_entries(passed.operations), ENTRIES))
         told = [_content(one.data) for one in found if _varies(one.data)]
         if told:
-            targets = (term.given.target for term in islice(loss_terms(passed.roots), ENTRIES))
+            targets = [term.given.target for term in passed.terms[:ENTRIES]]
             self._now += [*told, *map(_content, targets)]
 
     def on_iteration_end(self, now: Iteration) -> None:
         """Record whether it is the same."""
+        self._put_together()  # of calls since the last pass
         if not self._now or not self._passed:
             return
         if self._alike:
@@ -133,13 +160,16 @@ def _alike(rows: Tensor) -> int:
     return len(rows) if varies and bool((rows == rows[:1]).all()) else 0
 
 
+def _exactly(data: Tensor) -> Content:
+    return tuple(data.shape), hash(data.numpy().tobytes()), 0.0
+
+
 @torch.no_grad()
 def _content(data: Tensor) -> Content:
     """What is something else once many numbers are others, or stand in other places."""
     data = data.detach()
     if data.numel() <= LOOKED_AT and data.dtype in READABLE and on_host(data):
-        # A step of a loop, mostly. Of a copy: NumPy forbids a storage that it sees to be resized.
-        return tuple(data.shape), hash(data.clone().numpy().tobytes()), 0.0
+        return _exactly(data.clone())  # NumPy forbids a storage that it sees to be resized
     flat = data.reshape(-1)
     flat = flat[:: max(1, len(flat) // LOOKED_AT)].double()
     places = torch.arange(1, len(flat) + 1, dtype=torch.float64, device=flat.device)

@@ -48,9 +48,8 @@ class SingleStep(Measurement):
         calls = self._calls.setdefault(call.path, [])
         if calls and not calls[-1]:
             return  # it is known
-        reader = now.readers[call.path]
-        x = reader.input_of(call.inputs, call.named)
-        extent = reader.extent(call.module, call.inputs, call.named, call.result)
+        x = now.input_of(call)
+        extent = now.readers[call.path].extent(call.module, call.inputs, call.named, call.result)
         steps, elements = extent or (0, 0)
         if isinstance(x, PackedSequence) or steps != 1 or not elements:
             calls.append(0)

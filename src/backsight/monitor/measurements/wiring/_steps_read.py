@@ -21,8 +21,7 @@ from backsight.probes import (
     error_compares_padding,
     filled_targets,
     is_padding,
-    loss_terms,
-    losses_of,
+    loss_targets,
     padding_of,
 )
 
@@ -107,7 +106,7 @@ class StepsOfLoss(Measurement):
         read = StepsRead.of(layer, call.result, lambda: self._asked)
         if read is None:
             return
-        x = now.readers[call.path].input_of(call.inputs, call.named)
+        x = now.input_of(call)
         padding = None
         if min(read.steps, read.batch) >= SHORTEST:
             if not isinstance(x, PackedSequence):
@@ -122,27 +121,29 @@ class StepsOfLoss(Measurement):
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
         """Look at the targets of each loss of PyTorch's, and of each error by hand."""
         self._asked = True
+        terms = passed.terms
         if self._calls:
             self._taken += columns_taken(passed.operations)
-            self._targets = [term.given for term in loss_terms(passed.roots)[:LOSSES]]
+            self._targets = [term.given for term in terms[:LOSSES]]
         given = [(p, read) for each in self._calls.values() for read, p in each if p is not None]
         symbols = [
             padding
-            for name, node in passed.operations.named()
-            if name == "Embedding" and (padding := _Padding.embedded(node._saved_indices))  # type: ignore[attr-defined]
+            for _, node in passed.operations.those({"Embedding"})
+            if (padding := _Padding.embedded(node._saved_indices))  # type: ignore[attr-defined]
         ]
-        self._filled = max(self._filled, filled_targets(passed.operations))
+        self._filled = max(self._filled, filled_targets(passed.operations, terms))
         if not given and not symbols and not self._ends and not self._filled:
             return
         self._compared = self._compared or []
-        for name, node in losses_of(passed.operations):
+        for loss in loss_targets(passed.operations):
             for padding, read in given:
-                if padding.certain and compares_padding(name, node, padding.at_end):
+                if padding.certain and compares_padding(loss, padding.at_end):
                     self._compared.append((padding, read))
-            whole = symbols if counts_all(name, node) else []
-            whole = [*whole, *self._ends] if node._saved_reduction else whole  # type: ignore[attr-defined]
+            every = counts_all(loss, terms)
+            whole = symbols if every else []
+            whole = [*whole, *self._ends] if every or loss.reduction != "none" else whole
             for padding in whole:
-                if padding.certain and compares_padding(name, node, padding.at_end):
+                if padding.certain and compares_padding(loss, padding.at_end):
                     self._compared.append((padding, None))
 
         for _, node in passed.operations.named() if given else ():

@@ -78,7 +78,7 @@ class TrainingMode(Measurement):
         """Keep what a layer is given."""
         if call.adapter is None or len(self._raw) >= MOST:
             return
-        x = now.readers[call.path].input_of(call.inputs, call.named)
+        x = now.input_of(call)
         data = x.data if isinstance(x, PackedSequence) else x
         if isinstance(data, Tensor) and data.is_floating_point() and data.grad_fn is None:
             self._raw.append(data.detach())

@@ -8,17 +8,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from backsight.monitor._iteration import BackwardPass, Iteration
+from backsight.monitor._iteration import BackwardPass, Iteration, OptimizerStep
 from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
-from backsight.probes import named_modules, places_of
+from backsight.probes import named_modules, places_of, some_elements
 
 __all__ = ["Unowned"]
 
-LOOKED_AT = 1024
-"""Elements of a parameter that tell whether it has moved."""
-
 STILL = 10
 """Iterations in which what nothing moves stands still: several losses may take turns."""
+
+UNUSED = 64
+"""Iterations after which an optimizer that has not made a step counts for nothing: the second one
+of two may have to wait until the first has got somewhere."""
 
 GROUPS = 12
 """Modules that are told by name; where there are more, those that hold them are."""
@@ -27,7 +28,8 @@ NOBODY = "no module"
 
 
 class Unowned(Measurement):
-    """Parameters in the loss's graph that no observed optimizer holds and that stand still.
+    """Parameters in the loss's graph that no observed optimizer holds and that stand still, or one
+    that never makes a step.
 
     So are tensors with a gradient that a module keeps as an attribute.
 
@@ -60,6 +62,8 @@ class Unowned(Measurement):
         self._moving: dict[int, Tensor] = {}
         """Those that somebody else moves."""
         self._stale = 0
+        self._stepped: set[int] = set()
+        """Identities of what any optimizer has made a step on."""
         self._places: dict[int, str | None] = {}
         """By the parameter's identity, the path of those that no observed model holds."""
 
@@ -73,6 +77,9 @@ class Unowned(Measurement):
             return
         owned = now.parameters
         held = set(map(id, owned.values()))
+        unused = held - self._stepped if self._stepped else set()
+        if now.number >= UNUSED:
+            held -= unused
         leaves = list(passed.operations.leaves())
         reached: dict[int, Tensor] = {id(p): p for p in leaves if isinstance(p, nn.Parameter)}
         others = {id(x) for x in leaves if not isinstance(x, nn.Parameter)}
@@ -82,7 +89,9 @@ class Unowned(Measurement):
         still = self._still or {}
         known = True
         for number, parameter in reached.items():
-            if number not in held:
+            if number in held & unused:
+                self._stands_still(parameter, now.number)  # to be known later
+            elif number not in held:
                 stands = self._stands_still(parameter, now.number)
                 known = known and stands is not None
                 if stands:
@@ -97,6 +106,10 @@ class Unowned(Measurement):
                 id(p) not in reached and p.requires_grad and now.name_of(p) is None
                 for p in owned.values()
             )
+
+    def on_step_end(self, step: OptimizerStep, now: Iteration) -> None:
+        """These are moved by an optimizer."""
+        self._stepped.update(map(id, step.parameters.values()))
 
     def on_iteration_end(self, now: Iteration) -> None:
         """How many they are, in all and by module."""
@@ -136,7 +149,7 @@ class Unowned(Measurement):
 
     def _stands_still(self, parameter: Tensor, iteration: int) -> bool | None:
         """Whether it is what it was some iterations before; None where that is not known yet."""
-        content = _some_of(parameter)
+        content = _sums_of(parameter)
         before = self._seen.get(id(parameter))
         known = before is not None and before.of() is parameter
         if known and before is not None and before.content == content:
@@ -152,11 +165,10 @@ class _Look:
     content: tuple[float, float]
 
 
-def _some_of(parameter: Tensor) -> tuple[float, float]:
+def _sums_of(parameter: Tensor) -> tuple[float, float]:
     """What is another number once any of many elements has moved."""
-    flat = parameter.detach().reshape(-1)
-    flat = flat[:: max(1, flat.numel() // LOOKED_AT)].to(torch.float64)
-    return float(flat.sum()), float((flat * torch.arange(1, len(flat) + 1).to(flat)).sum())
+    some = some_elements(parameter, torch.float64)
+    return float(some.sum()), float((some * torch.arange(1, len(some) + 1).to(some)).sum())
 
 
 def _module_of(name: str) -> str:

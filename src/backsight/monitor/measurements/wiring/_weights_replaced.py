@@ -10,15 +10,12 @@ from torch.optim import Optimizer
 
 from backsight.monitor._iteration import BackwardPass, Iteration, OptimizerStep
 from backsight.monitor.measurements._measurement import Measurement
-from backsight.probes import on_host
+from backsight.probes import on_host, some_elements
 
 __all__ = ["WeightsReplaced"]
 
 MATRICES = 4
 """The largest, which tell."""
-
-ELEMENTS = 256
-"""Of a matrix, those that are compared."""
 
 LOOKS = 64
 """Changes that replace nothing, after which nobody looks any more: weights that are clamped or
@@ -32,7 +29,8 @@ ALIKE = 0.5
 
 
 class WeightsReplaced(Measurement):
-    """The share of matrices that something else than an optimizer has made anew between two steps.
+    """The share of matrices that something else than an optimizer has made anew between two steps,
+    and whether it has put back what they were before the first one (``weights_restored``).
 
     In every iteration PyTorch's own count of writes is read, and one number of the largest matrix,
     as far as it is on the host: writes through ``.data`` are not counted. Contents are compared
@@ -54,7 +52,7 @@ class WeightsReplaced(Measurement):
     """
 
     name = "weights replaced"
-    signals = ("weights_replaced",)
+    signals = ("weights_replaced", "weights_restored")
 
     def __init__(self) -> None:
         self._left: dict[int, _Left] = {}
@@ -63,6 +61,8 @@ class WeightsReplaced(Measurement):
         """Changes that are still compared; 0 until there is one."""
         self._share: dict[int, float] = {}
         """What the changes since the last step come to."""
+        self._restored: set[int] = set()
+        """Numbers of optimizers before whose next step all is as before their first."""
 
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
         """Look whether anything was written since the last step."""
@@ -87,6 +87,8 @@ class WeightsReplaced(Measurement):
             if len(versions) < len(left.versions):
                 continue
             left.versions = versions
+            if left.contents and left.began and left.is_back(matrices):
+                self._restored.add(number)
             if number in self._share:  # told already
                 continue
             if left.contents:
@@ -99,6 +101,12 @@ class WeightsReplaced(Measurement):
         """Another optimizer begins another training."""
         left, share = self._left.get(step.number), self._share.pop(step.number, 0.0)
         same = left is not None and left.optimizer() is step.optimizer
+        if not same:
+            self._left[step.number] = _Left.before_the_first(step)
+        if step.number in self._restored:
+            self._restored.discard(step.number)
+            if same:
+                now.record("weights_restored", 1.0)
         if (share and same) or now.looked or now.sampled:
             share = share if same else 0.0
             now.record("weights_replaced", max(share, now.numbers.get("weights_replaced", 0.0)))
@@ -107,16 +115,27 @@ class WeightsReplaced(Measurement):
         """Remember what it leaves."""
         left = self._left.get(step.number)
         if left is None or left.optimizer() is not step.optimizer:
-            largest = map(weakref.ref, _largest(step.parameters))
-            left = _Left(weakref.ref(step.optimizer), list(largest))
-            self._left[step.number] = left
-        left.versions = [-1 if (p := one()) is None else p._version for one in left.matrices]
-        if -1 in left.versions:
+            return
+        left.versions = versions = []
+        for one in left.matrices:  # in every step: no call of its own, nor for the number below
+            versions.append(-1 if (p := one()) is None else p._version)
+        if -1 in versions:
             left.matrices = [one for one in left.matrices if one() is not None]
-            left.versions = [version for version in left.versions if version >= 0]
-        left.read()
+            left.versions = [version for version in versions if version >= 0]
+            left.began = []
+        quick, element = left.quick, left.element
+        if (
+            quick is not None
+            and element is not None
+            and (p := quick()) is not None
+            and p.data_ptr() == left.address
+        ):
+            left.last = element.item()
+        else:
+            left.read()
         if self._wary > 0:
-            left.contents = [_some_of(p) for one in left.matrices if (p := one()) is not None]
+            here = (p for one in left.matrices if (p := one()) is not None)
+            left.contents = [some_elements(p, torch.float32) for p in here]
         elif left.contents:
             left.contents = []
 
@@ -127,6 +146,8 @@ class _Left:
 
     optimizer: "weakref.ref[Optimizer]"
     matrices: "list[weakref.ref[nn.Parameter]]"
+    began: list[Tensor] = field(default_factory=list)
+    """What they were before its first step."""
     versions: list[int] = field(default_factory=list)
     contents: list[Tensor] = field(default_factory=list)
     last: float | None = None
@@ -142,6 +163,27 @@ class _Left:
         p = self.matrices[0]() if self.matrices else None
         if type(p) is nn.Parameter and on_host(p) and p.dtype in READABLE:
             self.quick = self.matrices[0]
+
+    @classmethod
+    def before_the_first(cls, step: OptimizerStep) -> "_Left":
+        """Of an optimizer that is about to make its first step."""
+        largest = _largest(step.parameters)
+        return cls(
+            weakref.ref(step.optimizer),
+            [weakref.ref(p) for p in largest],
+            [] if step.closure else [some_elements(p) for p in largest],
+        )
+
+    def is_back(self, matrices: list[nn.Parameter]) -> bool:
+        """Whether all of these are what they were before the first step, and were not after the
+        last one."""
+        if len(self.began) != len(matrices):
+            return False
+        now = (some_elements(p) for p in matrices)
+        return all(map(torch.equal, self.began, now)) and not all(
+            torch.equal(began.to(left), left)
+            for began, left in zip(self.began, self.contents, strict=True)
+        )
 
     def read(self) -> None:
         """The last number, where it is quick to read."""
@@ -163,15 +205,11 @@ def _largest(parameters: Mapping[str, nn.Parameter]) -> list[nn.Parameter]:
     return sorted(matrices, key=lambda p: -p.numel())[:MATRICES]
 
 
-def _some_of(parameter: nn.Parameter) -> Tensor:
-    flat = parameter.detach().reshape(-1)
-    return flat[:: max(1, flat.numel() // ELEMENTS)].to(torch.float32, copy=True)
-
-
 def _replaced(before: list[Tensor], now: list[nn.Parameter]) -> float:
     """The share of them that have nothing of what they were."""
     alike = [
         bool(torch.equal(b, a)) or float(torch.cosine_similarity(b, a, dim=0)) >= ALIKE
-        for b, a in zip(before, map(_some_of, now), strict=True)
+        for b, p in zip(before, now, strict=True)
+        for a in [some_elements(p, torch.float32)]
     ]
     return alike.count(False) / len(alike) if alike else 0.0

@@ -1,0 +1,153 @@
+"""Along which axis of a layer's input the targets depend on neighbouring steps."""
+
+from collections.abc import Iterator
+from itertools import product
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+__all__ = ["depends_across"]
+
+FEWEST = 6
+"""Steps, and sequences, of which anything is said."""
+
+LARGEST = 1 << 13
+"""Positions that are looked at: a part of a larger input tells as much."""
+
+BINS = 4
+"""That numbers are sorted into, as many in each."""
+
+WIDEST = 8
+"""Features of a step that are looked at."""
+
+PAIRS = 40
+"""Positions with the same inputs, two by two."""
+
+GAIN, SURE = 0.15, 6.0
+"""By how much more often the targets of such a pair are equal once the neighbour is known as well,
+and how many standard errors that is."""
+
+SHARE, CHANCE = 0.35, 4.0
+"""Of that gain, what tells that targets depend on the other axis as well, if it is more than so
+many standard errors; pairs share positions, so that these come by chance at times."""
+
+LAGS = 8
+"""Steps of the axis that is taken for time, along which there has to be nothing."""
+
+
+class _Gain(NamedTuple):
+    size: float
+    errors: float
+
+
+@torch.no_grad()
+def depends_across(given: Tensor, target: Tensor, counted: Tensor) -> bool:
+    """Whether targets depend on the input before or behind theirs along the axis that a layer takes
+    for the batch, and on none of the nearest ones along the axis that it takes for time.
+
+    Positions with the same input have equal targets more often where that neighbour is the same as
+    well. Numbers are sorted into a few bins.
+
+    Args:
+        given: ``(T, B)`` symbols, or ``(T, B, F)`` numbers, as the layer takes it.
+        target: one for each step, in either order of the axes; or without some of the first, or of
+            the last, along the axis that is taken for the batch.
+        counted: ``(n,)`` bool, of the targets in a row: which are not to be ignored.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import depends_across
+        >>> _ = torch.manual_seed(0)
+        >>> words = torch.randint(6, (24, 16))
+        >>> tags = (words + words.roll(1, 1)) % 3  # of the word, and of the word before
+        >>> every = torch.ones(24 * 16, dtype=torch.bool)
+        >>> depends_across(words, tags, every), depends_across(words.t(), tags, every)
+        (True, False)
+    """
+    if given.dim() not in (2, 3) or min(given.shape[:2]) < FEWEST or given.dtype.is_complex:
+        return False
+    steps, rows = given.shape[:2]
+    size, rest = divmod(target.numel(), steps)
+    if rest or not FEWEST <= size <= rows <= 2 * size or steps == rows:
+        return False
+    if counted.numel() != target.numel():
+        return False
+    asked = target.reshape(-1)
+    classes = _binned(asked) if asked.is_floating_point() else asked
+    part = slice(max(FEWEST, LARGEST // rows))
+    inputs = [given] if given.dim() == 2 else [*given.unbind(2)][:WIDEST]
+    read = [_binned(x[part]) if x.is_floating_point() else x[part] for x in inputs]
+    orders = [
+        (classes.view(steps, size)[part], counted.view(steps, size)[part]),
+        (classes.view(size, steps).t()[part], counted.view(size, steps).t()[part]),
+    ]
+    across = max(
+        (
+            gain.size
+            for x in read
+            for gain in _gains(x, orders, axis=1, lags=1)
+            if gain.size >= GAIN and gain.errors >= SURE
+        ),
+        default=0.0,
+    )
+    return across > 0 and not any(
+        gain.errors >= SURE or (gain.size >= SHARE * across and gain.errors >= CHANCE)
+        for x in read
+        for gain in _gains(x, orders, axis=0, lags=LAGS)
+    )
+
+
+def _binned(x: Tensor) -> Tensor:
+    """By rank; of numbers that are mostly alike, as they are."""
+    flat = x.reshape(-1).double()
+    edges = torch.quantile(flat, torch.arange(1, BINS, device=x.device).double() / BINS)
+    return torch.bucketize(flat, edges).view(x.shape)
+
+
+def _gains(
+    x: Tensor, orders: list[tuple[Tensor, Tensor]], *, axis: int, lags: int
+) -> Iterator[_Gain]:
+    """What the neighbours along an axis tell, on either side, wherever the targets begin."""
+    for (asked, counted), begins in product(orders, (False, True)):
+        size, rows = asked.shape[1], x.shape[1]
+        if begins and size == rows:
+            continue
+        offset = 0 if begins else rows - size
+        for lag in (*range(-lags, 0), *range(1, lags + 1)):
+            if axis == 0:
+                neighbour = x.roll(-lag, 0)[:, offset : offset + size]
+                place = torch.arange(x.shape[0], device=x.device)[:, None]
+                inside = (place + lag >= 0) & (place + lag < x.shape[0])
+            else:
+                neighbour = x.roll(-lag, 1)[:, offset : offset + size]
+                place = torch.arange(offset, offset + size, device=x.device)[None]
+                inside = (place + lag >= 0) & (place + lag < rows)
+            there = inside & counted
+            own = x[:, offset : offset + size][there]
+            gain = _gain(own, neighbour[there], asked[there])
+            if gain is not None:
+                yield gain
+
+
+def _gain(own: Tensor, neighbour: Tensor, asked: Tensor) -> _Gain | None:
+    """How much more often targets are equal where the neighbours are, too."""
+    _, own = torch.unique(own, return_inverse=True)
+    others, neighbour = torch.unique(neighbour, return_inverse=True)
+    classes, asked = torch.unique(asked, return_inverse=True)
+    if len(classes) < 2 or len(others) < 2:
+        return None
+    alone, _ = _agreement(own, asked, len(classes))
+    both, pairs = _agreement(own * len(others) + neighbour, asked, len(classes))
+    if pairs < PAIRS:
+        return None
+    error = (max(alone * (1 - alone), 0.01) / pairs) ** 0.5
+    return _Gain(both - alone, (both - alone) / error)
+
+
+def _agreement(key: Tensor, asked: Tensor, classes: int) -> tuple[float, float]:
+    """Of pairs of positions with the same key, the share whose targets are equal; and how many."""
+    _, cell = torch.unique(key, return_counts=True)
+    _, equal = torch.unique(key * classes + asked, return_counts=True)
+    pairs = float((cell * (cell - 1)).sum()) / 2
+    return float((equal * (equal - 1)).sum()) / 2 / max(pairs, 1.0), pairs

@@ -1,0 +1,181 @@
+"""What half precision rounds away, of weights and of states, and what looks like it."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.optim import SGD, Adam
+
+from backsight import Run, diagnose, watch
+from backsight.diagnosis import Finding, Judge
+from backsight.diagnosis.rules.wiring._half_precision import LostInHalf
+from backsight.probes import some_elements
+
+
+def trained(net: nn.Module, path: Path, rate: float, steps: int = 6) -> Run:
+    """A regression; every step is sampled."""
+    torch.manual_seed(0)
+    optimizer = SGD(net.parameters(), lr=rate)
+    with watch(net, optimizer, path, every=1):
+        for _ in range(steps):
+            optimizer.zero_grad()
+            x = torch.randn(16, 4, dtype=next(net.parameters()).dtype)
+            (net(x).float() - 1).square().mean().backward()
+            optimizer.step()
+    return Run(path)
+
+
+def found_in(run: Run) -> list[Finding]:
+    return [one for one in diagnose(run).lasting if one.code == "BKS438"]
+
+
+def linear(kind: torch.dtype = torch.float32) -> nn.Linear:
+    torch.manual_seed(1)
+    return nn.Linear(4, 2, dtype=kind)
+
+
+# -- weights ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rate", [3e-4, 1e-2])
+def test_the_share_is_that_of_weights_that_a_step_does_not_change(
+    rate: float, tmp_path: Path
+) -> None:
+    """Against the weights themselves, before and after each step."""
+    net = linear(torch.bfloat16)
+    before, shares = [p.detach().clone() for p in net.parameters()], []
+    optimizer = SGD(net.parameters(), lr=rate)
+    torch.manual_seed(0)
+    with watch(net, optimizer, tmp_path / "run", every=1):
+        for _ in range(3):
+            optimizer.zero_grad()
+            (net(torch.randn(16, 4).bfloat16()).float() - 1).square().mean().backward()
+            optimizer.step()
+            same = [
+                (p.detach() == old).flatten()
+                for p, old in zip(net.parameters(), before, strict=True)
+            ]
+            shares.append(torch.cat(same).float().mean().item())
+            before = [p.detach().clone() for p in net.parameters()]
+    assert Run(tmp_path / "run")["half_lost"].tolist() == pytest.approx(shares)
+
+
+def test_weights_in_float32_are_not_looked_at(tmp_path: Path) -> None:
+    run = trained(linear(), tmp_path / "run", rate=1e-9)
+    assert not [name for name in run.names if name.startswith("half_lost")]
+
+
+def test_a_rate_of_zero_loses_nothing(tmp_path: Path) -> None:
+    run = trained(linear(torch.bfloat16), tmp_path / "run", rate=0.0)
+    assert not [name for name in run.names if name.startswith("half_lost")]
+
+
+def test_steps_that_are_lost_are_a_note_and_no_error_of_a_parameter(tmp_path: Path) -> None:
+    """What learns all the same is not accused: BKS402 says it of each parameter, as a note."""
+    run = trained(linear(torch.bfloat16), tmp_path / "run", rate=1e-7)
+    (one,) = found_in(run)
+    assert (one.severity, one.evidence) == ("info", {"share lost": 1.0})
+    assert {f.severity for f in diagnose(run).lasting} == {"info"}
+
+
+def of_losses(losses: Iterable[float], lost: float = 0.95) -> list[Finding]:
+    judge = Judge(rules=[LostInHalf()])
+    for iteration, loss in enumerate(losses):
+        judge.update(iteration, {"loss": loss, "half_lost": lost, "half_lost/rnn.A_log": lost})
+    return list(judge.diagnosis().findings)
+
+
+def test_it_is_a_warning_once_the_loss_has_not_fallen() -> None:
+    (found,) = of_losses([1.0] * 120)
+    assert found.severity == "warning"
+    (found,) = of_losses([2.0 * 0.98**i for i in range(120)])
+    assert found.severity == "info"
+    assert of_losses([1.0] * 120, lost=0.5) == []
+
+
+@pytest.mark.parametrize("first", [0.5, 1.0])
+def test_a_time_constant_counts_unless_a_step_has_moved_it(first: float) -> None:
+    """At the end of a schedule, the steps of all weights are small."""
+    judge = Judge(rules=[LostInHalf()])
+    for iteration in range(12):
+        lost = 1.0 if iteration else first
+        here = {"fragile_decay": 0.0, "fragile_decay/A_log": 0.0}
+        judge.update(iteration, here | {"half_lost": lost, "half_lost/A_log": lost, "loss": 1.0})
+    (found,) = judge.diagnosis().findings
+    assert found.severity == ("info" if first < 1 else "warning")
+    assert ("A_log" in found.message) is (first == 1)
+
+
+def test_an_eps_that_is_zero_in_half_precision_is_named_where_it_divides(tmp_path: Path) -> None:
+    net = linear(torch.float16)
+    optimizer = Adam(net.parameters(), lr=1e-3)
+    with watch(net, optimizer, tmp_path / "run", every=1):
+        for _ in range(4):
+            optimizer.zero_grad()
+            (1e-3 * net(torch.ones(16, 4).half()).float()).square().mean().backward()
+            optimizer.step()
+    lead = diagnose(Run(tmp_path / "run")).leads[0]
+    assert (lead.code, lead.severity) == ("BKS438", "error")
+    assert "eps" in lead.findings[0].message
+
+
+# -- states -------------------------------------------------------------------------------------
+
+
+class Sums(nn.Module):
+    """A state that steps add to, which fades a little between them."""
+
+    def __init__(self, steps: int, state: torch.dtype) -> None:
+        super().__init__()
+        self.head, self.steps, self.state = linear(), steps, state
+
+    def forward(self, x: Tensor) -> Tensor:
+        state, step = torch.zeros_like(x, dtype=self.state), torch.tanh(self.head(x)[:, :1])
+        for _ in range(self.steps):
+            state = (0.9 * state.float() + step).to(self.state)
+        result: Tensor = self.head(state.float())
+        return result
+
+
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16])
+def test_a_state_that_adds_up_in_half_precision_is_a_note(
+    kind: torch.dtype, tmp_path: Path
+) -> None:
+    (found,) = found_in(trained(Sums(16, kind), tmp_path / "run", rate=1e-3))
+    assert (found.severity, found.evidence) == ("info", {"sums in half precision": 16.0})
+
+
+@pytest.mark.parametrize("net", [Sums(8, torch.bfloat16), Sums(16, torch.float32)])
+def test_few_sums_or_exact_ones_are_not(net: Sums, tmp_path: Path) -> None:
+    assert found_in(trained(net, tmp_path / "run", rate=1e-3)) == []
+
+
+def test_such_a_state_is_a_warning_where_nothing_is_learned() -> None:
+    judge = Judge(rules=[LostInHalf()])
+    for iteration in range(120):
+        judge.update(iteration, {"loss": 1.0, "half_steps": 40.0})
+    (found,) = judge.diagnosis().findings
+    assert found.severity == "warning"
+
+
+# -- some elements ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(0,), (), (3,), (2048,), (2049,), (64, 64), (1024, 1024)])
+def test_some_elements_are_spread_over_a_parameter(shape: tuple[int, ...]) -> None:
+    all_of_it = torch.arange(torch.Size(shape).numel()).reshape(shape)
+    some = some_elements(all_of_it)
+    assert min(1024 - 400, all_of_it.numel()) <= len(some) <= 2048
+    if len(shape) == 2:  # of many columns
+        assert len(set((some % shape[1]).tolist())) > min(shape) / 2
+
+
+def test_some_elements_are_a_copy() -> None:
+    weights = nn.Parameter(torch.zeros(3))
+    some = some_elements(weights)
+    with torch.no_grad():
+        weights.fill_(1.0)
+    assert some.tolist() == [0.0, 0.0, 0.0]
+    assert not some.requires_grad
