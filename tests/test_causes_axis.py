@@ -151,11 +151,11 @@ def test_a_loop_from_a_learned_state(tmp_path: Path, caplog: pytest.LogCaptureFi
     """Its first product reads a parameter, which nothing has made."""
     modules: dict[str, nn.Module] = {
         "wide": nn.Linear(CLASSES, UNITS), "turn": nn.Linear(UNITS, UNITS),
-        "head": nn.Linear(UNITS, CLASSES), "first": nn.ParameterList([torch.zeros(BATCH, UNITS)]),
+        "head": nn.Linear(UNITS, CLASSES), "first": nn.ParameterList([torch.zeros(BATCH, UNITS)])
     }  # fmt: skip
 
     def loss(m: nn.ModuleDict) -> Tensor:
-        state: Tensor = m["first"][0]
+        (state,) = m["first"].parameters()
         series, states = torch.randn(BATCH, STEPS + 1, CLASSES), []
         for x in m["wide"](series[:, :-1]).unbind(1):
             state = torch.tanh(x + m["turn"](state))

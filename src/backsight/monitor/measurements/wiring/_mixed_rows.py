@@ -62,6 +62,8 @@ class MixedRows(Measurement):
         self._cells: Counter[tuple[str, int]] = Counter()
         """By path and sequences, calls of a cell: a step each."""
         self._states: set[tuple[int, ...]] = set()
+        self._data: list[Tensor] = []
+        """What fused layers were given, until the loss is known."""
         self._found: Counter[str] = Counter()
         self._looked = False
 
@@ -86,6 +88,7 @@ class MixedRows(Measurement):
             self._sizes.add((second, first) if swapped else (first, second))
             if x.grad_fn is None:
                 self._note(data_mixed(x))
+                self._data.append(x.detach())
         self._states |= {tuple(s.shape) for s in tensors_in(call.result[1]) if s.dim() == 3}
         begun = call.inputs[1] if len(call.inputs) > 1 else call.named.get("hx")
         for state in tensors_in(begun):
@@ -99,8 +102,9 @@ class MixedRows(Measurement):
         if not self._sizes and not cells:
             cells = steps_side_by_side(passed.operations)
         axes = batch_axes([*self._sizes, *cells])
-        for shapes in views_that_mix(passed.operations, axes, [*self._states]):
+        for shapes in views_that_mix(passed.operations, axes, [*self._states], self._data):
             self._note(shapes)
+        self._data = []
         for given in targets_turned(passed.operations, [*self._sizes, *cells]):
             self._found[f"{given.target.numel()} targets"] += 1
         for _, node in passed.operations.those({"Embedding"}):
