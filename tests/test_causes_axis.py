@@ -155,8 +155,8 @@ def test_a_loop_from_a_learned_state(tmp_path: Path, caplog: pytest.LogCaptureFi
     }  # fmt: skip
 
     def loss(m: nn.ModuleDict) -> Tensor:
-        (state,) = m["first"].parameters()
-        series, states = torch.randn(BATCH, STEPS + 1, CLASSES), []
+        state: Tensor = next(m["first"].parameters())
+        series, states = torch.randn(BATCH, STEPS + 1, CLASSES), list[Tensor]()
         for x in m["wide"](series[:, :-1]).unbind(1):
             state = torch.tanh(x + m["turn"](state))
             states.append(state)
