@@ -1,11 +1,10 @@
 """What a loop of one's own reads step by step."""
 
-from collections import defaultdict
-
 import torch
 from torch import Tensor
 from torch.autograd.graph import Node
 
+from backsight.probes._loop_states import loop_products
 from backsight.probes._loss_operations import LossOperations
 from backsight.probes._operations import POINTWISE, axes_of, operation, saved, shape_of
 
@@ -40,16 +39,9 @@ def loop_inputs(made: LossOperations) -> Tensor | None:
         >>> torch.equal(loop_inputs(LossOperations([state.sum()])), data)
         True
     """
-    products: dict[Node, list[Node]] = defaultdict(list)
-    for _, node in made.those({"Addmm", "Mm"}):
-        turned = node.next_functions[-1][0]
-        leaf = turned.next_functions[0][0] if turned and turned.next_functions else None
-        if leaf is not None and operation(leaf) == "AccumulateGrad":
-            products[leaf].append(node)
-    for each in products.values():
-        if len(each) < FEWEST:
+    for steps in loop_products(made):
+        if len(steps) < FEWEST:
             continue
-        steps = sorted(each, key=lambda node: node._sequence_nr())
         try:
             found = _numbers(steps)
             found = _symbols(steps) if found is None else found
@@ -107,9 +99,8 @@ def _symbols(steps: list[Node]) -> Tensor | None:
             if axis is None or symbols.dim() != 2 or symbols.shape[axis] != len(steps):
                 return None
             return symbols if axis == 0 else symbols.t()
-        below, number = next(
-            iter(node.next_functions), (None, 0)
-        )  # none of a leaf: a learned state
+        # A leaf, such as a learned state, is made of nothing.
+        below, number = next(iter(node.next_functions), (None, 0))
         if below is None:
             return None
         if name in ("Select", "Unbind") and axis is None:
