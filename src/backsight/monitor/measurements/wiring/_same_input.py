@@ -147,10 +147,9 @@ class SameInput(Measurement):
 
     def _again(self) -> int:
         """1 where it is the batch of before; of a few that come in turn, how many they are."""
-        if self._now == self._before:
-            return 1
-        few = len(self._batches) <= CYCLE
-        return len(self._batches) if few and self._now in self._batches else 0
+        if len(self._batches) <= CYCLE and self._now in self._batches:
+            return len(self._batches)
+        return int(self._now == self._before)
 
 
 def _rows_of(x: Tensor) -> Tensor | None:
