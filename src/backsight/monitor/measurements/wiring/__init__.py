@@ -21,6 +21,7 @@ from backsight.monitor.measurements.wiring._input_scale import InputScale
 from backsight.monitor.measurements.wiring._loss_input import LossInput
 from backsight.monitor.measurements.wiring._loss_sign import LossSign
 from backsight.monitor.measurements.wiring._mixed_rows import MixedRows
+from backsight.monitor.measurements.wiring._one_feature import OneFeature
 from backsight.monitor.measurements.wiring._optimizer_anew import OptimizerAnew
 from backsight.monitor.measurements.wiring._packed_lengths import PackedLengths
 from backsight.monitor.measurements.wiring._persistence import PersistenceLoss
@@ -29,6 +30,7 @@ from backsight.monitor.measurements.wiring._plateau import PlateauUpward
 from backsight.monitor.measurements.wiring._put_back import PutBack
 from backsight.monitor.measurements.wiring._row_order import RowOrder
 from backsight.monitor.measurements.wiring._same_input import SameInput
+from backsight.monitor.measurements.wiring._schedule_length import ScheduleLength
 from backsight.monitor.measurements.wiring._single_step import SingleStep
 from backsight.monitor.measurements.wiring._steps_read import StepsOfLoss
 from backsight.monitor.measurements.wiring._time_constants import TimeConstants
@@ -56,6 +58,7 @@ __all__ = [
     "LossInput",
     "LossSign",
     "MixedRows",
+    "OneFeature",
     "OptimizerAnew",
     "PackedLengths",
     "PersistenceLoss",
@@ -64,6 +67,7 @@ __all__ = [
     "PutBack",
     "RowOrder",
     "SameInput",
+    "ScheduleLength",
     "SingleStep",
     "StepsOfLoss",
     "TimeConstants",
@@ -81,6 +85,7 @@ WIRING: tuple[type[Measurement], ...] = (
     MixedRows,
     StepsOfLoss,
     PackedLengths,
+    OneFeature,
     FirstStep,
     AnswerInInput,
     AxisOfTime,
@@ -99,6 +104,7 @@ WIRING: tuple[type[Measurement], ...] = (
     Phase,
     GroupRates,
     PlateauUpward,
+    ScheduleLength,
     WeightsReplaced,
     PutBack,
     GraphsKept,
