@@ -184,6 +184,7 @@ SIGNALS = (
         reduction="initial_gain/NAME of each parameter of two axes; embeddings have none",
         cost="the norms of these parameters, once",
         source="Glorot & Bengio 2010",
+        per="parameter",
     ),
     Signal(
         name="weights_replaced",
@@ -296,6 +297,7 @@ SIGNALS = (
         reduction="up to 2,048 elements a parameter; half_lost/NAME of one parameter",
         cost="a copy of these elements",
         source="Backsight",
+        per="parameter",
     ),
     Signal(
         name="half_eps",
