@@ -90,6 +90,7 @@ from backsight.probes._padded_loss import (
     counts_all,
     error_compares_padding,
 )
+from backsight.probes._padded_mean import averages_padding
 from backsight.probes._padding import embedded_from, is_padding, may_be_padded, padding_of
 from backsight.probes._parameters import (
     WIDEST,
@@ -210,6 +211,7 @@ __all__ = [
     "asks_a_unit",
     "asks_for_last",
     "autocast_now",
+    "averages_padding",
     "batch_axes",
     "by_probe_input",
     "by_recurrence_seeds",

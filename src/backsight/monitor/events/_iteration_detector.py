@@ -82,6 +82,9 @@ class IterationDetector:
         self.looks: str | None = None
         """What of PyTorch's looks on in a pass or a step; None where that is not known."""
         self.opposed = False
+        self.idle = 0
+        """Parameters of an optimizer that steps beside a model that none moves, and that has never
+        been given a gradient."""
         self.observer = observer
         self._parameters = parameters
         self._automatic = automatic
@@ -266,6 +269,8 @@ class IterationDetector:
         """Another training's optimizer has stepped."""
         if id(other) in self._shared:
             self._lent.append(other)
+        elif self._passes and self._parameters.by_hand and isinstance(other, IterationDetector):
+            self.idle = 0 if other.passes else len(other._parameters.of())
 
     def step_skipped(self, optimizer: Optimizer) -> None:
         """The gradients were not finite: nothing was learned, but the iteration is over."""
