@@ -433,11 +433,9 @@ def test_a_mean_over_the_steps_of_what_was_packed_is_a_note(first: bool, tmp_pat
     def pooled_by(pool: Callable[[Tensor], Tensor]) -> Callable[[nn.ModuleDict], Tensor]:
         def loss(m: nn.ModuleDict) -> Tensor:
             x = features() if first else features().transpose(0, 1)
-            x = pack_padded_sequence(x, LENGTHS, first, enforce_sorted=False)
-            output = pad_packed_sequence(m["rnn"](x)[0], batch_first=first)[0]
-            return functional.mse_loss(
-                m["head"](pool(output)).squeeze(-1), torch.randn(len(LENGTHS))
-            )
+            packed = pack_padded_sequence(x, LENGTHS, first, enforce_sorted=False)
+            answer = m["head"](pool(pad_packed_sequence(m["rnn"](packed)[0], first)[0]))
+            return functional.mse_loss(answer, torch.randn(answer.shape))
 
         return loss
 

@@ -97,7 +97,7 @@ def test_a_model_that_was_made_anew_after_its_optimizer(moved: bool, tmp_path: P
             with torch.no_grad():
                 for parameter in model.parameters() if moved else ():
                     assert parameter.grad is not None
-                    parameter -= 0.1 * parameter.grad
+                    parameter.sub_(0.1 * parameter.grad)
     (run,) = process.runs
     told = [one for one in diagnose(run).findings if one.code == "BKS409"]
     assert [one.severity for one in told] == ([] if moved else ["error"])
