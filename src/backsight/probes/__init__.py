@@ -120,7 +120,7 @@ from backsight.probes._readers import Readers, reading_of
 from backsight.probes._readout import Readout, readout_of
 from backsight.probes._rerun import as_it_was, autocast_now, may_run_again, taken_apart
 from backsight.probes._row_answers import RowAnswers, row_keys
-from backsight.probes._row_order import row_orders, rows_out_of_order, rows_sorted
+from backsight.probes._row_order import row_orders, rows_lost, rows_out_of_order, rows_sorted
 from backsight.probes._rows_within import keys_within, puts_back, sorted_apart
 from backsight.probes._sharpness import Sharpness, sharpness
 from backsight.probes._squashed import squashed_twice
@@ -306,6 +306,7 @@ __all__ = [
     "retained",
     "row_keys",
     "row_orders",
+    "rows_lost",
     "rows_out_of_order",
     "rows_sorted",
     "same_direction",
