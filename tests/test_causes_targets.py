@@ -61,7 +61,8 @@ def unshifted(m: Parts) -> Tensor:
 
 def by_hand(m: Parts) -> Tensor:
     x = text()
-    return -read(m, x).log_softmax(-1).gather(2, x[..., None]).mean()
+    loss: Tensor = -read(m, x).log_softmax(-1).gather(2, x[..., None]).mean()
+    return loss
 
 
 def squared_by_hand(m: Parts) -> Tensor:

@@ -33,7 +33,7 @@ from backsight.probes._delayed import lag_of
 from backsight.probes._density_sign import densities_lowered
 from backsight.probes._dependence import depends_across
 from backsight.probes._divergence_sign import divergences_raised
-from backsight.probes._dropout import dropout_of, rate_between, rate_of_dropout
+from backsight.probes._dropout import dropout_of, rate_between, rate_of_dropout, rows_silenced
 from backsight.probes._elements import some_elements
 from backsight.probes._errors_by_hand import difference_by_hand, error_by_hand
 from backsight.probes._filled_targets import filled_targets, is_filled
@@ -55,7 +55,7 @@ from backsight.probes._input_spread import InputRange
 from backsight.probes._last_step import asks_for_last
 from backsight.probes._loop_carried import LoopCarried
 from backsight.probes._loop_inputs import loop_inputs
-from backsight.probes._loop_states import LoopStates, loop_begun
+from backsight.probes._loop_states import LoopStates, loop_begun, loop_products, loop_weights
 from backsight.probes._loss_operations import LossOperations
 from backsight.probes._loss_sign import likelihoods_lowered, terms_without_bound
 from backsight.probes._loss_target import LossTarget
@@ -121,6 +121,7 @@ from backsight.probes._readout import Readout, readout_of
 from backsight.probes._rerun import as_it_was, autocast_now, may_run_again, taken_apart
 from backsight.probes._row_answers import RowAnswers, row_keys
 from backsight.probes._row_order import row_orders, rows_lost, rows_out_of_order, rows_sorted
+from backsight.probes._row_ties import RowTies
 from backsight.probes._rows_within import keys_within, puts_back, sorted_apart
 from backsight.probes._sharpness import Sharpness, sharpness
 from backsight.probes._squashed import squashed_twice
@@ -197,6 +198,7 @@ __all__ = [
     "Readings",
     "Readout",
     "RowAnswers",
+    "RowTies",
     "ScanReader",
     "Sharpness",
     "StepCalls",
@@ -265,6 +267,8 @@ __all__ = [
     "listed_optimizers",
     "loop_begun",
     "loop_inputs",
+    "loop_products",
+    "loop_weights",
     "loss_broadcasts",
     "loss_targets",
     "loss_terms",
@@ -308,6 +312,7 @@ __all__ = [
     "row_orders",
     "rows_lost",
     "rows_out_of_order",
+    "rows_silenced",
     "rows_sorted",
     "same_direction",
     "sharpness",

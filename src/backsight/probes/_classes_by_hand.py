@@ -1,4 +1,4 @@
-"""Cross-entropy that is written by hand: which classes it takes of its log-probabilities."""
+"""Cross-entropy that is written by hand: what it takes of its log-probabilities."""
 
 import torch
 from torch import Tensor
@@ -10,14 +10,17 @@ from backsight.probes._operations import (
     Edge,
     operation,
     order_of,
+    saved,
     saved_axes,
     shape_of,
     unpacked,
 )
 
-__all__ = ["TAKES", "classes_by_hand"]
+__all__ = ["NEAR_TAKES", "TAKES", "classes_by_hand"]
 
-TAKES = frozenset({"Gather", "Index", "Log", "Mul"})
+TAKES, NEAR_TAKES = frozenset({"Gather", "Index", "Log"}), frozenset({"Add", "Mul"})
+"""Operations that may do so; a loop has many of the second ones, so that only those near the loss
+are looked at."""
 
 SHIFTED = frozenset({"Add", "Clamp", "ClampMax", "ClampMin"})
 """What keeps a probability from 0."""
@@ -30,19 +33,23 @@ LARGEST = 1 << 22
 
 IGNORED = -100
 
+NEAR, NEAR_ONE = 1e-6, 1e-2
+"""What two targets, and two probabilities with a small number each, may miss 1 by."""
+
 
 @torch.no_grad()
 def classes_by_hand(name: str, node: Node) -> LossTarget | None:
     """The targets of ``log_p.gather(1, y)``, ``log_p[range(n), y]`` or ``one_hot * log_p``.
 
     ``log_p`` is a log-softmax, or the logarithm of a softmax, before or after the class is taken.
+    And those of ``y * log(p) + (1 - y) * log(1 - p)``.
 
     Args:
         name, node: an operation of the graph, while that is whole.
 
     Returns:
-        A ``NllLoss`` without a reduction, whose elements are those of the operation with the
-        opposite sign; None of another operation.
+        A ``NllLoss``, or ``BinaryCrossEntropy``, without a reduction, whose elements are those of
+        the operation with the opposite sign; None of another operation.
 
     Example:
         >>> import torch
@@ -57,9 +64,11 @@ def classes_by_hand(name: str, node: Node) -> LossTarget | None:
         [2, 0, 1]
         [2, 0, 1]
     """
-    if name not in TAKES:
+    if name not in TAKES and name not in NEAR_TAKES:
         return None
     try:
+        if name == "Add":
+            return _yes_or_no(node)
         if name == "Log":
             below = _shown(node.next_functions[0][0])
             if below is None or operation(below) not in ("Gather", "Index"):
@@ -117,6 +126,41 @@ def _index(take: Node, shape: tuple[int, ...], axis: int) -> Tensor | None:
         if not torch.equal(place, count.view(-1, *[1] * (len(rows) - along - 1)).expand(rows)):
             return None
     return taken
+
+
+def _yes_or_no(node: Node) -> LossTarget | None:
+    """Of two logarithms, each times whether it is asked for."""
+    if len(node.next_functions) != 2:
+        return None
+    first, second = (_weighed(below) for below, _ in node.next_functions)
+    if first is None or second is None or saved(node, "alpha") != 1:
+        return None
+    (target, log), (other, opposite) = first, second
+    if target.shape != other.shape or tuple(target.shape) != shape_of(node, 0):
+        return None
+    p, rest = unpacked(log, "self"), unpacked(opposite, "self")
+    below, number = log.next_functions[0]
+    if p is None or rest is None or below is None or p.shape != target.shape != ():
+        return None
+    target, other = target.to(p.dtype), other.to(p.dtype)
+    sums = (target + other - 1).abs().max(), (p + rest - 1).abs().max()
+    if float(sums[0]) > NEAR or float(sums[1]) > NEAR_ONE:
+        return None
+    p = p.detach().clamp(0, 1)
+    return LossTarget("BinaryCrossEntropy", node, target, p, (below, number), by_hand=True)
+
+
+def _weighed(node: Node | None) -> tuple[Tensor, Node] | None:
+    """A factor without a graph, and the logarithm that it is multiplied with."""
+    if node is None or operation(node) != "Mul" or len(node.next_functions) != 2:
+        return None
+    sides = [below for below, _ in node.next_functions]
+    carried = [side for side, below in enumerate(sides) if below is not None]
+    log = sides[carried[0]] if len(carried) == 1 else None
+    if log is None or operation(log) != "Log":
+        return None
+    factor = unpacked(node, "self" if carried == [1] else "other")
+    return None if factor is None else (factor.detach(), log)
 
 
 def _hot(node: Node) -> LossTarget | None:

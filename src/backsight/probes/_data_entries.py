@@ -68,7 +68,12 @@ def data_entries(made: LossOperations) -> Iterator[DataEntry]:
             yield DataEntry(data, _leaf(given[weight]))
 
 
-def given_beside(made: LossOperations, layers: Iterable[nn.Module], batch: int) -> bool:
+def given_beside(
+    made: LossOperations,
+    layers: Iterable[nn.Module],
+    batch: int,
+    weights: Iterable[Tensor] = (),
+) -> bool:
     """Whether a row of the batch may have more data than recurrent layers and embeddings are given.
 
     Data that are added, or multiplied by (a mask), do not count.
@@ -77,6 +82,7 @@ def given_beside(made: LossOperations, layers: Iterable[nn.Module], batch: int) 
         made: the operations of the loss.
         layers: the recurrent layers.
         batch: rows; what is taken apart into as many may be put together in another order.
+        weights: of a loop that is no layer, which read its data.
 
     Example:
         >>> import torch
@@ -89,6 +95,7 @@ def given_beside(made: LossOperations, layers: Iterable[nn.Module], batch: int) 
         True
     """
     own = {id(parameter) for layer in layers for parameter in layer.parameters()}
+    own |= set(map(id, weights))
     return any(_is_entry(name, node, own, batch) for name, node in made.named())
 
 
@@ -130,6 +137,9 @@ def _is_entry(name: str, node: Node, own: set[int], batch: int) -> bool:
         return given[rows] is None and not _is_own(given[weight], own)
     if name in ("Gather", "Index", "Take"):
         below, number = node.next_functions[0]
+        source = LossOperations.source(below)
+        if source is not None and operation(source) in ("LogSoftmax", "Softmax"):
+            return False  # a loss by hand, which takes the classes that it asks for
         flat = below is None or len(shape_of(below, number)) < 3
         return flat and (name != "Index" or sum(i is not None for i in saved(node, "indices")) > 1)
     return False

@@ -246,8 +246,8 @@ def steps_side_by_side(made: LossOperations) -> set[tuple[int, int]]:
         {(5, 3)}
     """
     found = set()
-    for name, node in made.named():
-        if name not in ("Cat", "Stack") or len(node.next_functions) < FEWEST:
+    for _, node in made.those({"Cat", "Stack"}):
+        if len(node.next_functions) < FEWEST:
             continue
         inner = [(n, i) for n, i in node.next_functions if n is not None]
         parts = [_state(edge) for edge in inner]

@@ -89,11 +89,10 @@ def _steps(made: LossOperations) -> list[Tensor]:
         if len(nodes) >= FEWEST and all(node.next_functions[-2][0] is None for node in nodes):
             ends = [_factor(node) for node in (nodes[0], nodes[1], nodes[-1])]
             return [one.detach() for one in ends if one is not None] if None not in ends else []
-    for name, node in made.named():
-        if name in ("Select", "Unbind"):
-            data = data_below(node)
-            if data is not None:
-                return [data]
+    for _, node in made.those({"Select", "Unbind"}):
+        data = data_below(node)
+        if data is not None:
+            return [data]
     return []
 
 

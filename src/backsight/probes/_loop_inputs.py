@@ -1,11 +1,10 @@
 """What a loop of one's own reads step by step."""
 
-from collections import defaultdict
-
 import torch
 from torch import Tensor
 from torch.autograd.graph import Node
 
+from backsight.probes._loop_states import loop_products
 from backsight.probes._loss_operations import LossOperations
 from backsight.probes._operations import POINTWISE, axes_of, operation, saved, shape_of
 
@@ -40,16 +39,9 @@ def loop_inputs(made: LossOperations) -> Tensor | None:
         >>> torch.equal(loop_inputs(LossOperations([state.sum()])), data)
         True
     """
-    products: dict[Node, list[Node]] = defaultdict(list)
-    for _, node in made.those({"Addmm", "Mm"}):
-        turned = node.next_functions[-1][0]
-        leaf = turned.next_functions[0][0] if turned and turned.next_functions else None
-        if leaf is not None and operation(leaf) == "AccumulateGrad":
-            products[leaf].append(node)
-    for each in products.values():
-        if len(each) < FEWEST:
+    for steps in loop_products(made):
+        if len(steps) < FEWEST:
             continue
-        steps = sorted(each, key=lambda node: node._sequence_nr())
         try:
             found = _numbers(steps)
             found = _symbols(steps) if found is None else found

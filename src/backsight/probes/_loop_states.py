@@ -9,7 +9,7 @@ from torch.autograd.graph import Node
 from backsight.probes._loss_operations import LossOperations
 from backsight.probes._operations import axes_of, operation, saved, shape_of
 
-__all__ = ["LoopStates", "loop_begun", "loop_products"]
+__all__ = ["LoopStates", "loop_begun", "loop_products", "loop_weights"]
 
 MARK = "backsight loop"
 
@@ -147,6 +147,14 @@ def loop_products(made: LossOperations) -> list[list[Node]]:
 
     Args:
         made: the operations of a loss, while the graph is whole.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import LossOperations, loop_products
+        >>> layer = torch.nn.Linear(2, 2)
+        >>> state = layer(layer(torch.ones(1, 2)).tanh())
+        >>> [len(each) for each in loop_products(LossOperations([state.sum()]))]
+        [2]
     """
     products: dict[Node, list[tuple[int, Node]]] = defaultdict(list)
     for _, node in made.those({"Addmm", "Mm"}):
@@ -159,6 +167,31 @@ def loop_products(made: LossOperations) -> list[list[Node]]:
     return [
         [node for _, node in sorted(each, key=lambda one: one[0])] for each in products.values()
     ]
+
+
+def loop_weights(made: LossOperations) -> list[Tensor]:
+    """Those that a loop multiplies with at each step.
+
+    Args:
+        made: the operations of a loss, while the graph is whole.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import LossOperations, loop_weights
+        >>> layer, state = torch.nn.Linear(2, 2), torch.ones(1, 2)
+        >>> for _ in range(3):
+        ...     state = layer(state).tanh()
+        >>> [one is layer.weight for one in loop_weights(LossOperations([state.sum()]))]
+        [True]
+    """
+    found = []
+    for each in loop_products(made):
+        if len(each) >= FEWEST:
+            node = each[0].next_functions[-1][0]
+            while node is not None and operation(node) != "AccumulateGrad":
+                node = node.next_functions[0][0]
+            found.append(node.variable)  # type: ignore[union-attr]
+    return found
 
 
 def _factor(product: Node) -> Node | None:

@@ -37,6 +37,9 @@ BETWEEN = SAME_ORDER | {"Index", "Permute", "Select", "Sigmoid", "Slice", "To", 
 MOST = 64
 """Operations between them."""
 
+NEAR = 128
+"""Operations nearest to a loss, all of which are looked at; further ones by their names alone."""
+
 
 def loss_targets(made: LossOperations, most: int | None = None) -> list[LossTarget]:
     """Each loss of PyTorch's in a graph that keeps its target, nearest to the root first; and each
@@ -57,7 +60,13 @@ def loss_targets(made: LossOperations, most: int | None = None) -> list[LossTarg
         >>> one.target.tolist(), one.counted.tolist(), one.of_classes
         ([4, -100], [True, False], True)
     """
-    by_name = made.those(CLASSES | NUMBERS | TAKES) if most is None else made.named(most)
+    by_name = made.named(NEAR)
+    if most is not None:
+        by_name = made.named(most)
+    elif len(by_name) == NEAR:
+        near = {node for _, node in by_name}
+        rest = made.those(CLASSES | NUMBERS | TAKES)
+        by_name = [*by_name, *(one for one in rest if one[1] not in near)]
     found = (target_of(name, node) or classes_by_hand(name, node) for name, node in by_name)
     return [one for one in found if one is not None]
 

@@ -24,7 +24,7 @@ REPEATS = 32
 """Answers to rows that were there before."""
 
 UNRELATED = 0.3
-"""Agreement beyond chance, with two standard errors added, below which there is none."""
+"""Agreement beyond chance, below which, by two standard errors, there is none."""
 
 MIXED = 0x2545F4914F6CDD1D
 """Odd, with its bits spread evenly; products wrap."""
@@ -131,7 +131,10 @@ class RowAnswers:
         # A square of a normal difference varies by twice its mean squared; two classes differ or
         # do not, by chance as often as any two answers.
         spread = (1 - self._whole) / self._whole if self._of_classes else 2.0
-        return agreement + 2 * math.sqrt(max(spread, 0.0) / self.repeats) <= UNRELATED
+        error = 2 * math.sqrt(max(spread, 0.0) / self.repeats)
+        if agreement - error <= UNRELATED < agreement + error:
+            return None
+        return agreement <= UNRELATED
 
     def _squares(self, answers: list[tuple[float, ...]]) -> float:
         """Of the differences from the mean, added up."""

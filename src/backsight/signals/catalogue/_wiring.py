@@ -215,6 +215,20 @@ SIGNALS = (
         source="Backsight",
     ),
     Signal(
+        name="answers_untied",
+        title="sequences that nothing ties to their targets",
+        formula="different sequences so far, from 256 on, if no squared correlation of their "
+        "targets with a step, a mean, a deviation or a count of symbols exceeds what is chance "
+        "once in 10,000 times for all together, no test of chi squared of the symbols at a step "
+        "6 standard errors, and the mean of the newest 8 losses is at least "
+        "0.95 times the entropy of their classes, or their variance; 0 otherwise",
+        axes=("iteration",),
+        unit="sequences",
+        reduction="maximum over the losses",
+        cost="one product of features and targets, in the samples in which it is not known",
+        source="Backsight",
+    ),
+    Signal(
         name="answers_unrelated",
         title="other targets for the same input",
         formula="targets of rows that were seen before, if 1 - (variance within equal rows) / "

@@ -9,6 +9,9 @@ from backsight.diagnosis._rule import Rule, Sample, named
 
 __all__ = ["OneClass"]
 
+ROWS = "rows"
+"""Where targets are found that nothing ties to their rows."""
+
 
 @dataclass
 class OneClass(Rule):
@@ -18,7 +21,7 @@ class OneClass(Rule):
     title: ClassVar[str] = "uninformative targets"
     severity: ClassVar = "warning"
     cause: ClassVar[bool] = True
-    reads: ClassVar = ("one_class", "answers_unrelated")
+    reads: ClassVar = ("one_class", "answers_unrelated", "answers_untied")
     explanation: ClassVar[str] = (
         "The loss asks for the same class every time, although the model tells several apart. Its "
         "loss falls to zero, and all that it learns is to name that class. Or the same sequence "
@@ -33,14 +36,17 @@ class OneClass(Rule):
         "target of another class ends it for good. The other sign: sequences that come again have "
         "targets that agree no better than those of other sequences, in {looks:.0f} samples in a "
         "row (answers_unrelated). Only targets of whole sequences count, and only where a model "
-        "is given nothing beside the sequence."
+        "is given nothing beside the sequence. An info, in as many samples: the loss is that of a "
+        "constant answer, and nothing that single steps of the sequences show, nor their sums, "
+        "goes with the targets (answers_untied); a task that needs several steps together looks "
+        "the same."
     )
     causes: ClassVar = (
         "the labels are read from the wrong column, or are set to one value for all rows",
         "a threshold that all of the data are above, or below: in another unit, or of a logarithm",
         "the data are sorted by class and not shuffled",
         "the other classes are very rare",
-        "the labels were shuffled, and their sequences were not",
+        "the labels were shuffled, or belong to other rows, and their sequences were not",
     )
     remedies: ClassVar = (
         "count the labels: torch.bincount(labels)",
@@ -55,6 +61,7 @@ class OneClass(Rule):
     """In a row, in which the same sequences have other targets."""
     _row: dict[str, int] = field(default_factory=dict, init=False, repr=False)
     _others: dict[str, int] = field(default_factory=dict, init=False, repr=False)
+    _loose: int = field(default=0, init=False, repr=False)
 
     @property
     def requirement(self) -> Requirement:
@@ -66,6 +73,7 @@ class OneClass(Rule):
 
     def _update(self, now: Sample) -> None:
         self._unrelated(now)
+        self._untied(now)
         for where, targets in now.numbers("one_class").items():
             if not self.finite(where, targets):
                 continue
@@ -86,6 +94,26 @@ class OneClass(Rule):
                         {"targets": targets},
                         signals=(named("one_class", where),),
                     )
+
+    def _untied(self, now: Sample) -> None:
+        for rows in now.numbers("answers_untied").values():
+            if not math.isfinite(rows):
+                continue
+            self._loose = self._loose + 1 if rows else 0
+            if not rows:
+                self.resolve(ROWS, now.iteration)
+            elif self._loose >= self.looks and now.label not in self.findings:
+                self.ready = True
+                self.found(
+                    ROWS,
+                    now.iteration,
+                    "the loss is that of a constant answer, and nothing that the steps of "
+                    f"{rows:,.0f} sequences show one by one goes with their targets: these may "
+                    "belong to other rows, or need several steps together",
+                    {"sequences": rows},
+                    signals=("answers_untied",),
+                    severity="info",
+                )
 
     def _unrelated(self, now: Sample) -> None:
         for where, targets in now.numbers("answers_unrelated").items():

@@ -8,8 +8,11 @@ from torch.nn.utils.rnn import PackedSequence
 from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall
 from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
 from backsight.probes import (
+    LossTarget,
+    RowTies,
     batch_axes,
     data_mixed,
+    loss_targets,
     states_mixed,
     steps_side_by_side,
     targets_turned,
@@ -20,6 +23,12 @@ from backsight.probes import (
 __all__ = ["MixedRows"]
 
 
+WIDEST = 4
+"""Numbers that a sequence is asked for."""
+
+STRONG = 0.3
+"""A squared correlation of targets and rows."""
+
 SHAPES = 8
 """That are recorded by name: lengths may differ from batch to batch."""
 
@@ -28,6 +37,9 @@ class MixedRows(Measurement):
     """Views that exchange the sizes of two axes and leave the numbers where they are.
 
     Or targets that were flattened in another order than their predictions.
+
+    Or rows that NumPy has reshaped: their targets go with the rows that the same numbers make in
+    the other order of axes, and not with those that they are.
 
     Looked for in the graph of the loss, where a layer's calls tell steps from sequences, and in
     what the input of a layer, its initial states, or the indices of an embedding, are a view of.
@@ -54,6 +66,9 @@ class MixedRows(Measurement):
     def __init__(self) -> None:
         self._named: set[str] = set()
         """Shapes that are recorded by name."""
+        self._as_given, self._otherwise = RowTies(), RowTies()
+        """Of the rows as a layer has them, and of those that the same numbers make in the other
+        order of axes: what was reshaped before it became a tensor is a view of nothing."""
         self._begin()
 
     def _begin(self) -> None:
@@ -62,6 +77,8 @@ class MixedRows(Measurement):
         self._cells: Counter[tuple[str, int]] = Counter()
         """By path and sequences, calls of a cell: a step each."""
         self._states: set[tuple[int, ...]] = set()
+        self._data: list[tuple[Tensor, bool]] = []
+        """What fused layers were given that has no graph, and whether rows come first."""
         self._found: Counter[str] = Counter()
         self._looked = False
 
@@ -86,6 +103,7 @@ class MixedRows(Measurement):
             self._sizes.add((second, first) if swapped else (first, second))
             if x.grad_fn is None:
                 self._note(data_mixed(x))
+                self._data.append((x.detach(), swapped))
         self._states |= {tuple(s.shape) for s in tensors_in(call.result[1]) if s.dim() == 3}
         begun = call.inputs[1] if len(call.inputs) > 1 else call.named.get("hx")
         for state in tensors_in(begun):
@@ -101,6 +119,9 @@ class MixedRows(Measurement):
         axes = batch_axes([*self._sizes, *cells])
         for shapes in views_that_mix(passed.operations, axes, [*self._states]):
             self._note(shapes)
+        if len(self._data) == 1:
+            self._hold(*self._data[0], loss_targets(passed.operations))
+        self._data = []
         for given in targets_turned(passed.operations, [*self._sizes, *cells]):
             self._found[f"{given.target.numel()} targets"] += 1
         for _, node in passed.operations.those({"Embedding"}):
@@ -115,7 +136,28 @@ class MixedRows(Measurement):
                     self._named.add(which)
                     now.record(f"mixed_rows/{which}", float(count))
 
+    def _hold(self, x: Tensor, rows_first: bool, targets: list[LossTarget]) -> None:
+        """Whether the targets go with rows in the other order of axes alone."""
+        first, second = x.shape[:2]
+        batch, steps = (first, second) if rows_first else (second, first)
+        fit = [one.target for one in targets if _one_each(one, batch)]
+        if len(targets) != 1 or not fit or batch == steps or not x.is_floating_point():
+            return
+        turned = x.reshape(second, first, *x.shape[2:])
+        for ties, rows in ((self._as_given, x), (self._otherwise, turned)):
+            by_row = rows_first if rows is x else not rows_first
+            ties.add(rows if by_row else rows.transpose(0, 1), fit[0])
+        strong = max(STRONG, 2 * self._otherwise.chance)
+        if self._otherwise.strongest >= strong and not self._as_given.tied:
+            self._note((tuple(turned.shape), tuple(x.shape)))
+
     def _note(self, shapes: tuple[tuple[int, ...], tuple[int, ...]] | None) -> None:
         if shapes is not None:
             before, after = ("×".join(map(str, shape)) for shape in shapes)
             self._found[f"{before} as {after}"] += 1
+
+
+def _one_each(given: LossTarget, batch: int) -> bool:
+    """Whether a loss asks each sequence for one thing."""
+    target = given.target
+    return bool(target.dim()) and len(target) == batch and target[0].numel() <= WIDEST

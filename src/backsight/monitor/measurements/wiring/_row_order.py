@@ -1,5 +1,6 @@
 """Whether rows and their targets belong together: their order, and what equal rows ask for."""
 
+from collections import deque
 from typing import Any
 
 import torch
@@ -12,10 +13,14 @@ from backsight.monitor.measurements._measurement import SAMPLED_AND_LOOKED_AT, M
 from backsight.probes import (
     LossOperations,
     LossTarget,
+    LossTerm,
     RowAnswers,
+    RowTies,
     asks_a_layer,
     given_beside,
     keys_within,
+    loop_inputs,
+    loop_weights,
     padding_of,
     put_elsewhere,
     puts_back,
@@ -32,6 +37,12 @@ __all__ = ["RowOrder"]
 
 FEWEST = 8
 """Rows of a batch."""
+
+ENOUGH, NEWEST, NO_BETTER = 256, 8, 0.95
+"""Different sequences that tell whether anything goes with their targets; the newest losses, of
+which the mean is that of a constant answer, but for so much."""
+
+YES_OR_NO = ("BinaryCrossEntropy", "BinaryCrossEntropyWithLogits")
 
 
 class RowOrder(Measurement):
@@ -62,7 +73,7 @@ class RowOrder(Measurement):
     """
 
     name = "order of rows"
-    signals = ("answers_unrelated", "rows_out_of_order", "rows_sorted")
+    signals = ("answers_unrelated", "answers_untied", "rows_out_of_order", "rows_sorted")
     schedule = SAMPLED_AND_LOOKED_AT
     samples_cells = True
 
@@ -70,14 +81,20 @@ class RowOrder(Measurement):
         self._by_hand = False
         """Whether rows have been sorted by hand: then samples are of use, as rows have to come
         again; or where some have, and too few to tell."""
+        self._untied = False
+        """Whether more sequences would tell if anything goes with their targets."""
         self._answers: dict[tuple[str, int], RowAnswers] = {}
         """By loss, and by its place among the losses."""
+        self._ties: dict[tuple[str, int], tuple[RowTies, deque[float]]] = {}
+        """The same; with the newest losses of a target."""
         self._begin()
 
     def _begin(self) -> None:
         self._rows: list[Tensor | None] = []
         """What layers are given that are given data, rows first; None where there are no rows."""
         self._packed: list[PackedRows] = []
+        self._weights: list[Tensor] = []
+        """Of a loop that is no layer."""
         self._called = False
         """Whether a layer has run since the last pass."""
         self._given: list[Tensor] = []
@@ -116,7 +133,8 @@ class RowOrder(Measurement):
             self._rows.append(rows.transpose(0, 1) if rows is not None and batch else rows)
 
     def _looks(self, now: Iteration) -> bool:
-        return now.looked or self._by_hand or any(one.open for one in self._answers.values())
+        answers = self._answers.values()
+        return now.looked or self._by_hand or self._untied or any(one.open for one in answers)
 
     def on_model_end(self, call: LayerCall, now: Iteration) -> None:
         """Keep what the model was given, and what it may tell of an order."""
@@ -128,8 +146,8 @@ class RowOrder(Measurement):
 
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
         """Hold rows against targets."""
-        if not self._called:  # another pass through the same calls
-            return
+        if not self._called and not self._reads_by_hand(passed, now):
+            return  # another pass through the same calls
         self._look(passed, now)
         for one in self._packed:
             if one.by_hand and (lost := rows_lost(passed.operations, one.batch)):
@@ -137,6 +155,17 @@ class RowOrder(Measurement):
         found = self._found
         self._begin()  # the next pass of the iteration has other rows
         self._found = found
+
+    def _reads_by_hand(self, passed: BackwardPass, now: Iteration) -> bool:
+        """Whether a loop that is no layer is given numbers, step by step."""
+        if now.layers or not self._looks(now):
+            return False
+        read = loop_inputs(passed.operations)
+        if read is None or not read.is_floating_point():
+            return False
+        self._rows.append(read.movedim(1, 0))
+        self._weights = loop_weights(passed.operations)
+        return True
 
     def _look(self, passed: BackwardPass, now: Iteration) -> None:
         made, terms = passed.operations, passed.terms
@@ -161,8 +190,10 @@ class RowOrder(Measurement):
             whole = term.factor is not None and term.weights is None
             plain = whole and not self._stateful and _by_row(term.given, batch)
             agree = None
+            if plain and not orders and not self._packed:
+                self._tie(number, term, batch, embedded)
             if plain and (order is not None or not by_hand):
-                beside = given_beside(made, now.layers.values(), batch)
+                beside = given_beside(made, now.layers.values(), batch, self._weights)
                 agree = None if beside else self._agree(number, term.given, batch, embedded, order)
             if agree is False or (rows and _is_part(term.given, batch)):
                 self._note("rows_out_of_order", batch)
@@ -281,6 +312,29 @@ class RowOrder(Measurement):
             return None if unrelated is None else not unrelated
         self._note("answers_unrelated", answers.repeats if unrelated else 0)
         return None
+
+    def _tie(self, number: int, term: LossTerm, batch: int, embedded: list[Tensor]) -> None:
+        """Whether what single steps show goes with the targets, where nothing is learned."""
+        rows = [x for x in self._rows if x is not None] or [
+            x if len(x) == batch else x.t() for x in embedded if x.dim() == 2
+        ]
+        if len(rows) != 1 or len(rows[0]) != batch or len(rows) < len(embedded):
+            return
+        ties, losses = self._ties.setdefault((term.given.loss, number), (RowTies(), deque()))
+        if term.elements:
+            losses.append(term.value / term.elements)
+        ties.add(rows[0], term.given.target)
+        guess = ties.variance if term.given.loss == "MseLoss" else ties.entropy
+        by_guess = term.given.of_classes or term.given.loss in ("MseLoss", *YES_OR_NO)
+        self._untied = by_guess and not ties.full
+        if not by_guess or ties.rows < ENOUGH:
+            return
+        while len(losses) > NEWEST:
+            losses.popleft()
+        guessed = sum(losses) >= NO_BETTER * guess * len(losses) > 0
+        untied = guessed and not ties.tied
+        self._untied = untied and not ties.full
+        self._note("answers_untied", ties.rows * untied)
 
     def _keys(self, batch: int, embedded: list[Tensor]) -> Tensor | None:
         """One of each row, from all that is known of it."""
