@@ -67,7 +67,7 @@ def rate_of_dropout(node: Node) -> float:
 
 
 def rows_silenced(node: Node, rate: float) -> float:
-    """Of the rows that a dropout is given, the share of which it is expected to let nothing through.
+    """The share of the rows that a dropout is given of which it lets nothing through, on average.
 
     Args:
         node: whose rate is known.
