@@ -56,8 +56,13 @@ class Loop(nn.Module):
         return result
 
 
-def calls_of(model: nn.Module, steps: int, path: Path | None) -> int:
-    """Calls of Python functions in an iteration: the fewest of some, none of which is sampled."""
+LOOK = 16
+"""An iteration that is looked at, and not sampled."""
+
+
+def calls_of(model: nn.Module, steps: int, path: Path | None, *, look: bool = False) -> int:
+    """Calls of Python functions in an iteration: the fewest of some, none of which is sampled; or
+    in one that is looked at."""
     optimizer, x = SGD(model.parameters(), lr=0.1), torch.ones(steps, 4, 2)
     counts = []
     calls = 0
@@ -73,9 +78,9 @@ def calls_of(model: nn.Module, steps: int, path: Path | None) -> int:
         optimizer.step()
 
     with nullcontext() if path is None else watch(model, optimizer, path, every=RARELY):
-        for _ in range(20):  # the first 16 are recorded at once, and the 17th is looked at
+        for _ in range(LOOK if look else 20):  # the first 16 are recorded at once
             train()
-        for _ in range(4):  # in one or the other, values are brought to the recorder
+        for _ in range(1 if look else 4):  # in one or the other, values are brought to the recorder
             calls = 0
             before = sys.getprofile()
             sys.setprofile(called)
@@ -85,6 +90,15 @@ def calls_of(model: nn.Module, steps: int, path: Path | None) -> int:
                 sys.setprofile(before)
             counts.append(calls)
     return min(counts)
+
+
+def calls_of_a_step(kind: str, path: Path | None, *, look: bool = False) -> float:
+    """Of a loop over a cell."""
+    paths = (None, None) if path is None else (path, path.with_name("longer"))
+    short, long = (
+        calls_of(Loop(kind), n, p, look=look) for n, p in zip((10, 30), paths, strict=True)
+    )
+    return (long - short) / 20
 
 
 @pytest.mark.some(1)
@@ -99,13 +113,13 @@ def calls_of(model: nn.Module, steps: int, path: Path | None) -> int:
 )
 def test_a_call_of_a_cell_is_observed_by_few_calls(kind: str, most: int, run_path: Path) -> None:
     """Of Python functions, beside those that PyTorch and the loop make."""
+    assert 0 < calls_of_a_step(kind, run_path) - calls_of_a_step(kind, None) <= most
 
-    def each(path: Path | None) -> float:
-        paths = (None, None) if path is None else (path, path.with_name("longer"))
-        short, long = (calls_of(Loop(kind), n, p) for n, p in zip((10, 30), paths, strict=True))
-        return (long - short) / 20
 
-    assert 0 < each(run_path) - each(None) <= most
+def test_a_step_of_a_loop_is_looked_at_by_few_calls(run_path: Path) -> None:
+    """The graph is walked once for all who look at it, and each operation is found by its name."""
+    looked = calls_of_a_step("LSTM", run_path, look=True)
+    assert 0 < looked - calls_of_a_step("LSTM", None) <= 180
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,6 @@ NEAR, NEAR_ONE = 1e-6, 1e-2
 """What two targets, and two probabilities with a small number each, may miss 1 by."""
 
 
-@torch.no_grad()
 def classes_by_hand(name: str, node: Node) -> LossTarget | None:
     """The targets of ``log_p.gather(1, y)``, ``log_p[range(n), y]`` or ``one_hot * log_p``.
 
@@ -64,19 +63,34 @@ def classes_by_hand(name: str, node: Node) -> LossTarget | None:
         [2, 0, 1]
         [2, 0, 1]
     """
-    if name not in TAKES and name not in NEAR_TAKES:
-        return None
     try:
-        if name == "Add":
-            return _yes_or_no(node)
-        if name == "Log":
-            below = _shown(node.next_functions[0][0])
-            if below is None or operation(below) not in ("Gather", "Index"):
-                return None
-            return _taken(node, below, logarithm=True)
-        return _hot(node) if name == "Mul" else _taken(node, node, logarithm=False)
+        if not _may_be_one(name, node):
+            return None  # without a change of the gradient mode: so are all gates of a loop
+        with torch.no_grad():
+            return _classes(name, node)
     except RuntimeError:  # something was overwritten, or the graph is released
         return None
+
+
+def _may_be_one(name: str, node: Node) -> bool:
+    """Whether it is like one, as far as a glance at what it was given tells."""
+    given = [below for below, _ in node.next_functions]
+    if name == "Mul":
+        return len(given) == 2 and (given[0] is None) != (given[1] is None)
+    if name == "Add":
+        return len(given) == 2 and _weighed(given[0]) is not None
+    return name in TAKES
+
+
+def _classes(name: str, node: Node) -> LossTarget | None:
+    if name == "Add":
+        return _yes_or_no(node)
+    if name == "Log":
+        below = _shown(node.next_functions[0][0])
+        if below is None or operation(below) not in ("Gather", "Index"):
+            return None
+        return _taken(node, below, logarithm=True)
+    return _hot(node) if name == "Mul" else _taken(node, node, logarithm=False)
 
 
 def _shown(node: Node | None) -> Node | None:
@@ -165,11 +179,7 @@ def _weighed(node: Node | None) -> tuple[Tensor, Node] | None:
 
 def _hot(node: Node) -> LossTarget | None:
     """Of log-probabilities that are multiplied by one-hot targets."""
-    if len(node.next_functions) != 2:
-        return None
     (first, at), (second, other) = node.next_functions
-    if (first is None) == (second is None):
-        return None
     below, number, kept = (first, at, "other") if second is None else (second, other, "self")
     if below is None or number or _softmax_of(below) is None:
         return None

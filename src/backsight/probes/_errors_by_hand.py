@@ -1,9 +1,12 @@
 """Squared and absolute differences that are written by hand: what they compare."""
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 from torch.autograd.graph import Node
 
+from backsight.probes._loss_operations import LossOperations
 from backsight.probes._loss_target import LossTarget
 from backsight.probes._operations import (
     SAME_ORDER,
@@ -16,10 +19,13 @@ from backsight.probes._operations import (
     unpacked,
 )
 
-__all__ = ["difference_by_hand", "error_by_hand"]
+__all__ = ["difference_by_hand", "error_by_hand", "errors_by_hand"]
 
 FAR = 8
 """Operations between a linear layer and the difference."""
+
+OPERATIONS = frozenset({"Abs", "Pow"})
+"""The last ones of such an error."""
 
 FACTORS = 3
 """Numbers that a difference is multiplied by."""
@@ -28,7 +34,6 @@ DEAREST = 1 << 24
 """Multiplications of a layer's output that is computed once more."""
 
 
-@torch.no_grad()
 def error_by_hand(node: Node) -> LossTarget | None:
     """What ``(y - t)**2`` or ``(y - t).abs()`` compares, where ``y`` is a linear layer's output.
 
@@ -51,8 +56,32 @@ def error_by_hand(node: Node) -> LossTarget | None:
         [1.0, 2.0, 3.0]
     """
     name = operation(node)
-    if name not in ("Abs", "Pow") or (name == "Pow" and saved(node, "exponent") != 2):
-        return None
+    if name not in OPERATIONS or (name == "Pow" and saved(node, "exponent") != 2):
+        return None  # without a change of the gradient mode: so are all operations of a loop
+    with torch.no_grad():
+        return _error(node, name)
+
+
+def errors_by_hand(made: LossOperations) -> Iterator[LossTarget]:
+    """Each of them in a graph, nearest to the loss first.
+
+    Args:
+        made: the operations of the loss, while the graph is whole.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import LossOperations, errors_by_hand
+        >>> errors = (torch.nn.Linear(4, 1)(torch.ones(3, 4)) - torch.zeros(3, 1)).abs()
+        >>> [one.loss for one in errors_by_hand(LossOperations([errors.mean()]))]
+        ['L1Loss']
+    """
+    for _, node in made.those(OPERATIONS):
+        error = error_by_hand(node)
+        if error is not None:
+            yield error
+
+
+def _error(node: Node, name: str) -> LossTarget | None:
     below, number = node.next_functions[0]
     if below is None or number or operation(below) != "Sub":
         return None

@@ -3,6 +3,7 @@
 from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
+from typing import Any
 
 from torch import Tensor
 from torch.autograd.graph import Node
@@ -51,6 +52,8 @@ class LossOperations:
         self._places: defaultdict[str, list[int]] = defaultdict(list)
         """By name, where they are among those found."""
         self._names: dict[type[Node], str] = {}
+        self.told: dict[str, Any] = {}
+        """What was found in the graph and is asked for again, by a name of its own."""
 
     @property
     def whole(self) -> bool:

@@ -1,6 +1,6 @@
 """The targets that PyTorch's losses keep in autograd's graph."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 import torch
 from torch import Tensor
@@ -34,6 +34,8 @@ BETWEEN = SAME_ORDER | {"Index", "Permute", "Select", "Sigmoid", "Slice", "To", 
 }  # fmt: skip
 """Between a layer and the loss that asks it."""
 
+TARGETS = "targets"
+
 MOST = 64
 """Operations between them."""
 
@@ -60,14 +62,20 @@ def loss_targets(made: LossOperations, most: int | None = None) -> list[LossTarg
         >>> one.target.tolist(), one.counted.tolist(), one.of_classes
         ([4, -100], [True, False], True)
     """
-    by_name = made.named(NEAR)
     if most is not None:
-        by_name = made.named(most)
-    elif len(by_name) == NEAR:
-        near = {node for _, node in by_name}
-        rest = made.those(CLASSES | NUMBERS | TAKES)
-        by_name = [*by_name, *(one for one in rest if one[1] not in near)]
-    found = (target_of(name, node) or classes_by_hand(name, node) for name, node in by_name)
+        return _targets(made.named(most))
+    if TARGETS not in made.told:
+        operations = made.named(NEAR)
+        if len(operations) == NEAR:
+            near = {node for _, node in operations}
+            rest = made.those(CLASSES | NUMBERS | TAKES)
+            operations = [*operations, *(one for one in rest if one[1] not in near)]
+        made.told[TARGETS] = _targets(operations)
+    return [*made.told[TARGETS]]
+
+
+def _targets(operations: Iterable[tuple[str, Node]]) -> list[LossTarget]:
+    found = (target_of(name, node) or classes_by_hand(name, node) for name, node in operations)
     return [one for one in found if one is not None]
 
 

@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.autograd.graph import Node
 from torch.nn import functional
 
-from backsight.probes._classes_by_hand import classes_by_hand
-from backsight.probes._errors_by_hand import error_by_hand
+from backsight.probes._classes_by_hand import NEAR_TAKES, TAKES, classes_by_hand
+from backsight.probes._errors_by_hand import OPERATIONS, error_by_hand
 from backsight.probes._label_smoothing import SmoothPart, smooth_part
 from backsight.probes._loss_targets import LossTarget, target_of
 from backsight.probes._loss_weights import is_selection, weights_of
@@ -171,17 +171,20 @@ def loss_terms(roots: Sequence[Tensor]) -> list[LossTerm]:
             break
         way = waiting.pop()
         node, name = way.node, operation(way.node)
-        given = (
-            target_of(name, node)
-            or error_by_hand(node)
-            or smooth_part(node)
-            or classes_by_hand(name, node)
-        )
+        given = _given(name, node)
         if given is not None:
             found.append(_Found(given, way))
         elif name in POINTWISE or name in THROUGH:
             waiting += reversed([*_further(way, name)])
     return _terms(found, roots)
+
+
+def _given(name: str, node: Node) -> "LossTarget | SmoothPart | None":
+    if name in OPERATIONS:
+        return error_by_hand(node)
+    if name in TAKES or name in NEAR_TAKES:
+        return classes_by_hand(name, node)
+    return smooth_part(node) if name == "Sum" else target_of(name, node)
 
 
 class _Way(NamedTuple):

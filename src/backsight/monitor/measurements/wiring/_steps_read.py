@@ -18,8 +18,8 @@ from backsight.probes import (
     compares_padding,
     counts_all,
     embedded_from,
-    error_by_hand,
     error_compares_padding,
+    errors_by_hand,
     filled_targets,
     is_padding,
     loss_targets,
@@ -155,11 +155,8 @@ class StepsOfLoss(Measurement):
                 if padding.certain and compares_padding(loss, padding.at_end):
                     self._compared.append((padding, None))
 
-        for _, node in passed.operations.named() if given else ():
-            error = error_by_hand(node)
+        for error in errors_by_hand(passed.operations) if given else ():
             for padding, read in given:
-                if error is None:
-                    break
                 if padding.certain and error_compares_padding(error, padding.at_end):
                     self._compared.append((padding, read))
 
