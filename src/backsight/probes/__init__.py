@@ -123,6 +123,7 @@ from backsight.probes._row_answers import RowAnswers, row_keys
 from backsight.probes._row_order import row_orders, rows_lost, rows_out_of_order, rows_sorted
 from backsight.probes._row_ties import RowTies
 from backsight.probes._rows_within import keys_within, puts_back, sorted_apart
+from backsight.probes._schedules import has_schedule, schedules_of
 from backsight.probes._sharpness import Sharpness, sharpness
 from backsight.probes._squashed import squashed_twice
 from backsight.probes._steps_read import StepsRead
@@ -248,6 +249,7 @@ __all__ = [
     "given_beside",
     "gradient_norm",
     "hangs_on_spent",
+    "has_schedule",
     "hidden_norms",
     "inputs_read",
     "inspection",
@@ -316,6 +318,7 @@ __all__ = [
     "rows_silenced",
     "rows_sorted",
     "same_direction",
+    "schedules_of",
     "sharpness",
     "skipped",
     "smooth_across",
