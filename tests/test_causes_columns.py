@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tests.causes import BATCH, STEPS, UNITS, Loss, drawn, findings, rnn
+from backsight import diagnose, watch
+from tests.causes import BATCH, INPUTS, STEPS, UNITS, Loss, drawn, findings, rnn
 
 Read = Callable[[nn.ModuleDict, Tensor, Tensor], Tensor]
 
@@ -129,3 +130,33 @@ def test_a_layer_of_one_unit_and_a_batch_of_one_sequence(tmp_path: Path) -> None
 
     layer = nn.GRU(3, 1, batch_first=True)
     assert not findings("BKS437", loss, tmp_path, {"rnn": layer})
+
+
+class Cut(nn.Module):
+    """Reads some features of what it is given."""
+
+    def __init__(self, features: int, beside: bool = False) -> None:
+        super().__init__()
+        self.rnn = rnn(inputs=features, batch_first=True)
+        self.side = nn.Linear(INPUTS, UNITS) if beside else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.rnn(x[..., : self.rnn.input_size])[0][:, -1]
+        return out if self.side is None else out + self.side(x[:, -1])
+
+
+@pytest.mark.parametrize(
+    ("model", "told"), [(Cut(1), True), (Cut(2), False), (Cut(1, beside=True), False)]
+)
+def test_a_feature_that_the_model_cuts_out(model: Cut, told: bool, tmp_path: Path) -> None:
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with watch(model, optimizer, tmp_path / "run", every=1):
+        for _ in range(3):
+            optimizer.zero_grad()
+            model(drawn(BATCH, STEPS)).square().mean().backward()
+            optimizer.step()
+    found = [
+        f for v in diagnose(tmp_path / "run").verdicts if v.code == "BKS437" for f in v.findings
+    ]
+    assert [f.severity for f in found] == (["info"] if told else [])
+    assert not told or found[0].message.startswith(f"of the {INPUTS} features")

@@ -1,5 +1,6 @@
 """Inputs and weights that leave nothing to learn with, and those that only look like it."""
 
+import itertools
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -174,6 +175,24 @@ def embedded(m: Parts) -> Tensor:
 def projected(m: Parts) -> Tensor:
     """A linear layer comes before the recurrent one."""
     return functional.mse_loss(m["rnn"](m["project"](FIXED))[0], torch.zeros(STEPS, BATCH, UNITS))
+
+
+def in_turn(count: int) -> LossOf:
+    """So many batches, over and over."""
+    each, looks = [torch.randn(STEPS, BATCH, INPUTS) for _ in range(count)], itertools.count()
+
+    def loss(m: Parts) -> Tensor:
+        total: Tensor = m["rnn"](each[next(looks) % count])[0].square().mean()
+        return total
+
+    return loss
+
+
+def test_a_few_batches_in_turn_are_a_note(tmp_path: Path) -> None:
+    (finding,) = findings("BKS434", in_turn(2), tmp_path / "two", {"rnn": rnn()}, 33)
+    assert finding.severity == "info"
+    assert finding.message.startswith("each iteration is given one of the same 2 batches")
+    assert not findings("BKS434", in_turn(9), tmp_path / "nine", {"rnn": rnn()}, 33)
 
 
 @pytest.mark.parametrize("loss", [same, embedded, projected])

@@ -13,6 +13,7 @@ from backsight.probes._broadcast import loss_broadcasts, steps_of_one_target
 from backsight.probes._classes_by_hand import classes_by_hand
 from backsight.probes._closures import Closures, closure_of
 from backsight.probes._columns_taken import ColumnTaken, columns_taken
+from backsight.probes._compared_alike import compared_alike
 from backsight.probes._compilers import (
     compilers_take,
     inspection,
@@ -225,6 +226,7 @@ __all__ = [
     "classes_by_hand",
     "closure_of",
     "columns_taken",
+    "compared_alike",
     "compared_of",
     "compares_padding",
     "compilers_take",

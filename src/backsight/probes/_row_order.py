@@ -68,11 +68,14 @@ def row_orders(made: LossOperations, batch: int) -> list[tuple[Node, Tensor]]:
         [[2, 0, 1]]
         >>> row_orders(LossOperations([(2 * x)[[0, 1, 1]].sum()]), 3)
         []
+        >>> put = torch.zeros(3, 2).index_copy(0, order, 2 * x)
+        >>> [index.tolist() for _, index in row_orders(LossOperations([put.sum()]), 3)]
+        [[1, 2, 0]]
     """
     found = []
-    for name, node in made.those({"Index", "IndexSelect"}):
+    for name, node in made.those({"Index", "IndexCopy", "IndexPut", "IndexSelect"}):
         index: Tensor | None = None
-        if name == "IndexSelect":
+        if name in ("IndexCopy", "IndexSelect"):
             index = saved(node, "index")
         else:
             given = [one for one in saved(node, "indices") if one is not None]
@@ -81,7 +84,8 @@ def row_orders(made: LossOperations, batch: int) -> list[tuple[Node, Tensor]]:
             continue
         straight = torch.arange(batch, device=index.device)
         if torch.equal(index.sort().values, straight) and not torch.equal(index, straight):
-            found.append((node, index))
+            puts = name in ("IndexCopy", "IndexPut")  # rows to places, not rows from places
+            found.append((node, index.argsort() if puts else index))
     return found
 
 

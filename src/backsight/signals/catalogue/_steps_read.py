@@ -45,6 +45,19 @@ SIGNALS = (
         per="layer",
     ),
     Signal(
+        name="one_feature_read",
+        title="features of which one is read",
+        formula="features of the only sequences that a model is given, if its one recurrent layer "
+        "is given one of them, no other layer is given data and L asks for no part of them; 0 "
+        "otherwise",
+        axes=("iteration",),
+        unit="features",
+        reduction="none",
+        cost="a comparison with each feature, in the iterations of unowned",
+        source="Backsight",
+        per="layer",
+    ),
+    Signal(
         name="one_row_read",
         title="sequences of which one is read",
         formula="sequences of a batch if L takes one of them by an index and no gradient arrives "

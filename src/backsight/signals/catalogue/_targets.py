@@ -185,7 +185,8 @@ SIGNALS = (
         name="same_input",
         title="the same input as before",
         formula="1 if the data that recurrent layers and embeddings are given are those of the "
-        "look before, 0 otherwise",
+        "look before; how many batches there are, if it is one of at most 5 that all looks so far "
+        "have had; 0 otherwise",
         axes=("iteration",),
         unit="1",
         reduction="none",

@@ -19,7 +19,7 @@ class OneColumnRead(InARow):
     title: ClassVar[str] = "one column read"
     severity: ClassVar = "warning"
     cause: ClassVar[bool] = True
-    reads: ClassVar = ("one_unit_read", "one_row_read")
+    reads: ClassVar = ("one_unit_read", "one_row_read", "one_feature_read")
     explanation: ClassVar[str] = (
         "An index takes one element along the wrong axis of what a layer returns: a single unit "
         "instead of a step, or a single sequence of the batch. No other unit, or sequence, gets a "
@@ -31,11 +31,13 @@ class OneColumnRead(InARow):
         "output is exactly zero for all other units and for the final states. Or an index takes "
         "the same sequence of several, and the gradient on the output and on the final states is "
         "exactly zero for all others (that the last one is read at every step is BKS408). A unit "
-        "that is itself the prediction is told as a note."
+        "that is itself the prediction is told as a note, and so is a model that cuts one feature "
+        "out of the several that it is given, and reads no other (one_feature_read)."
     )
     causes: ClassVar = (
         "output[:, :, -1] or output[..., 0] where the last step was meant, output[:, -1]",
         "h_n[:, -1], which is the last sequence of the batch, where h_n[-1] is the last layer",
+        "an index of one column where all were meant: table[..., :1]",
         "output[0] with batch_first=True, or output[:, 0] without, where a step was meant",
     )
     remedies: ClassVar = (
@@ -49,7 +51,11 @@ class OneColumnRead(InARow):
         """Sequences first, which are the graver."""
         rows = now.numbers("one_row_read")
         units = now.numbers("one_unit_read")
-        return {where: rows.get(where, 0.0) or unit for where, unit in units.items()}
+        features = now.numbers("one_feature_read")
+        found = {where: rows.get(where, 0.0) or unit for where, unit in units.items()}
+        for where, count in features.items():
+            found[where] = found.get(where, 0.0) or -count
+        return found
 
     def severity_of(self, value: float) -> Severity:
         """A unit that is the prediction may be meant to be."""
@@ -63,6 +69,12 @@ class OneColumnRead(InARow):
                 f"the loss reads one of the {many:.0f} sequences of a batch{of_module(where)} "
                 "alone: an index takes it, and no other gets a gradient",
                 {"sequences": many},
+            )
+        if not now.numbers("one_unit_read").get(where):
+            return (
+                f"of the {many:.0f} features that the model is given, {where} reads one alone: the "
+                "others enter nowhere",
+                {"features": many},
             )
         alone = " as the prediction" if value < 0 else ""
         return (

@@ -28,14 +28,16 @@ class SameBatch(Rule):
     criterion: ClassVar[str] = (
         "The inputs of recurrent layers and the indices of embeddings (or where these are given "
         "none, what linear layers and convolutions are given, and the targets) are the same in "
-        "{samples:.0f} looks in a row. This is a note; where a validation loss is recorded and has "
-        "risen by a fraction of {rise:g} above its lowest value, it is a warning. Another note "
+        "{samples:.0f} looks in a row, or one of at most 5 batches that take turns. This is a "
+        "note; where a validation loss is recorded and has risen by a fraction of {rise:g} above "
+        "its lowest value, one batch is a warning. Another note "
         "says that, in as many looks in a row, all rows of a batch are the same sequence; a layer "
         "that is given an initial state, which may tell rows apart, does not count, nor does an "
         "input that is one number or symbol throughout."
     )
     causes: ClassVar = (
         "next(iter(loader)) inside the loop, with shuffle=False",
+        "a loop that leaves each epoch after a few batches, with shuffle=False",
         "a batch that is drawn before the loop, and not in it",
         "an index that does not advance",
         "one sequence that was expanded to a batch, or an item of the data set that ignores its "
@@ -78,7 +80,7 @@ class SameBatch(Rule):
             if max(again, looks) >= self.samples:
                 self.ready = True
             if again >= self.samples:
-                self._tell(where, now.iteration)
+                self._tell(where, now.iteration, same)
             elif looks >= self.samples:
                 self._tell_rows(where, now.iteration, rows)
             elif not same and not rows:
@@ -96,18 +98,19 @@ class SameBatch(Rule):
             severity="info",
         )
 
-    def _tell(self, where: str, iteration: int) -> None:
-        rises = self._newest - self._lowest > self.rise * abs(self._lowest)
+    def _tell(self, where: str, iteration: int, batches: float) -> None:
+        rises = batches == 1 and self._newest - self._lowest > self.rise * abs(self._lowest)
         told = (
             f", while the validation loss has risen from {short(self._lowest)} to "
             f"{short(self._newest)}"
             if rises
             else "; to learn it by heart is a test, and no training"
         )
+        given = "the same batch" if batches == 1 else f"one of the same {batches:.0f} batches"
         finding = self.found(
             where,
             iteration,
-            f"each iteration is given the same batch{told}",
+            f"each iteration is given {given}{told}",
             {"looks in a row": float(self._row[where])},
             signals=(named("same_input", where),),
             severity=self.severity if rises else "info",

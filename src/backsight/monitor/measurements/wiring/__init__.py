@@ -21,6 +21,7 @@ from backsight.monitor.measurements.wiring._input_scale import InputScale
 from backsight.monitor.measurements.wiring._loss_input import LossInput
 from backsight.monitor.measurements.wiring._loss_sign import LossSign
 from backsight.monitor.measurements.wiring._mixed_rows import MixedRows
+from backsight.monitor.measurements.wiring._one_feature import OneFeature
 from backsight.monitor.measurements.wiring._optimizer_anew import OptimizerAnew
 from backsight.monitor.measurements.wiring._packed_lengths import PackedLengths
 from backsight.monitor.measurements.wiring._persistence import PersistenceLoss
@@ -57,6 +58,7 @@ __all__ = [
     "LossInput",
     "LossSign",
     "MixedRows",
+    "OneFeature",
     "OptimizerAnew",
     "PackedLengths",
     "PersistenceLoss",
@@ -83,6 +85,7 @@ WIRING: tuple[type[Measurement], ...] = (
     MixedRows,
     StepsOfLoss,
     PackedLengths,
+    OneFeature,
     FirstStep,
     AnswerInInput,
     AxisOfTime,

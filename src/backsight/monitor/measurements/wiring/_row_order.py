@@ -222,6 +222,8 @@ class RowOrder(Measurement):
         packed = [one for one in self._packed if one.by_hand]
         if not packed or len(packed) != len(self._packed) or not _by_row(given, batch):
             return
+        if not orders and put_elsewhere(made, batch):
+            return
         if len(packed) == 2 and alone and not orders:
             first, second = (one.lengths for one in packed)
             if sorted_apart(first, second):

@@ -19,6 +19,9 @@ NEAR = 0.25
 """Of how a batch varies: what is added to the same one again and again, such as noise, is less; two
 batches differ by about 1.4 of it."""
 
+CYCLE = 5
+"""Batches that come in turn: of more, none comes again in the first looks."""
+
 FEWEST = 3
 """Rows and steps of a batch whose rows are compared with each other."""
 
@@ -41,7 +44,7 @@ Content = tuple[tuple[int, ...], float, float]
 
 
 class SameInput(Measurement):
-    """Whether the data of an iteration are those of the look before.
+    """Whether the data of an iteration are those of the look before, or of a few that take turns.
 
     Data are what a recurrent layer is given, where it carries no gradient, and the indices that an
     embedding in the graph of the loss is called with. Where no recurrent layer is given any, they
@@ -71,6 +74,8 @@ class SameInput(Measurement):
 
     def __init__(self) -> None:
         self._before: list[Content] | None = None
+        self._batches: list[list[Content]] = []
+        """Those of all looks, as long as they are a few."""
         self._now: list[Content] = []
         self._steps: list[Tensor] = []
         """Copies of what a loop was given step by step, which are still to be told from others."""
@@ -154,11 +159,19 @@ class SameInput(Measurement):
         if self._alike:
             now.record("rows_alike", float(min(self._alike)))
         if self._before is not None:
-            now.record("same_input", float(self._now == self._before or self._is_near()))
+            now.record("same_input", float(self._again() or self._is_near()))
         self._before = self._now
+        if self._now not in self._batches and len(self._batches) <= CYCLE:
+            self._batches.append(self._now)
         self._last = None
         if self._first is not None and self._targets:
             self._last = self._targets, self._first
+
+    def _again(self) -> int:
+        """1 where it is the batch of before; of a few that come in turn, how many they are."""
+        if len(self._batches) <= CYCLE and self._now in self._batches:
+            return len(self._batches)
+        return int(self._now == self._before)
 
     def _is_near(self) -> bool:
         """Whether targets are those of the look before, and what a layer was given is nearly."""
