@@ -83,8 +83,7 @@ class IterationDetector:
         """What of PyTorch's looks on in a pass or a step; None where that is not known."""
         self.opposed = False
         self.idle = 0
-        """Parameters of an optimizer that steps beside a model that none moves, and that has never
-        been given a gradient."""
+        """Parameters of an optimizer without gradients, which steps beside a model of no one's."""
         self.observer = observer
         self._parameters = parameters
         self._automatic = automatic
@@ -103,10 +102,6 @@ class IterationDetector:
         self._moved = MovedByHand()
         self.begin()
         self._leave = listen(self)
-
-    def runs_here(self) -> None:
-        """What another thread does is none of its business, unless an optimizer steps there."""
-        self.thread = threading.get_ident()
 
     def begin(self) -> None:
         """A new iteration: nothing of it has been seen."""
