@@ -34,6 +34,7 @@ class LossBroadcast(InARow):
     )
     causes: ClassVar = (
         "the model returns (N, 1) and the target is (N,), or the other way round",
+        "an advantage, or a weight, of (N, 1) that multiplies likelihoods of (N,)",
         "squeeze() took away another axis than was meant",
         "a model that answers at each step, and one value that was wanted of the last one",
     )
