@@ -145,3 +145,22 @@ def test_a_loop_along_the_batch_is_found(how: str, along: int, tmp_path: Path) -
     found = findings("BKS408", partial(stepped, how=how, along=along), tmp_path, modules)
     assert len(found) == 1 - along
     assert all("along the axis that a loop takes" in one.message for one in found)
+
+
+def test_a_loop_from_a_learned_state(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Its first product reads a parameter, which nothing has made."""
+    modules: dict[str, nn.Module] = {
+        "wide": nn.Linear(CLASSES, UNITS), "turn": nn.Linear(UNITS, UNITS),
+        "head": nn.Linear(UNITS, CLASSES), "first": nn.ParameterList([torch.zeros(BATCH, UNITS)])
+    }  # fmt: skip
+
+    def loss(m: nn.ModuleDict) -> Tensor:
+        state: Tensor = next(m["first"].parameters())
+        series, states = torch.randn(BATCH, STEPS + 1, CLASSES), list[Tensor]()
+        for x in m["wide"](series[:, :-1]).unbind(1):
+            state = torch.tanh(x + m["turn"](state))
+            states.append(state)
+        return functional.mse_loss(m["head"](torch.stack(states, 1)), series[:, 1:])
+
+    assert not findings("BKS408", loss, tmp_path, modules)
+    assert "failed" not in caplog.text

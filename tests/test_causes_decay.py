@@ -157,8 +157,8 @@ def test_a_penalty_on_weights_is_told_apart_from_the_rest(
     with watch(net, optimizer, tmp_path / "run", every=1):
         for _ in range(3):
             optimizer.zero_grad()
-            loss = nn.functional.mse_loss(net(torch.randn(16, 4)), torch.randn(16, 2))
-            penalty = 0.3 * torch.stack([norm(p) for p in net.parameters()]).sum()
+            loss: Tensor = nn.functional.mse_loss(net(torch.randn(16, 4)), torch.randn(16, 2))
+            penalty: Tensor = 0.3 * torch.stack([norm(p) for p in net.parameters()]).sum()
             penalties.append(penalty.item())
             loss = loss + penalty
             loss.backward()  # type: ignore[no-untyped-call]
@@ -178,8 +178,8 @@ def test_a_second_loss_is_no_penalty(tmp_path: Path) -> None:
         for _ in range(3):
             result = net(torch.randn(16, 4))
             error = nn.functional.mse_loss(result, torch.randn(16, 2))
-            loss = error + result.logsumexp(1).exp().mean()
-            loss.backward()
+            loss: Tensor = error + result.logsumexp(1).exp().mean()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
     assert "penalty" not in Run(tmp_path / "run").names
 

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from backsight import diagnose, watch
+from backsight import Run, diagnose, watch
 from backsight.diagnosis import Judge
+from backsight.diagnosis.rules.wiring._input_scale import NotNormalised
 from tests.causes import BATCH, INPUTS, STEPS, UNITS, drawn, findings, rnn
 
 Parts = nn.ModuleDict
@@ -408,3 +409,47 @@ def test_what_is_not_finite_between_samples(where: str, first: str, tmp_path: Pa
     found = diagnose(tmp_path / "run").findings
     assert (found[0].code, found[0].iteration) == (first, 7)
     assert ("BKS406" in {one.code for one in found}) is (where == "data")
+
+
+# -- BKS433: targets out of reach -----------------------------------------------------------------
+
+
+def targets(
+    *, size: float = 3000.0, answer: float = 0.5, loss: float = 9e6, guess: float = 1e4
+) -> bool:
+    """Whether targets that large are accused after 160 losses."""
+    judge = Judge(rules=[NotNormalised()])
+    for i in range(170):
+        sizes = {"target_size": size, "answer_size": answer + i, "guess_loss": guess}
+        judge.update(i, {"loss": loss, **(sizes if not i % 10 else {})})
+    return bool(judge.diagnosis().lasting)
+
+
+@pytest.mark.parametrize(
+    ("case", "accused"),
+    [
+        ({}, True),
+        ({"loss": 9.5e3}, True),
+        ({"loss": 5e3}, False),  # learned in spite of that
+        ({"size": 10.0}, False),
+        ({"answer": 2900.0}, False),  # a head that begins at the mean
+    ],
+)
+def test_targets_that_nothing_brings_near_are_not_normalised(
+    case: dict[str, float], accused: bool
+) -> None:
+    assert targets(**case) is accused
+
+
+def test_the_sizes_of_targets_and_predictions_are_measured(tmp_path: Path) -> None:
+    net = nn.Linear(3, 2)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.0)
+    x, y = torch.randn(8, 3), torch.randn(8, 2) * 300
+    with watch(net, optimizer, tmp_path / "run", every=1):
+        for _ in range(3):
+            optimizer.zero_grad()
+            functional.mse_loss(net(x), y).backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+    run = Run(tmp_path / "run")
+    sizes = [part.detach().double().square().mean().sqrt().item() for part in (y, net(x))]
+    assert [run["target_size"][-1], run["answer_size"][-1]] == pytest.approx(sizes)

@@ -1,6 +1,7 @@
 """Views that mix the sequences of a batch, and those that keep them apart."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -243,7 +244,21 @@ def relative(m: nn.ModuleDict) -> Tensor:
     return scores.view(STEPS + 1, STEPS, UNITS)[1:].square().mean()
 
 
+def forecast(m: nn.ModuleDict, *, read: bool, alike: bool = True) -> Tensor:
+    """Predictions and targets of ``(T, B)`` are taken for rows of sequences, both, or one."""
+    series = drawn(STEPS + 1, BATCH)
+    y = m["head"](m["rnn"](m["in"](series[:-1]) if read else series[:-1])[0])
+    target = series[1:] if alike else series[1:].transpose(0, 1)
+    return nn.functional.mse_loss(y.view(BATCH, -1), target.reshape(BATCH, -1))
+
+
+def forecasting() -> dict[str, nn.Module]:
+    return {"rnn": rnn(), "in": nn.Linear(INPUTS, INPUTS), "head": nn.Linear(UNITS, INPUTS)}
+
+
 SOUND: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
+    "before a loss, both": (lambda m: forecast(m, read=False), forecasting()),
+    "before a loss, both, of a linear layer": (lambda m: forecast(m, read=True), forecasting()),
     "frames of a convolution, in a loop": (lambda m: frames(m, True), framed()),
     "a loop by hand, in a row": (lambda m: in_a_row(m, cell=False, sound=True), in_turn()),
     "an attention by einsum": (
@@ -319,6 +334,12 @@ SOUND: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
     "contrast": (contrast, {"rnn": rnn(batch_first=True)}),
     "relative positions": (relative, {"embed": nn.Embedding(9, UNITS)}),
 }  # fmt: skip
+
+
+def test_of_predictions_alone_it_is_found(tmp_path: Path) -> None:
+    """The targets lie by sequence."""
+    loss = partial(forecast, read=True, alike=False)
+    assert findings("BKS413", loss, tmp_path, forecasting())
 
 
 @pytest.mark.some(3)

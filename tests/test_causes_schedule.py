@@ -284,6 +284,109 @@ def test_a_warm_up_that_arrives_is_not_accused(shares: list[float]) -> None:
     assert of_its_aim(shares) == []
 
 
+# -- a length that does not fit -------------------------------------------------------------------
+
+
+def of_fit(values: Callable[[int], dict[str, float]], *, learned: bool = False) -> list[Finding]:
+    """Of rule BKS423 after 300 iterations, with a sample every tenth."""
+    judge = Judge(rules=[RateCourse()])
+    for i in range(300):
+        rates = {"group_lr/0": 1e-3, "lr": 1e-3} | values(i)
+        rates = {name: float(rate) for name, rate in rates.items() if name == "lr" or i % 10 == 0}
+        judge.update(i, {"loss": falling(300)[i] if learned else 1.0} | rates)
+    assert not judge.failed
+    return [one for one in judge.diagnosis().findings if one.resolved_at is None]
+
+
+def warms(i: int, most: int = 40_000) -> dict[str, float]:
+    rate = 1e-6 * (i + 1) * 40_000 / most
+    return {"lr": rate, "group_lr/0": rate, "update_ratio/w": 3e-5}
+
+
+@pytest.mark.parametrize(
+    ("values", "word"),
+    [
+        (lambda i: {"schedule_calls": i, "schedule_periods": i / 20}, "T_max"),
+        (
+            lambda i: {"schedule_calls": 0.0, "schedule_share": 0.0, "group_lr_share": 1e-4},
+            "never called",
+        ),
+        (lambda i: {"schedule_calls": i // 20, "schedule_share": i // 20 / 400}, "once an epoch"),
+        (
+            lambda i: {
+                "schedule_calls": min(i, 24),
+                "schedule_share": min(i, 24) / 25,
+                "group_lr_share": 1e-4,
+            },
+            "come to its end",
+        ),
+        (lambda i: {"lr": 1e-6, "group_lr/0": 1e-6, "group_lr_share": 1e-3}, "a factor"),
+        (warms, "warm-up is too long"),
+    ],
+)
+def test_a_schedule_whose_length_does_not_fit_is_found(
+    values: Callable[[int], dict[str, float]], word: str
+) -> None:
+    (found,) = of_fit(values)
+    assert found.severity == "warning"
+    assert word in found.message
+
+
+@pytest.mark.parametrize(
+    ("values", "learned"),
+    [
+        (lambda i: {"schedule_calls": i, "schedule_periods": i / 100}, False),  # three swings
+        (lambda i: {"schedule_calls": i // 20, "schedule_periods": i // 20 / 3}, False),  # by epoch
+        (lambda i: {"schedule_calls": i // 20, "schedule_share": i // 20 / 400}, True),
+        (lambda i: {"schedule_calls": i // 20, "schedule_share": i // 20 / 20}, False),
+        (lambda i: {"schedule_calls": 0.0, "schedule_share": 0.0, "group_lr_share": 1.0}, False),
+        (  # a warm-up that is over
+            lambda i: {
+                "schedule_calls": min(i, 24),
+                "schedule_share": min(i, 24) / 25,
+                "group_lr_share": min(i + 1, 25) / 25,
+            },
+            False,
+        ),
+        (lambda i: {"lr": 1e-6, "group_lr/0": 1e-6, "group_lr_share": 1e-2}, False),
+        (warms, True),
+    ],
+)
+def test_a_schedule_that_fits_is_not_accused(
+    values: Callable[[int], dict[str, float]], learned: bool
+) -> None:
+    assert of_fit(values, learned=learned) == []
+
+
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [
+        (lambda o: lr.CosineAnnealingLR(o, T_max=4), "schedule_periods"),
+        (lambda o: lr.OneCycleLR(o, 0.1, total_steps=40), "schedule_share"),
+        (lambda o: lr.LinearLR(o, total_iters=4), "schedule_share"),
+        (lambda o: lr.StepLR(o, 4), ""),
+    ],
+)
+def test_the_length_of_a_schedule_is_measured(
+    make: Callable[[Optimizer], lr.LRScheduler], name: str, tmp_path: Path
+) -> None:
+    net = nn.Linear(2, 1)
+    optimizer = SGD(net.parameters(), lr=0.1)
+    schedule = make(optimizer)
+    with watch(net, optimizer, tmp_path / "run", every=1):
+        for _ in range(12):
+            net(torch.ones(3, 2)).sum().backward()
+            optimizer.step()
+            schedule.step()
+    run = Run(tmp_path / "run")
+    told = {one for one in run.names if one.startswith("schedule")}
+    assert told == ({"schedule_calls", name} if name else set())
+    if name:
+        length = 40 if isinstance(schedule, lr.OneCycleLR) else 4
+        assert run["schedule_calls"].tolist() == [8, 9, 10, 11]
+        assert run[name].tolist() == pytest.approx([calls / length for calls in range(8, 12)])
+
+
 Numbers = Callable[[int, float], float]
 """Of the iteration and its loss."""
 

@@ -335,6 +335,22 @@ def keeps_together(t: Maker) -> None:
     spreads(t, 1.0)
 
 
+@pytest.mark.parametrize(("way", "found"), [(1.0, {"BKS429"}), (-1.0, set())])
+def test_a_step_by_hand_is_known_by_its_way(way: float, found: set[str], tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    net = nn.Linear(2, CLASSES)
+
+    def step(_: Maker) -> None:
+        net.zero_grad()
+        f.cross_entropy(net(torch.randn(N, 2)), Y).backward()  # type: ignore[no-untyped-call]
+        with torch.no_grad():
+            for p in net.parameters():
+                assert p.grad is not None
+                p.add_(p.grad, alpha=way * 1e-3)
+
+    assert codes(step, tmp_path / "run") == found
+
+
 @pytest.mark.parametrize("step", [ascends, climbs_an_error, accumulates, spreads])
 def test_a_step_along_the_wrong_sign_is_found(
     step: Callable[[Maker], object], tmp_path: Path

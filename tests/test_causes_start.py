@@ -399,7 +399,25 @@ class Embedded(nn.Module):
         return output, state
 
 
+class Tabled(nn.Module):
+    """Rows of a table by index, and two modules, of which only the first is given them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = nn.Parameter(torch.randn(9, INPUTS))
+        self.below, self.above = (nn.GRU(n, UNITS, batch_first=True) for n in (INPUTS, UNITS))
+
+    def forward(self, x: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
+        first, second = (None, None) if state is None else state.chunk(2)
+        output, first = self.below(self.table[x], first)
+        output, second = self.above(output, second)
+        return output, torch.cat([first, second])
+
+
 NOT_CARRIED: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
+    "windows of a text, by hand": (
+        carrying(Tensor.detach, lambda i: TEXT[:, i * STEPS : (i + 1) * STEPS]), {"rnn": Tabled()},
+    ),
     "windows of a text": (windows, {"rnn": Embedded()}),
     "windows of data": (
         carrying(Tensor.detach, lambda i: DATA[i * STEPS : (i + 1) * STEPS]), {"rnn": layer()},

@@ -682,8 +682,10 @@ def test_ours_declare_what_they_record(kind: type[Measurement], every_family: se
     seldom |= {"answer_in_input", "guess_answer", "guess_loss", "one_class"}
     seldom |= {"decay_ratio", "decayed_norm", "eval_dropout"}
     seldom |= {"group_lr_share", "plateau_best", "plateau_first"}  # with a schedule
+    seldom |= {"schedule_calls", "schedule_periods", "schedule_share"}
     seldom |= {"gate_growth"}  # from the fourth sample on
     seldom |= {"phase"}  # of a second one
+    seldom |= {"answer_size", "target_size"}  # of numbers
     seldom |= {"penalty", "penalty_guess"}  # of weights, in the loss
     seldom |= {"weights_restored"}  # where something puts them back
     seldom |= {"half_eps", "half_lost"}  # of weights in half precision

@@ -217,6 +217,8 @@ def test_whatever_is_no_mistake_of_the_script_may_follow_from_one() -> None:
     ]
     assert told(found("BKS410", 200), found("BKS409", 300)) == [("BKS409", []), ("BKS410", [])]
     assert told(found("BKS302", 5), found("BKS410", 99, severity="info"))[0] == ("BKS302", [])
+    carried, wasted = found("BKS418", 5, severity="info"), found("BKS105", 9, severity="info")
+    assert told(carried, wasted) == [("BKS418", []), ("BKS105", [])], "not even a note"
 
 
 def test_what_changes_the_size_of_all_steps_stops_no_parameter_alone() -> None:

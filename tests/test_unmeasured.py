@@ -138,7 +138,8 @@ def test_the_last_sequence_may_be_the_longest(
     run = trained(Loop(nn.GRUCell(3, 8)), [5, 30], run_path)
     (words,) = [event.body["untold"] for event in run.events("inputs")]
     assert words == ["cell: not measured, because it was called more than 10 times before a "
-                     "backward pass"]  # fmt: skip
+                     "backward pass; if these are predictions, make them under torch.no_grad()"
+                    ]  # fmt: skip
 
 
 def test_episodes_of_any_length_are_measured(run_path: Path) -> None:
@@ -245,8 +246,70 @@ def test_a_layer_that_is_fed_its_own_output_too_often(monkeypatch: pytest.Monkey
     found = probed(Fed(), 6)["rnn.l0"]
     assert found.endswith(
         "rnn: the reach leaves out the way through its own output as the next input, because it "
-        "was called more than 4 times before a backward pass"
+        "was called more than 4 times before a backward pass; if these are predictions, make them "
+        "under torch.no_grad()"
     )
+
+
+def test_predictions_with_gradients_now_and_then_need_no_word(
+    run_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A text that is generated between two steps; the samples without it are whole."""
+    monkeypatch.setattr(steps_, "SPARE", 1)
+    rnn = nn.GRU(3, 3)
+
+    def rolled(steps: int) -> Tensor:
+        out, h = rnn(torch.randn(1, B, 3))
+        for _ in range(steps):
+            out, h = rnn(out, h)
+        return out
+
+    optimizer = torch.optim.SGD(rnn.parameters(), lr=0.01)
+    with watch(rnn, optimizer, run_path, every=1):
+        for i in range(4):
+            if i == 2:
+                rolled(40)
+            rolled(5).square().mean().backward()
+            optimizer.step()
+            optimizer.zero_grad()
+    assert Run(run_path).profile("reach/l0").iterations.tolist() == [0, 1, 2, 3]
+    assert "called more than" not in caplog.text
+    assert not [one for one in reach_sentences(Run(run_path)) if "called more than" in one]
+
+
+def test_parts_of_a_module_that_is_measured_need_no_word(
+    run_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A product of the state, and what bends it: each is given what the other has made."""
+
+    class Cell(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.w, self.u, self.bend = nn.Linear(3, 8), Turn(), Bend()
+
+        def forward(self, x: Tensor, h: Tensor) -> Tensor:
+            return self.bend(self.w(x) + self.u(h))
+
+    class Turn(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.matrix = nn.Parameter(torch.eye(8))
+
+        def forward(self, h: Tensor) -> Tensor:
+            return h @ self.matrix
+
+    class Bend(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.bias = nn.Parameter(torch.zeros(8))
+
+        def forward(self, h: Tensor) -> Tensor:
+            return torch.tanh(h + self.bias)
+
+    run = trained(Loop(Cell()), [20, 20], run_path)
+    assert run.profile("reach/cell").iterations.tolist() == [0, 1]
+    assert "not measured" not in caplog.text
+    assert not [one for one in reach_sentences(run) if "not measured" in one]
 
 
 def test_only_a_missing_gradient_waits_for_the_end() -> None:

@@ -89,8 +89,7 @@ def leads_of(found: Sequence[Finding], rules: Iterable[type[Rule]]) -> tuple[Lea
         able = [
             earlier
             for earlier, other in enumerate(groups[:number])
-            if group[0].code in _effects(facts[other[0].code], facts)
-            and (note or other[0].severity != "info")
+            if group[0].code in _effects(other[0], facts) and (note or other[0].severity != "info")
         ]
         causes.append(able[0] if able else None)
     symptoms: dict[int, list[Finding]] = {}
@@ -149,10 +148,11 @@ def advice_of(leads: Sequence[Lead], rules: Iterable[type[Rule]], most: int = 5)
     return tuple(map(str, chosen))[:most]
 
 
-def _effects(rule: type[Rule], facts: Mapping[str, type[Rule]]) -> Iterable[str]:
+def _effects(found: Finding, facts: Mapping[str, type[Rule]]) -> Iterable[str]:
     """What may follow from it; of a mistake that names nothing, all that is none itself, and that
-    it does not spare."""
-    if rule.leads_to or not rule.cause:
+    it does not spare. A note may be no mistake."""
+    rule = facts[found.code]
+    if rule.leads_to or not rule.cause or found.severity == "info":
         return rule.leads_to
     return [code for code, other in facts.items() if not other.cause and code not in rule.spares]
 

@@ -13,6 +13,7 @@ from backsight.probes._broadcast import loss_broadcasts, steps_of_one_target
 from backsight.probes._classes_by_hand import classes_by_hand
 from backsight.probes._closures import Closures, closure_of
 from backsight.probes._columns_taken import ColumnTaken, columns_taken
+from backsight.probes._compared_alike import compared_alike
 from backsight.probes._compilers import (
     compilers_take,
     inspection,
@@ -123,6 +124,7 @@ from backsight.probes._row_answers import RowAnswers, row_keys
 from backsight.probes._row_order import row_orders, rows_out_of_order, rows_sorted
 from backsight.probes._row_ties import RowTies
 from backsight.probes._rows_within import keys_within, puts_back, sorted_apart
+from backsight.probes._schedules import has_schedule, schedules_of
 from backsight.probes._sharpness import Sharpness, sharpness
 from backsight.probes._squashed import squashed_twice
 from backsight.probes._steps_read import StepsRead
@@ -223,6 +225,7 @@ __all__ = [
     "classes_by_hand",
     "closure_of",
     "columns_taken",
+    "compared_alike",
     "compared_of",
     "compares_padding",
     "compilers_take",
@@ -247,6 +250,7 @@ __all__ = [
     "given_beside",
     "gradient_norm",
     "hangs_on_spent",
+    "has_schedule",
     "hidden_norms",
     "inputs_read",
     "inspection",
@@ -313,6 +317,7 @@ __all__ = [
     "rows_out_of_order",
     "rows_sorted",
     "same_direction",
+    "schedules_of",
     "sharpness",
     "skipped",
     "smooth_across",

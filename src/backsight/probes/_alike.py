@@ -1,5 +1,7 @@
 """Units of a recurrent layer that all compute the same, because their weights are the same."""
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -44,12 +46,16 @@ def units_alike(weights: LayerWeights, gates: int) -> int | None:
     if units < 2:
         return None
     matrices = [m.detach() for m in (weights.input, weights.recurrent) if m is not None]
-    if not all(bool(m.isfinite().all()) for m in matrices):
+    ends = [tuple(map(float, matrix.aminmax())) for matrix in matrices]
+    if not all(math.isfinite(end) for both in ends for end in both):
         return None
-    return units if all(_alike(matrix, gates) for matrix in matrices) else 0
+    sizes = [max(-low, high) for low, high in ends]
+    alike = all(_alike(m, gates, WITHIN * size) for m, size in zip(matrices, sizes, strict=True))
+    return units if alike else 0
 
 
-def _alike(matrix: Tensor, gates: int) -> bool:
+def _alike(matrix: Tensor, gates: int, most: float) -> bool:
     blocks = matrix.reshape(gates, -1, matrix.shape[-1])
-    spread = (blocks.amax(1) - blocks.amin(1)).amax()
-    return bool(spread <= WITHIN * blocks.abs().amax())
+    if float((blocks[:, 0] - blocks[:, 1]).abs().amax()) > most:  # nearly always
+        return False
+    return float((blocks.amax(1) - blocks.amin(1)).amax()) <= most

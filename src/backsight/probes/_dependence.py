@@ -32,6 +32,9 @@ SHARE, CHANCE = 0.35, 4.0
 """Of that gain, what tells that targets depend on the other axis as well, if it is more than so
 many standard errors; pairs share positions, so that these come by chance at times."""
 
+DENSE = 8
+"""Times as many different numbers as there are positions, of which each is counted by itself."""
+
 LAGS = 8
 """Steps of the axis that is taken for time, along which there has to be nothing."""
 
@@ -74,10 +77,10 @@ def depends_across(given: Tensor, target: Tensor, counted: Tensor) -> bool:
     if counted.numel() != target.numel():
         return False
     asked = target.reshape(-1)
-    classes = _binned(asked) if asked.is_floating_point() else asked
+    classes = _coded(asked)
     part = slice(max(FEWEST, LARGEST // rows))
     inputs = [given] if given.dim() == 2 else [*given.unbind(2)][:WIDEST]
-    read = [_binned(x[part]) if x.is_floating_point() else x[part] for x in inputs]
+    read = [_coded(x[part]) for x in inputs]
     orders = [
         (classes.view(steps, size)[part], counted.view(steps, size)[part]),
         (classes.view(size, steps).t()[part], counted.view(size, steps).t()[part]),
@@ -96,6 +99,11 @@ def depends_across(given: Tensor, target: Tensor, counted: Tensor) -> bool:
         for x in read
         for gain in _gains(x, orders, axis=0, lags=LAGS)
     )
+
+
+def _coded(x: Tensor) -> Tensor:
+    """Numbers from 0 on, for what is compared often: sorting it once costs less."""
+    return _binned(x) if x.is_floating_point() else torch.unique(x, return_inverse=True)[1]
 
 
 def _binned(x: Tensor) -> Tensor:
@@ -132,22 +140,27 @@ def _gains(
 
 def _gain(own: Tensor, neighbour: Tensor, asked: Tensor) -> _Gain | None:
     """How much more often targets are equal where the neighbours are, too."""
-    _, own = torch.unique(own, return_inverse=True)
-    others, neighbour = torch.unique(neighbour, return_inverse=True)
-    classes, asked = torch.unique(asked, return_inverse=True)
-    if len(classes) < 2 or len(others) < 2:
+    if not len(own):
         return None
-    alone, _ = _agreement(own, asked, len(classes))
-    both, pairs = _agreement(own * len(others) + neighbour, asked, len(classes))
+    classes, others = int(asked.max()) + 1, int(neighbour.max()) + 1
+    both, pairs = _agreement(own * others + neighbour, asked, classes)
     if pairs < PAIRS:
         return None
+    alone, _ = _agreement(own, asked, classes)
     error = (max(alone * (1 - alone), 0.01) / pairs) ** 0.5
     return _Gain(both - alone, (both - alone) / error)
 
 
 def _agreement(key: Tensor, asked: Tensor, classes: int) -> tuple[float, float]:
     """Of pairs of positions with the same key, the share whose targets are equal; and how many."""
-    _, cell = torch.unique(key, return_counts=True)
-    _, equal = torch.unique(key * classes + asked, return_counts=True)
+    cell, equal = _counts(key), _counts(key * classes + asked)
     pairs = float((cell * (cell - 1)).sum()) / 2
     return float((equal * (equal - 1)).sum()) / 2 / max(pairs, 1.0), pairs
+
+
+def _counts(key: Tensor) -> Tensor:
+    """How often each number is there; 0 of some that are not."""
+    if int(key.max()) < DENSE * len(key):  # without sorting
+        return torch.bincount(key)
+    counts: Tensor = torch.unique(key, return_counts=True)[1]
+    return counts

@@ -99,7 +99,8 @@ def _symbols(steps: list[Node]) -> Tensor | None:
             if axis is None or symbols.dim() != 2 or symbols.shape[axis] != len(steps):
                 return None
             return symbols if axis == 0 else symbols.t()
-        below, number = node.next_functions[0]
+        # A leaf, such as a learned state, is made of nothing.
+        below, number = next(iter(node.next_functions), (None, 0))
         if below is None:
             return None
         if name in ("Select", "Unbind") and axis is None:

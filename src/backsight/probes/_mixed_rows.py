@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from torch import Tensor
 from torch.autograd.graph import Node
 
+from backsight.probes._compared_alike import compared_alike
 from backsight.probes._loss_operations import LossOperations
 from backsight.probes._operations import (
     LAYERS,
@@ -113,7 +114,10 @@ def batch_axes(sizes: Sequence[tuple[int, int]]) -> dict[Shape, int]:
 
 
 def views_that_mix(
-    made: LossOperations, axes: Mapping[Shape, int], states: Collection[Shape] = ()
+    made: LossOperations,
+    axes: Mapping[Shape, int],
+    states: Collection[Shape] = (),
+    data: Sequence[Tensor] = (),
 ) -> list[tuple[Shape, Shape]]:
     """The shapes before and after of each view in the graph of a loss that mixes sequences.
 
@@ -121,6 +125,8 @@ def views_that_mix(
         made: the operations of the loss.
         axes: as of :func:`batch_axes`.
         states: shapes ``(L·D, B, ·)`` of initial and final states.
+        data: what layers were given. A view right before a loss mixes nothing if the target lies
+            as the tensor did before it.
 
     Example:
         >>> import torch
@@ -138,15 +144,16 @@ def views_that_mix(
         for _, node in made.those({"Embedding"})
         if (indices := saved(node, "indices")).dim() == 2
     }
-    found = []
+    found: dict[Node, tuple[Shape, Shape]] = {}
     for _, node in made.those(SAME_ORDER):
         below = node.next_functions[0] if node.next_functions else (None, 0)
         if below[0] is None or operation(below[0]) == "AccumulateGrad":
             continue
         old, new = shape_of(below[0], below[1]), shape_of(node, 0)
         if len(old) > 1 and _mixed((below[0], below[1]), old, new, axes, states, tokens):
-            found.append((old, new))
-    return found
+            found[node] = old, new
+    alike = compared_alike(made, found, data) if found else ()
+    return [shapes for node, shapes in found.items() if node not in alike]
 
 
 def data_mixed(x: Tensor) -> tuple[Shape, Shape] | None:

@@ -105,13 +105,15 @@ def embedded_from(x: Tensor, steps: int, batch: int) -> Tensor | None:
         >>> x = torch.nn.functional.dropout(embed(symbols).transpose(0, 1))
         >>> torch.equal(embedded_from(x, 7, 5), symbols)
         True
+        >>> torch.equal(embedded_from(embed.weight[symbols], 7, 5), symbols)
+        True
     """
     node: Node | None = x.grad_fn
     for _ in range(FAR):
         if node is None:
             return None
-        if operation(node) == "Embedding":
-            symbols: Tensor = saved(node, "indices").detach()
+        symbols = _looked_up(node)
+        if symbols is not None:
             if steps == batch or symbols.dim() != 2:
                 return None
             if symbols.shape == (steps, batch):
@@ -122,6 +124,19 @@ def embedded_from(x: Tensor, steps: int, batch: int) -> Tensor | None:
             return None
         node = given[0]
     return None
+
+
+def _looked_up(node: Node) -> Tensor | None:
+    """The symbols of an embedding, or of ``weight[symbols]``."""
+    symbols: Tensor | None = None
+    if operation(node) == "Embedding":
+        symbols = saved(node, "indices")
+    elif operation(node) == "Index" and [operation(n) for n, _ in node.next_functions if n] == [
+        "AccumulateGrad"
+    ]:
+        each = saved(node, "indices")
+        symbols = each[0] if len(each) == 1 and not each[0].is_floating_point() else None
+    return None if symbols is None or symbols.dtype == torch.bool else symbols.detach()
 
 
 def _same(rows: Tensor, row: Tensor, exact: bool) -> Tensor:

@@ -9,7 +9,7 @@ from torch.autograd.graph import Node
 from backsight.probes._loss_operations import LossOperations
 from backsight.probes._loss_targets import LossTarget, loss_targets
 from backsight.probes._operations import SAME_ORDER, operation, saved, shape_of
-from backsight.probes._padding import is_padding, padding_of
+from backsight.probes._padding import is_padding, may_be_padded, padding_of
 
 __all__ = ["targets_turned"]
 
@@ -99,12 +99,14 @@ def _rows(node: Node | None) -> tuple[int, ...]:
 
 
 def _is_next(read: Tensor, asked: Tensor) -> bool:
-    varied = len(torch.unique(read[1:])) >= VARIED
-    return varied and torch.equal(read[1:], asked[:-1].to(read.dtype))
+    same = torch.equal(read[1:], asked[:-1].to(read.dtype))
+    return same and len(torch.unique(read[1:])) >= VARIED
 
 
 def _ends_alike(read: Tensor, asked: Tensor) -> bool:
     """Whether both end in padding, after the same number of steps."""
+    if not may_be_padded(read.t()) or not may_be_padded(asked.t()):
+        return False
     ends, inside = padding_of(read.t())
     theirs, within = padding_of(asked.t())
     if not is_padding(ends, inside) or not is_padding(theirs, within):

@@ -44,9 +44,9 @@ class Unmeasured:
 
     @property
     def final(self) -> bool:
-        """Whether it is to be told at once: a later sample may still bring a gradient, or, of
-        sequences whose lengths vary, a shorter one."""
-        return self.cause not in ("no gradient", "calls pile up")
+        """Whether it is to be told at once: a later sample may still bring a gradient, a shorter
+        sequence, or none of the predictions that are made now and then."""
+        return self.cause not in ("no gradient", "calls pile up", "feedback left out")
 
     @property
     def partial(self) -> bool:
@@ -64,8 +64,7 @@ class Unmeasured:
             )
         if self.partial:
             why = {
-                "feedback left out": f"it was called more than {self.limit:,} times before a "
-                "backward pass",
+                "feedback left out": self._many_calls,
                 "feedback both ways": "it runs in both directions; it is measured of a layer that "
                 "runs in one and is called for one step at a time",
                 "feedback packed": "its input is packed; call it with each step as a tensor to "
@@ -80,7 +79,7 @@ class Unmeasured:
         why = {
             "too many calls": f"it was called {self.count:,} times, and at most {self.limit:,} "
             "calls are kept",
-            "calls pile up": f"it was called more than {self.limit:,} times before a backward pass",
+            "calls pile up": self._many_calls,
             "made of parts": f"{self.other}, a part of it, hands a state on from call to call, "
             "too, and is looked at instead",
             "changed on its way": "what it returns is changed before its next call, so that no "
@@ -96,3 +95,10 @@ class Unmeasured:
             "end on the way, pad the batch",
         }[self.cause]
         return f"{name}: not measured, because {why}"
+
+    @property
+    def _many_calls(self) -> str:
+        return (
+            f"it was called more than {self.limit:,} times before a backward pass; if these are "
+            "predictions, make them under torch.no_grad()"
+        )

@@ -228,6 +228,7 @@ class SteppedReader(RunsReader):
             if profile is not None and profile.outcome != "not enough data":
                 self._measured.add(path)
                 self.unmeasured.pop(path, None)
+                self._parts_are_known(path)
             elif profile is not None and path not in self._adapters:
                 self.leave_out("no gradient", path)
         return found
@@ -275,6 +276,13 @@ class SteppedReader(RunsReader):
         nodes = nodes_of(before[-TRIES:])
         if any(made_of(tensor, nodes, NEAR) is not None for tensor in given):
             self.leave_out("changed on its way", path)
+
+    def _parts_are_known(self, path: str) -> None:
+        """What lies inside of what is measured, and hands on no state as it is, needs no word."""
+        stem = f"{path}." if path else ""
+        for part in [p for p in self.unmeasured if p != path and p.startswith(stem)]:
+            if self.unmeasured[part].cause == "changed on its way":
+                del self.unmeasured[part]
 
     def forget(self) -> None:
         """Let every graph go."""

@@ -144,6 +144,37 @@ SIGNALS = (
         source="Backsight",
     ),
     Signal(
+        name="schedule_calls",
+        title="calls of a schedule",
+        formula="last_epoch of the only schedule of an optimizer, if it is a OneCycleLR, "
+        "CosineAnnealingLR, LinearLR or PolynomialLR; schedule_calls/2 of the second optimizer",
+        axes=("iteration",),
+        unit="calls",
+        reduction="none",
+        cost="up to two searches through all objects of the process",
+        source="Backsight",
+    ),
+    Signal(
+        name="schedule_share",
+        title="share of a schedule that is over",
+        formula="schedule_calls / total_steps or total_iters; not of a cosine",
+        axes=("iteration",),
+        unit="1",
+        reduction="none",
+        cost="shared with schedule_calls",
+        source="Backsight",
+    ),
+    Signal(
+        name="schedule_periods",
+        title="half periods of a cosine",
+        formula="schedule_calls / T_max",
+        axes=("iteration",),
+        unit="1",
+        reduction="none",
+        cost="shared with schedule_calls",
+        source="Backsight",
+    ),
+    Signal(
         name="weights_replaced",
         title="weights that something else has made anew",
         formula="the share of the four largest matrices whose cosine with what the last step left "

@@ -80,6 +80,27 @@ SIGNALS = (
         source="Miller 1955 for the entropy of few targets",
     ),
     Signal(
+        name="target_size",
+        title="size of the targets",
+        formula="root mean square of the targets, where guess_loss is known and all losses are of "
+        "numbers; up to eight of them",
+        axes=("iteration",),
+        unit="as the targets",
+        reduction="all elements",
+        cost="shared with guess_loss",
+        source="Backsight",
+    ),
+    Signal(
+        name="answer_size",
+        title="size of the predictions",
+        formula="root mean square of what is held against the targets of target_size",
+        axes=("iteration",),
+        unit="as the targets",
+        reduction="all elements",
+        cost="shared with guess_loss",
+        source="Backsight",
+    ),
+    Signal(
         name="penalty",
         title="penalty on weights in the loss",
         formula="L minus its losses of targets, where all that is left is made of weights alone, "

@@ -1,4 +1,4 @@
-"""BKS433: inputs so large that they saturate the layer at once."""
+"""BKS433: inputs so large that they saturate the layer at once, or targets out of reach."""
 
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -17,31 +17,38 @@ class NotNormalised(Rule):
     """Sensor counts, prices, pixel values: data that are not normalised."""
 
     code: ClassVar[str] = "BKS433"
-    title: ClassVar[str] = "input not normalised"
+    title: ClassVar[str] = "data not normalised"
     severity: ClassVar = "warning"
     cause: ClassVar[bool] = True
-    reads: ClassVar = ("input_scale",)
-    optional_signals: ClassVar = ("saturation",)
+    reads: ClassVar = ("input_scale", "target_size")
+    optional_signals: ClassVar = ("answer_size", "guess_loss", "loss", "saturation")
     explanation: ClassVar[str] = (
         "The numbers that go into a layer are so large that its gates or units stand at the ends "
         "of their range from the first iteration on. Their slope is almost zero there: the layer "
-        "can neither tell inputs apart nor learn."
+        "can neither tell inputs apart nor learn. Or the targets are so large that the "
+        "model, whose answers begin near 0, spends its steps on getting there, or is thrown out by "
+        "the first gradients, which are as large."
     )
     criterion: ClassVar[str] = (
         "The mean size of the input of a recurrent layer is at least {scale:g}, and the share of "
         "its gates' values, or of its units where it has no gates, that are saturated is at least "
         "{share:g}, in each of the first {samples:.0f} samples. Large inputs that are normalised "
-        "before the layer do not count, nor do large inputs that saturate nothing."
+        "before the layer do not count, nor do large inputs that saturate nothing. Or the targets "
+        "of a loss of numbers have a size of {target:g} or more, the first predictions are at most "
+        "{near:g} of that, and after {patience:.0f} losses their level is at {poor:g} or more of "
+        "what the best constant answer would have."
     )
     causes: ClassVar = (
         "data that are used as they were measured: counts, prices, pixel values, times",
         "indices that are given as numbers instead of to an embedding",
+        "targets in their own unit: prices, counts, seconds since 1970",
     )
     remedies: ClassVar = (
         "normalise each feature with mean and standard deviation of the training data: "
         "x = (x - mean) / std",
         "put nn.LayerNorm before the recurrent layer",
         "give indices to nn.Embedding",
+        "normalise the targets as well, and turn predictions back: y = prediction * std + mean",
     )
     source: ClassVar[str] = "LeCun, Bottou, Orr and Müller 1998; a frequent question"
 
@@ -51,8 +58,15 @@ class NotNormalised(Rule):
     share: float = 0.6
     samples: float = 3
     """The first ones: what saturates later has another cause."""
+    target: float = 50
+    near: float = 0.1
+    patience: float = 150
+    """Losses."""
+    poor: float = 0.8
     _seen: dict[str, int] = field(default_factory=dict, init=False, repr=False)
     _hit: dict[str, int] = field(default_factory=dict, init=False, repr=False)
+    _far: dict[str, bool] = field(default_factory=dict, init=False, repr=False)
+    """Whether the first predictions were far from the targets."""
 
     @property
     def requirement(self) -> Requirement:
@@ -62,7 +76,33 @@ class NotNormalised(Rule):
             sooner=(1, "the input is small or saturates nothing") if self.samples > 1 else None,
         )  # fmt: skip
 
+    def _targets(self, where: str, size: float, now: Sample) -> None:
+        answer = now.numbers("answer_size").get(where)
+        guess = now.numbers("guess_loss").get(where)
+        course = now.courses.get(now.label)
+        if answer is None or guess is None or not self.finite(where, size, guess):
+            return
+        far = self._far.setdefault(where, size >= self.target and answer <= self.near * size)
+        if not far or course is None or course.count < self.patience:
+            self.ready = self.ready or not far
+            return
+        self.ready = True
+        if course.level < self.poor * guess or not course.level > 0:
+            self.resolve(where, now.iteration)
+            return
+        self.found(
+            where,
+            now.iteration,
+            f"the targets have a size of {short(size)}, and the predictions {short(answer)}: after "
+            f"{course.count:,} losses the loss is at {short(course.level)}, and the best constant "
+            f"answer has {short(guess)}; the targets are not normalised",
+            {"size of the targets": size, "size of the predictions": answer},
+            signals=(named("target_size", where),),
+        )
+
     def _update(self, now: Sample) -> None:
+        for where, size in now.numbers("target_size").items():
+            self._targets(where, size, now)
         for where, scale in now.numbers("input_scale").items():
             saturated = self._saturated(where, now)
             if not self.finite(where, scale, *(() if saturated is None else (saturated,))):

@@ -12,6 +12,7 @@ from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._rule import Rule, Sample, named, percent, short
 from backsight.diagnosis._stretch import Stretch
 from backsight.diagnosis.rules.wiring._rate_climb import Climb
+from backsight.diagnosis.rules.wiring._rate_length import Fit
 from backsight.diagnosis.rules.wiring._rate_teeth import Teeth, Tooth
 from backsight.diagnosis.stability import LossHistory
 
@@ -65,7 +66,10 @@ class RateCourse(Rule):
     cause: ClassVar[bool] = True
     spares: ClassVar = ("BKS402",)
     reads: ClassVar = ("group_lr", "lr")
-    optional_signals: ClassVar = ("group_lr_share", "loss", "plateau_best", "plateau_first")
+    optional_signals: ClassVar = (
+        *("group_lr_share", "loss", "plateau_best", "plateau_first", "schedule_calls"),
+        *("schedule_periods", "schedule_share", "update_ratio"),
+    )
     explanation: ClassVar[str] = (
         "What a schedule makes of the learning rate decides whether anything is learned. At a rate "
         "of 0, or at a thousandth of the rate that the training began with, the weights stay where "
@@ -86,7 +90,13 @@ class RateCourse(Rule):
         "more, and at that pace needs {far:.0f} more of these to be what its schedule was given. "
         "Or it has fallen {falls:.0f} times by a ReduceLROnPlateau in mode max whose best number "
         "is still its first one, and that is what the loss was then, within a fraction of "
-        "{alike:g}, and the loss has come down since."
+        "{alike:g}, and the loss has come down since. Or a cosine is called in each iteration and "
+        "has gone up and down 4 times; or all calls of a schedule are over for 50 iterations or "
+        "more, at a hundredth of the rate; or a LambdaLR has never multiplied the rate by more "
+        "than what that rate is itself. Or the loss has not fallen after 150 losses, and a "
+        "schedule was not called at all, has had less than a tenth of its calls, one in five "
+        "iterations or more, or the rate still rises from sample to sample while a step moves "
+        "weights by less than 1e-4."
     )
     causes: ClassVar = (
         "a warm-up from 0 whose scheduler.step() is never called, or only once an epoch",
@@ -95,6 +105,7 @@ class RateCourse(Rule):
         "a schedule that multiplies where it should divide, or that is stepped beyond its end",
         "a group of parameters that was given lr=0",
         'ReduceLROnPlateau(mode="max") that is given a loss',
+        "a LambdaLR whose function returns a rate instead of a factor",
     )
     remedies: ClassVar = (
         "plot the learning rate of the run, and count what scheduler.step() is called for",
@@ -135,6 +146,7 @@ class RateCourse(Rule):
     _levels: list[tuple[int, float]] = field(default_factory=list, init=False, repr=False)
     """Of the loss, by iteration, in the first samples."""
     _plateaus: dict[str, _Plateau] = field(default_factory=dict, init=False, repr=False)
+    _fit: Fit = field(default_factory=Fit, init=False, repr=False)
     _again: set[str] = field(default_factory=set, init=False, repr=False)
     """Groups whose rate begins again and again."""
 
@@ -167,6 +179,16 @@ class RateCourse(Rule):
             self._climb(member, share, now.iteration)
         for member, best in now.numbers("plateau_best").items():
             self._plateau(member, best, now)
+        for one in self._fit.look(now) if rates else ():
+            where = _first_group(one.member)
+            self._again.add(where)
+            self.found(
+                where,
+                now.iteration,
+                f"the learning rate{_whose(where)} {one.message}",
+                one.evidence,
+                signals=(named(one.signal, one.member),),
+            )
 
     def _climb(self, member: str, share: float, iteration: int) -> None:
         climb = self._climbs.setdefault(member, Climb(least=int(self.epoch)))

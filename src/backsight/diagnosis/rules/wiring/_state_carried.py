@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from backsight.diagnosis._remedy import remedy
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._rule import Rule, Sample, named, of_module
 
@@ -43,7 +44,10 @@ class StateCarried(Rule):
         "a state that is not reset at the beginning of sequences that are drawn anew",
     )
     remedies: ClassVar = (
-        "detach it: state = state.detach(), or tuple(s.detach() for s in state) of an LSTM",
+        remedy(
+            "detach it: state = state.detach(), or tuple(s.detach() for s in state) of an LSTM",
+            when=lambda found: not found,  # else it is detached
+        ),
         "begin anew: call rnn(x) without a state, where sequences do not go on",
     )
     source: ClassVar[str] = "PyTorch's message of a second backward pass; a frequent question"

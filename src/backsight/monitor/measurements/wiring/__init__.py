@@ -30,6 +30,7 @@ from backsight.monitor.measurements.wiring._plateau import PlateauUpward
 from backsight.monitor.measurements.wiring._put_back import PutBack
 from backsight.monitor.measurements.wiring._row_order import RowOrder
 from backsight.monitor.measurements.wiring._same_input import SameInput
+from backsight.monitor.measurements.wiring._schedule_length import ScheduleLength
 from backsight.monitor.measurements.wiring._single_step import SingleStep
 from backsight.monitor.measurements.wiring._steps_read import StepsOfLoss
 from backsight.monitor.measurements.wiring._time_constants import TimeConstants
@@ -66,6 +67,7 @@ __all__ = [
     "PutBack",
     "RowOrder",
     "SameInput",
+    "ScheduleLength",
     "SingleStep",
     "StepsOfLoss",
     "TimeConstants",
@@ -102,6 +104,7 @@ WIRING: tuple[type[Measurement], ...] = (
     Phase,
     GroupRates,
     PlateauUpward,
+    ScheduleLength,
     WeightsReplaced,
     PutBack,
     GraphsKept,

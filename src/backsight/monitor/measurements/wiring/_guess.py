@@ -35,6 +35,8 @@ class Guess(Measurement):
     what that answer is, by kind. ``one_class``: the targets of a loss of classes so far, or of yes
     or no, if all of them are the same; otherwise 0. Where the rest of the loss is a penalty on
     weights, ``penalty`` is its value, and ``penalty_guess`` the guess of the loss without it.
+    ``target_size`` and ``answer_size``: the root mean squares of the targets of losses of numbers,
+    and of what is predicted.
 
     Example:
         >>> import torch
@@ -53,7 +55,10 @@ class Guess(Measurement):
     """
 
     name = "guess"
-    signals = ("guess_answer", "guess_loss", "one_class", "penalty", "penalty_guess")
+    signals = (
+        *("answer_size", "guess_answer", "guess_loss", "one_class", "penalty", "penalty_guess"),
+        "target_size",
+    )
     schedule = SAMPLED_THEN_RARELY
 
     def __init__(self) -> None:
@@ -64,7 +69,7 @@ class Guess(Measurement):
         self._known.loss, self._known.passes = None, 0
         self._known.labels = set()
         self._known.said = {}
-        self._known.penalty = None
+        self._known.penalty = self._known.sizes = None
 
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
         """Add up the guesses of one more pass, which may be that of another model."""
@@ -85,6 +90,7 @@ class Guess(Measurement):
         else:
             known.loss = guess + (known.loss or 0.0)
             known.said |= self._answers(terms)
+            known.sizes = _sizes(terms)
 
     def on_backward_end(self, passed: BackwardPass, now: Iteration) -> None:
         """It has reached this model."""
@@ -96,6 +102,9 @@ class Guess(Measurement):
             now.record("guess_loss", self._known.loss)
             for kind, value in self._known.said.items():
                 now.record(f"guess_answer/{kind}", value)
+        if self._known.sizes is not None:
+            for name, size in zip(("target_size", "answer_size"), self._known.sizes, strict=True):
+                now.record(name, size)
         if self._known.penalty is not None:
             value, rest = self._known.penalty
             now.record("penalty", value)
@@ -178,6 +187,8 @@ class _Known:
         """By kind, what the guess answers."""
         self.penalty: tuple[float, float] | None = None
         """The part of the loss that is made of weights alone, and the guess of the rest."""
+        self.sizes: tuple[float, float] | None = None
+        """Of the targets of losses of numbers, and of what is predicted."""
 
     def count(self, term: LossTerm) -> None:
         given = term.given
@@ -196,3 +207,18 @@ class _Known:
             one = -1
         known, count = self.answers.get(key, (one, 0))
         self.answers[key] = one if one == known else -1, count + len(answers)
+
+
+def _sizes(terms: list[LossTerm]) -> tuple[float, float] | None:
+    """Root mean squares of targets and predictions of numbers; None where there are others."""
+    if not terms or any(one.given.of_classes or one.given.loss in YES_OR_NO for one in terms):
+        return None
+    squares = [0.0, 0.0]
+    elements = 0
+    for one in terms[:SINGLY]:
+        elements += one.given.target.numel()
+        for which, numbers in enumerate((one.given.target, one.given.prediction)):
+            squares[which] += float(numbers.detach().double().square().sum())
+    return (
+        (math.sqrt(squares[0] / elements), math.sqrt(squares[1] / elements)) if elements else None
+    )

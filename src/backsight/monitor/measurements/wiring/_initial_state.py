@@ -120,6 +120,8 @@ class InitialState(Measurement):
     def _begin(self) -> None:
         self._begun: set[str] = set()
         """Paths of layers that have run."""
+        self._go_on = False
+        """Whether the data that one of them was given go on from those of before."""
         self._loops = LoopStates()
         self._own: dict[str, Tensor] = {}
         """By path of a module of one's own, the state that it begins with."""
@@ -354,8 +356,12 @@ class InitialState(Measurement):
         window = Window(data, 1)
         if x.grad_fn is None or symbols is not None:
             self._windows[call.path] = window
+        elif self._go_on:
+            return True  # a layer below was given the data
         asked = any(is_asked(data[:, 0], target) for target in self._asked)
-        return asked or (before is not None and window.follows(before))
+        follows = asked or (before is not None and window.follows(before))
+        self._go_on |= follows
+        return follows
 
 
 def _is_nothing(x: Any) -> bool:

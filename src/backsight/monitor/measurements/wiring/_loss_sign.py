@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from backsight.monitor._iteration import BackwardPass, Iteration, OptimizerStep
 from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
@@ -10,10 +11,14 @@ from backsight.probes import (
     densities_lowered,
     divergences_raised,
     likelihoods_lowered,
+    some_elements,
     terms_without_bound,
 )
 
 __all__ = ["LossSign"]
+
+MOST = 16
+"""Parameters that tell whether steps go up or down."""
 
 
 class LossSign(Measurement):
@@ -57,6 +62,8 @@ class LossSign(Measurement):
         self._moved: set[int] = set()
         """Identities of what was moved since."""
         self._climbs = False
+        self._before: list[tuple[nn.Parameter, Tensor, Tensor]] = []
+        """Of what the user's own code moves: some elements, and their gradient."""
 
     def on_iteration_begin(self, now: Iteration) -> None:
         """No pass has been seen."""
@@ -88,15 +95,51 @@ class LossSign(Measurement):
             parameters = (p for p in passed.operations.leaves() if isinstance(p, nn.Parameter))
             self._leaves |= _identities(parameters)
 
+    def on_backward_end(self, passed: BackwardPass, now: Iteration) -> None:
+        """Where no optimizer of PyTorch's steps, remember which way is up."""
+        self._before = []
+        if now.by_hand and passed.scale is None:
+            self._remember(now.parameters.values(), passed)
+
+    def on_step_begin(self, step: OptimizerStep, now: Iteration) -> None:
+        """Likewise, of an optimizer of the user's own."""
+        self._before = []
+        if not step.closure and not type(step.optimizer).__module__.startswith("torch."):
+            self._remember(step.parameters.values(), None)
+
     def on_step_end(self, step: OptimizerStep, now: Iteration) -> None:
         """It has followed these gradients, down or up."""
         self._moved |= _identities(step.parameters.values())
         self._climbs = any(group.get("maximize") for group in step.optimizer.param_groups)
+        self._climbs |= self._has_climbed() is True
+        self._before = []
 
     def on_iteration_end(self, now: Iteration) -> None:
         """Record it."""
+        climbed = self._has_climbed()
+        if climbed is not None:  # by hand
+            self._moved |= _identities(now.parameters.values())
+            self._climbs = climbed
+        self._before = []
         if self._counts and self._moved:
             self._record(now)
+
+    def _remember(self, parameters: Iterable[nn.Parameter], passed: BackwardPass | None) -> None:
+        returned = (passed.returned if passed is not None else None) or {}
+        for p in list(parameters)[:MOST]:
+            gradient = returned.get(id(p), p.grad)
+            if gradient is not None and not gradient.is_sparse and gradient.shape == p.shape:
+                some = some_elements(p, torch.float64)
+                self._before.append((p, some, some_elements(gradient, torch.float64)))
+
+    def _has_climbed(self) -> bool | None:
+        """Whether what moved has gone up the gradient; None where nothing has moved."""
+        dots = [
+            ((some_elements(p, torch.float64) - some) * gradient).sum().cpu()
+            for p, some, gradient in self._before
+        ]
+        total = float(torch.stack(dots).sum()) if dots else 0.0
+        return total > 0 if total else None
 
     def _record(self, now: Iteration) -> None:
         counts = [up if self._climbs else down for down, up in self._counts]

@@ -117,7 +117,8 @@ class MixedRows(Measurement):
         if not self._sizes and not cells:
             cells = steps_side_by_side(passed.operations)
         axes = batch_axes([*self._sizes, *cells])
-        for shapes in views_that_mix(passed.operations, axes, [*self._states]):
+        data = [x for x, _ in self._data]
+        for shapes in views_that_mix(passed.operations, axes, [*self._states], data):
             self._note(shapes)
         if len(self._data) == 1:
             self._hold(*self._data[0], loss_targets(passed.operations))

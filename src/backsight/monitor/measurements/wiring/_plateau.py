@@ -1,6 +1,5 @@
 """A schedule that waits for a number to rise, and lowers the learning rate as long as it falls."""
 
-import gc
 import weakref
 
 from torch.optim import Optimizer
@@ -8,6 +7,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from backsight.monitor._iteration import Iteration, OptimizerStep
 from backsight.monitor.measurements._measurement import SAMPLED_AND_LOOKED_AT, Measurement
+from backsight.probes import schedules_of
 
 __all__ = ["PlateauUpward"]
 
@@ -82,12 +82,5 @@ class PlateauUpward(Measurement):
 
 
 def _schedule_of(optimizer: Optimizer) -> ReduceLROnPlateau | None:
-    """It is known to nobody but the script; the optimizer does not hold it."""
-    for holder in gc.get_referrers(optimizer):
-        if isinstance(holder, ReduceLROnPlateau):
-            return holder
-        if type(holder) is dict and holder.get("optimizer") is optimizer and "patience" in holder:
-            for owner in gc.get_referrers(holder):
-                if isinstance(owner, ReduceLROnPlateau):
-                    return owner
-    return None
+    plateaus = (one for one in schedules_of(optimizer) if isinstance(one, ReduceLROnPlateau))
+    return next(plateaus, None)

@@ -1,0 +1,90 @@
+"""How far a schedule has come on its way, and how often it was called for that."""
+
+import weakref
+
+from torch.optim.lr_scheduler import (
+    CosineAnnealingLR,
+    LinearLR,
+    LRScheduler,
+    OneCycleLR,
+    PolynomialLR,
+)
+
+from backsight.monitor._iteration import Iteration, OptimizerStep
+from backsight.monitor.measurements._measurement import SAMPLED_AND_LOOKED_AT, Measurement
+from backsight.probes import has_schedule, schedules_of
+
+__all__ = ["ScheduleLength"]
+
+EARLIEST, SEARCHES = 8, 2
+"""The first iteration in which schedules are looked for, and how often: each search takes as long
+as there are objects in the process."""
+
+
+class ScheduleLength(Measurement):
+    """``schedule_calls``: how often a schedule with a length was called; ``schedule_share``: which
+    share of its length that is; ``schedule_periods``, likewise, of a cosine, which swings back up
+    behind its end.
+
+    Nothing is recorded where there is no such schedule, or where there are several.
+
+    Example:
+        >>> import torch
+        >>> import backsight
+        >>> rnn = torch.nn.RNN(3, 4)
+        >>> optimizer = torch.optim.SGD(rnn.parameters(), lr=0.1)
+        >>> schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=2)
+        >>> with backsight.watch(rnn, optimizer, "runs/mine", every=1):
+        ...     for _ in range(11):
+        ...         rnn(torch.randn(20, 2, 3))[0].square().mean().backward()
+        ...         optimizer.step()
+        ...         schedule.step()
+        >>> backsight.Run("runs/mine")["schedule_periods"].tolist()
+        [4.0, 4.5, 5.0]
+    """
+
+    name = "length of a schedule"
+    signals = ("schedule_calls", "schedule_periods", "schedule_share")
+    schedule = SAMPLED_AND_LOOKED_AT
+
+    def __init__(self) -> None:
+        self._searches: dict[int, int] = {}
+        """By the optimizer's number."""
+        self._found: dict[int, weakref.ref[LRScheduler]] = {}
+
+    def on_step_begin(self, step: OptimizerStep, now: Iteration) -> None:
+        """Before it is called again."""
+        which = f"/{step.number + 1}" if step.number else ""
+        known = self._found.get(step.number)
+        schedule = known() if known is not None else None
+        if schedule is None or schedule.optimizer is not step.optimizer:
+            schedule = self._search(step, now)
+        length = 0 if schedule is None else _length_of(schedule)
+        if schedule is None or length <= 0:
+            return
+        calls = float(schedule.last_epoch)
+        name = "schedule_periods" if isinstance(schedule, CosineAnnealingLR) else "schedule_share"
+        now.record(f"schedule_calls{which}", calls)
+        now.record(f"{name}{which}", calls / length)
+
+    def _search(self, step: OptimizerStep, now: Iteration) -> LRScheduler | None:
+        searches = self._searches.get(step.number, 0)
+        if now.number < EARLIEST or searches >= SEARCHES or not has_schedule(step.optimizer):
+            return None
+        self._searches[step.number] = searches + 1
+        found = schedules_of(step.optimizer)
+        one = found[0] if len(found) == 1 else None
+        if one is not None:
+            self._found[step.number] = weakref.ref(one)
+        return one
+
+
+def _length_of(schedule: LRScheduler) -> float:
+    """Calls after which it has come to its end; 0 of one that has none."""
+    if isinstance(schedule, CosineAnnealingLR):
+        return float(schedule.T_max)
+    if isinstance(schedule, OneCycleLR):
+        return float(schedule.total_steps)
+    if isinstance(schedule, (LinearLR, PolynomialLR)):
+        return float(schedule.total_iters)
+    return 0.0
