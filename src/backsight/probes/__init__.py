@@ -90,6 +90,7 @@ from backsight.probes._padded_loss import (
     compares_padding,
     counts_all,
     error_compares_padding,
+    step_by_step,
 )
 from backsight.probes._padded_mean import averages_padding
 from backsight.probes._padding import embedded_from, is_padding, may_be_padded, padding_of
@@ -329,6 +330,7 @@ __all__ = [
     "spectrum",
     "squashed_twice",
     "states_mixed",
+    "step_by_step",
     "step_jacobian",
     "steps_of_one_target",
     "steps_side_by_side",

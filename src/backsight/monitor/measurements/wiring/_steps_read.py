@@ -24,6 +24,7 @@ from backsight.probes import (
     is_padding,
     loss_targets,
     padding_of,
+    step_by_step,
 )
 
 __all__ = ["StepsOfLoss"]
@@ -141,10 +142,18 @@ class StepsOfLoss(Measurement):
             if (padding := _Padding.embedded(node._saved_indices))  # type: ignore[attr-defined]
         ]
         self._filled = max(self._filled, filled_targets(passed.operations, terms))
+        losses = loss_targets(passed.operations)
+        loop = step_by_step(losses, passed.operations, terms)
+        if loop is not None:
+            padding = _Padding.embedded(loop[1])
+            if padding is not None and padding.certain:
+                self._compared = self._compared or []
+                if compares_padding(loop[0], padding.at_end):
+                    self._compared.append((padding, None))
         if not given and not symbols and not self._ends and not self._filled:
             return
         self._compared = self._compared or []
-        for loss in loss_targets(passed.operations):
+        for loss in losses:
             for padding, read in given:
                 if padding.certain and compares_padding(loss, padding.at_end):
                     self._compared.append((padding, read))
