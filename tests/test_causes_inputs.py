@@ -243,6 +243,26 @@ def test_other_batches_are_none(loss: LossOf, tmp_path: Path) -> None:
     assert not findings("BKS434", loss, tmp_path, layers, 9)
 
 
+WAVES = torch.randn(STEPS, BATCH, INPUTS, generator=torch.Generator().manual_seed(1))
+LABELS = torch.arange(BATCH) % UNITS
+
+
+@pytest.mark.parametrize(
+    ("noise", "other_labels", "told"),
+    [(0.05, False, True), (0.05, True, False), (1.0, False, False)],
+)
+def test_a_batch_that_noise_is_added_to_is_the_same(
+    noise: float, other_labels: bool, told: bool, tmp_path: Path
+) -> None:
+    def loss(m: Parts) -> Tensor:
+        scores = m["rnn"](WAVES + noise * torch.randn(WAVES.shape))[0][-1]
+        labels = torch.randint(UNITS, LABELS.shape) if other_labels else LABELS
+        return nn.functional.cross_entropy(scores, labels)
+
+    found = findings("BKS434", loss, tmp_path, {"rnn": rnn()}, 9)
+    assert [one.severity for one in found] == (["info"] if told else [])
+
+
 def one_sequence() -> Tensor:
     """A new one, ``(T, 1, …)``, in each row of a batch."""
     return torch.randn(STEPS, 1, INPUTS).expand(STEPS, BATCH, INPUTS)

@@ -154,6 +154,17 @@ def test_a_mask_is_no_dropout(between: Callable[[Tensor], Tensor], tmp_path: Pat
     assert findings(between, train, tmp_path / "run") == []
 
 
+@pytest.mark.parametrize(("rate", "told"), [(0.8, True), (0.7, False)])
+def test_dropout_that_leaves_nothing_of_many_sequences_is_found(
+    rate: float, told: bool, tmp_path: Path
+) -> None:
+    """Of eight units, 0.8⁸ is a sixth."""
+    found = findings(nn.Dropout(rate), train, tmp_path / "run")
+    assert ["of 17 % of the sequences, nothing is left" in one.message for one in found] == (
+        [True] if told else []
+    )
+
+
 def own(keep: float) -> Callable[[Tensor], Tensor]:
     """Dropout by hand."""
     return lambda x: x * torch.bernoulli(torch.full_like(x, keep)) / keep

@@ -424,6 +424,28 @@ def test_padding_that_a_mask_hides_is_not(
     assert not findings("BKS415", pooled(pool, steps), tmp_path, pooling())
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_a_mean_over_the_steps_of_what_was_packed_is_a_note(first: bool, tmp_path: Path) -> None:
+    """Behind a sequence there are zeros, which the mean divides by; a sum by lengths does not."""
+    modules = {"rnn": rnn(batch_first=first), "head": nn.Linear(UNITS, 1)}
+    axis = int(first)
+
+    def pooled_by(pool: Callable[[Tensor], Tensor]) -> Callable[[nn.ModuleDict], Tensor]:
+        def loss(m: nn.ModuleDict) -> Tensor:
+            x = features() if first else features().transpose(0, 1)
+            packed = pack_padded_sequence(x, LENGTHS, first, enforce_sorted=False)
+            answer = m["head"](pool(pad_packed_sequence(m["rnn"](packed)[0], first)[0]))
+            return functional.mse_loss(answer, torch.randn(answer.shape))
+
+        return loss
+
+    (finding,) = findings("BKS415", pooled_by(lambda o: o.mean(axis)), tmp_path / "a", modules)
+    assert finding.severity == "info"
+    lengths = torch.as_tensor(LENGTHS)[:, None]
+    by_length = pooled_by(lambda o: o.sum(axis) / lengths)
+    assert not findings("BKS415", by_length, tmp_path / "b", modules)
+
+
 # -- BKS420: padding that the loss compares -------------------------------------------------------
 
 HEAD = {"head": nn.Linear(UNITS, SYMBOLS)}

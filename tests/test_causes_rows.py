@@ -96,12 +96,18 @@ def scattered(m: nn.ModuleDict, rows: Tensor) -> Tensor:
     return ce(m["head"](torch.zeros_like(last).index_put((order,), last)), FIRST[rows])
 
 
-def one_by_one(m: nn.ModuleDict, rows: Tensor) -> Tensor:
-    """Put back in a list."""
+def one_by_one(
+    m: nn.ModuleDict, rows: Tensor, *, apart: bool = False, copied: bool = True
+) -> Tensor:
+    """Put back in a list, which may be the one that it is read from."""
     lengths, order = LENGTHS[rows].sort(descending=True)
     packed = pack_padded_sequence(m["embed"](TEXT[rows][order]), lengths, batch_first=True)
     last = m["rnn"](packed)[1][0]
-    return ce(m["head"](torch.stack([last[i] for i in order.argsort()])), FIRST[rows])
+    read = list(last.unbind(0)) if apart else [last[i] for i in range(BATCH)]
+    back = list(read) if copied else read
+    for place, i in enumerate(order.argsort()):
+        back[place] = read[i]
+    return ce(m["head"](torch.stack(back)), FIRST[rows])
 
 
 SORTED: dict[str, tuple[Loss, bool]] = {
@@ -113,6 +119,8 @@ SORTED: dict[str, tuple[Loss, bool]] = {
             LENGTHS[:BATCH].sort(descending=True).values, batch_first=True,
         ))[1][0]), FIRST[:BATCH]), True,
     ),
+    "written over": (partial(one_by_one, copied=False), False),
+    "written over, taken apart": (partial(one_by_one, copied=False, apart=True), False),
     "a tag a step": (tagged, True),
     "a tag a step, flat": (partial(tagged, flat=True), True),
     "a tag a step, padded by a class": (partial(tagged, fill=CLASSES + 5), True),
@@ -136,6 +144,7 @@ ALIKE: dict[str, Loss] = {
     "sorted after the embedding and put back": partial(labelled, early=False, back=True),
     "put back by index_put": scattered,
     "put back in a list": one_by_one,
+    "put back in a list, taken apart": partial(one_by_one, apart=True),
     "enforce_sorted=False": automatic,
     "tags put back": tagged_and_scattered,
     "tags sorted alike": partial(tagged, alike=True),

@@ -127,7 +127,7 @@ def test_a_head_that_was_replaced_after_the_optimizer(run_path: Path) -> None:
     found = trained(run_path, net, parameters, steps=33)
     assert told(found) == [("BKS409", "error")]
     assert "(head)" in found.findings[0].message
-    assert "holds 2 that no module has" in found.findings[0].message
+    assert "holds 2 that are in no loss" in found.findings[0].message
 
 
 def _frozen(net: Net) -> Any:

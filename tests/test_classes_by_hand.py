@@ -111,6 +111,17 @@ def test_targets_depend_on_the_neighbour_along_time(which: str) -> None:
     assert not depends_across(x, alone + 1, every)  # of their own input alone
 
 
+def test_targets_depend_on_a_step_further_along_time() -> None:
+    """Of noisy frames, two steps before and two behind."""
+    torch.manual_seed(1)
+    for _ in range(5):
+        x = torch.randn(16, 22, 4)
+        y = (x[..., 0].roll(2, 1) + x[..., 1].roll(-2, 1) > 0).float()
+        every = torch.ones(y.numel(), dtype=torch.bool)
+        assert depends_across(x, y, every)
+        assert not depends_across(x.transpose(0, 1), y, every)
+
+
 def test_rows_that_are_neighbours_are_no_time() -> None:
     torch.manual_seed(1)
     text = torch.randint(6, (40,))

@@ -1575,6 +1575,39 @@ def test_a_warm_up_that_ends_is_no_runaway_and_a_rate_that_grows_by_a_fraction_i
     assert verdict("BKS207", series).findings
 
 
+@pytest.mark.parametrize(
+    ("falls", "fires"),
+    [
+        (lambda i: -0.01 * i**1.5, True),
+        (lambda i: -20 * math.log(1 + i), False),  # a density that becomes narrower
+        (lambda i: 30 - 0.001 * i**1.5, False),
+        (lambda i: -0.01 * i**1.5 if i < 150 else -18.0, False),
+    ],
+)
+def test_a_loss_that_falls_ever_faster_is_a_note(
+    falls: Callable[[int], float], fires: bool
+) -> None:
+    looks = (*range(6), *(2**k for k in range(3, 9)))
+    series = {"loss": [falls(i) for i in range(300)], "loss_unbounded": dict.fromkeys(looks, 0.0)}
+    lasts = [one for one in verdict("BKS429", series).findings if one.resolved_at is None]
+    assert [(one.severity, "falls ever faster" in one.message) for one in lasts] == (
+        [("info", True)] * fires
+    )
+
+
+@pytest.mark.parametrize(("left", "fires"), [(0.08, True), (0.15, False)])
+def test_decay_that_leaves_next_to_nothing_is_told_although_the_loss_has_fallen(
+    left: float, fires: bool
+) -> None:
+    series = {
+        "decay_ratio": every(10, [20.0] * 12),
+        "decayed_norm": every(10, [7 * left ** min(1.0, i / 8) for i in range(12)]),
+        "loss": falling(120),
+    }
+    found = verdict("BKS427", series).findings
+    assert ["has fallen from 7 to 0.56" in one.message for one in found] == [True] * fires
+
+
 @pytest.mark.parametrize(("falls", "fires"), [(0.005, True), (0.05, False)])
 def test_large_steps_that_pay_are_no_runaway(falls: float, fires: bool) -> None:
     """Learning that takes off: steps and gradients grow, and the loss falls."""

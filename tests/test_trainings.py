@@ -84,6 +84,26 @@ def numbered(run: Run, name: str = "loss") -> list[int]:
     return [int(iteration) for iteration in run.series(name).iterations]
 
 
+@pytest.mark.parametrize("moved", [False, True], ids=["stands still", "moved by hand"])
+def test_a_model_that_was_made_anew_after_its_optimizer(moved: bool, tmp_path: Path) -> None:
+    """The optimizer steps on the old one, which no loss asks any more."""
+    with observed(tmp_path, every=1) as process:
+        model = Net()
+        optimizer = SGD(model.parameters(), lr=0.1)
+        model = Net()
+        for _ in range(34):
+            model.zero_grad()
+            step(model, optimizer)
+            with torch.no_grad():
+                for parameter in model.parameters() if moved else ():
+                    assert parameter.grad is not None
+                    parameter.sub_(0.1 * parameter.grad)
+    (run,) = process.runs
+    told = [one for one in diagnose(run).findings if one.code == "BKS409"]
+    assert [one.severity for one in told] == ([] if moved else ["error"])
+    assert moved or "holds 6 that are in no loss" in told[0].message
+
+
 # -- one training after another --------------------------------------------------------------------
 
 

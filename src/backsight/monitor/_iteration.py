@@ -302,6 +302,9 @@ class Iteration:
     opposed: bool = False
     """Whether the model has met another one whose losses go through it, or through which its own
     do, and which does not step on them: a GAN's. Known when the iteration ends."""
+    idle: int = 0
+    """Parameters of an optimizer that has stepped beside this model, which none moves, and that no
+    backward pass has ever given a gradient. Known when the iteration ends."""
     told: dict[str, float | Tensor] = field(default_factory=dict)
     """Numbers of the caller's own: they take the place of what was measured."""
     steps: int | None = None

@@ -8,9 +8,8 @@ An iteration is what one step of the optimizer makes of its gradients::
     the iteration has ended
 
 In a loop of the user's own (``automatic``) all of it is seen (``events``). A trainer that knows
-better (the loss over all processes, when validation runs) tells ``backward_ended`` and
-``iteration_ended`` itself. Each event is fed to the measurements that need it (``measurements``);
-what they record goes through the judge to the recorder (``sinks``).
+better tells ``backward_ended`` and ``iteration_ended`` itself. Measurements are fed the events that
+they need; what they record goes through the judge to the recorder (``sinks``).
 
 Observing never changes the run: hooks only read and draw no random numbers. An error in a
 measurement is logged once and switches it off (for its layer); training goes on.
@@ -21,6 +20,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from threading import get_ident
 from typing import Literal, Self
 
 import numpy as np
@@ -255,7 +255,7 @@ class Monitor:
 
     def runs_here(self) -> None:
         """What another thread does is not its own, unless it steps there."""
-        self._observed.detector.runs_here()
+        self._observed.detector.thread = get_ident()
 
     def join(self, other: "Monitor") -> None:
         """Take over what another monitor observes, which has recorded nothing yet."""

@@ -289,7 +289,7 @@ class Observation:
         told = self._clock()
         at = told if at is None else at
         now = self.now
-        now.opposed = self.detector.opposed
+        now.opposed, now.idle = self.detector.opposed, self.detector.idle
         self.detector.begin()  # it is not told again, whatever comes between
         now.steps, now.elements = steps, elements
         now.seconds = max(at - self._began - now.aside, 1e-9)

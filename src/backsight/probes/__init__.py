@@ -34,7 +34,7 @@ from backsight.probes._delayed import lag_of
 from backsight.probes._density_sign import densities_lowered
 from backsight.probes._dependence import depends_across
 from backsight.probes._divergence_sign import divergences_raised
-from backsight.probes._dropout import dropout_of, rate_between, rate_of_dropout
+from backsight.probes._dropout import dropout_of, rate_between, rate_of_dropout, rows_silenced
 from backsight.probes._elements import some_elements
 from backsight.probes._errors_by_hand import difference_by_hand, error_by_hand, errors_by_hand
 from backsight.probes._filled_targets import filled_targets, is_filled
@@ -90,7 +90,9 @@ from backsight.probes._padded_loss import (
     compares_padding,
     counts_all,
     error_compares_padding,
+    step_by_step,
 )
+from backsight.probes._padded_mean import averages_padding
 from backsight.probes._padding import embedded_from, is_padding, may_be_padded, padding_of
 from backsight.probes._parameters import (
     WIDEST,
@@ -120,7 +122,7 @@ from backsight.probes._readers import Readers, reading_of
 from backsight.probes._readout import Readout, readout_of
 from backsight.probes._rerun import as_it_was, autocast_now, may_run_again, taken_apart
 from backsight.probes._row_answers import RowAnswers, row_keys
-from backsight.probes._row_order import row_orders, rows_out_of_order, rows_sorted
+from backsight.probes._row_order import row_orders, rows_lost, rows_out_of_order, rows_sorted
 from backsight.probes._row_ties import RowTies
 from backsight.probes._rows_within import keys_within, puts_back, sorted_apart
 from backsight.probes._schedules import has_schedule, schedules_of
@@ -214,6 +216,7 @@ __all__ = [
     "asks_a_unit",
     "asks_for_last",
     "autocast_now",
+    "averages_padding",
     "batch_axes",
     "by_probe_input",
     "by_recurrence_seeds",
@@ -313,7 +316,9 @@ __all__ = [
     "retained",
     "row_keys",
     "row_orders",
+    "rows_lost",
     "rows_out_of_order",
+    "rows_silenced",
     "rows_sorted",
     "same_direction",
     "schedules_of",
@@ -325,6 +330,7 @@ __all__ = [
     "spectrum",
     "squashed_twice",
     "states_mixed",
+    "step_by_step",
     "step_jacobian",
     "steps_of_one_target",
     "steps_side_by_side",

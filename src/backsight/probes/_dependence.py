@@ -24,13 +24,16 @@ WIDEST = 8
 PAIRS = 40
 """Positions with the same inputs, two by two."""
 
-GAIN, SURE = 0.15, 6.0
+GAIN, SURE = 0.12, 6.0
 """By how much more often the targets of such a pair are equal once the neighbour is known as well,
 and how many standard errors that is."""
 
-SHARE, CHANCE = 0.35, 4.0
+SHARE, CHANCE = 0.6, 4.0
 """Of that gain, what tells that targets depend on the other axis as well, if it is more than so
 many standard errors; pairs share positions, so that these come by chance at times."""
+
+NEAREST = 3
+"""Steps of the axis that is taken for the batch, of which one has to tell something."""
 
 DENSE = 8
 """Times as many different numbers as there are positions, of which each is counted by itself."""
@@ -46,8 +49,8 @@ class _Gain(NamedTuple):
 
 @torch.no_grad()
 def depends_across(given: Tensor, target: Tensor, counted: Tensor) -> bool:
-    """Whether targets depend on the input before or behind theirs along the axis that a layer takes
-    for the batch, and on none of the nearest ones along the axis that it takes for time.
+    """Whether targets depend on an input near theirs along the axis that a layer takes for the
+    batch, and on none of the nearest ones along the axis that it takes for time.
 
     Positions with the same input have equal targets more often where that neighbour is the same as
     well. Numbers are sorted into a few bins.
@@ -89,7 +92,7 @@ def depends_across(given: Tensor, target: Tensor, counted: Tensor) -> bool:
         (
             gain.size
             for x in read
-            for gain in _gains(x, orders, axis=1, lags=1)
+            for gain in _gains(x, orders, axis=1, lags=NEAREST)
             if gain.size >= GAIN and gain.errors >= SURE
         ),
         default=0.0,

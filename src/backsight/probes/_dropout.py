@@ -9,9 +9,9 @@ from torch.autograd.graph import Node
 from torch.nn.modules.dropout import _DropoutNd
 
 from backsight.layers import adapter_of
-from backsight.probes._operations import operation
+from backsight.probes._operations import operation, shape_of
 
-__all__ = ["dropout_of", "rate_between", "rate_of_dropout"]
+__all__ = ["dropout_of", "rate_between", "rate_of_dropout", "rows_silenced"]
 
 CERTAIN = 5.0
 """Standard deviations that the share of zeros may be away from the rate."""
@@ -64,6 +64,30 @@ def rate_of_dropout(node: Node) -> float:
     if name != "Mul":
         return 0.0
     return max(map(_rate_of_mask, filter(_may_be_mask, _factors(node))), default=0.0)
+
+
+def rows_silenced(node: Node, rate: float) -> float:
+    """The share of the rows that a dropout is given of which it lets nothing through, on average.
+
+    Args:
+        node: whose rate is known.
+        rate: that rate.
+
+    Returns:
+        0 unless it is given one row of units for each sequence, ``(B, H)``.
+
+    Example:
+        >>> import torch
+        >>> from torch.nn.functional import dropout
+        >>> from backsight.probes import rows_silenced
+        >>> for shape in ((50, 2), (50, 100), (50, 9, 2)):
+        ...     rows_silenced(dropout(torch.ones(shape, requires_grad=True), 0.5).grad_fn, 0.5)
+        0.25
+        7.888609052210118e-31
+        0.0
+    """
+    shape = shape_of(node, 0)
+    return rate ** shape[1] if rate > 0 and len(shape) == 2 else 0.0
 
 
 @torch.no_grad()

@@ -1,15 +1,26 @@
 """Losses of PyTorch's that compare predictions with padding."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
+from backsight.probes._loss_operations import LossOperations
 from backsight.probes._loss_targets import LossTarget
 from backsight.probes._loss_terms import LossTerm, class_weights
 from backsight.probes._operations import saved, signed
 
-__all__ = ["class_counts", "compares_padding", "counts_all", "error_compares_padding"]
+__all__ = [
+    "class_counts",
+    "compares_padding",
+    "counts_all",
+    "error_compares_padding",
+    "step_by_step",
+]
+
+FEWEST = 3
+"""Steps of a loop."""
 
 NEAR = 1e-6
 """Of the largest number: rounding errors of single precision."""
@@ -108,12 +119,49 @@ def counts_all(given: LossTarget, terms: Sequence[LossTerm]) -> bool:
         True
         False
     """
-    if not given.by_hand:
-        return given.of_classes and given.reduction != "none"
+    if not given.by_hand and (not given.of_classes or given.reduction != "none"):
+        return given.of_classes
     return any(
         term.given.node is given.node and term.factor is not None and term.weights is None
         for term in terms
     )
+
+
+def step_by_step(
+    losses: Sequence[LossTarget], made: LossOperations, terms: Sequence[LossTerm]
+) -> tuple[LossTarget, Tensor] | None:
+    """Of a loop that embeds symbols and adds a loss at each step: all of its targets, and symbols.
+
+    Args:
+        losses: those of the graph.
+        made: its operations, while it is whole.
+        terms: what the loss is the sum of.
+
+    Returns:
+        targets and symbols ``(T, B)``; None of another loop, or where some targets do not count.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import LossOperations, loss_targets, loss_terms, step_by_step
+        >>> embed, text = torch.nn.Embedding(5, 5), torch.randint(5, (4, 3))
+        >>> loss = sum(torch.nn.functional.cross_entropy(embed(x), x) for x in text)
+        >>> made = LossOperations([loss])
+        >>> found = step_by_step(loss_targets(made), made, loss_terms([loss]))
+        >>> torch.equal(found[0].target, text), torch.equal(found[1], text)
+        (True, True)
+    """
+    if len(losses) < FEWEST or len({one.target.shape for one in losses}) != 1:
+        return None
+    if losses[0].target.dim() != 1 or not all(counts_all(one, terms) for one in losses):
+        return None
+    singly = [node for _, node in made.those({"Embedding"}) if saved(node, "indices").dim() < 3]
+    read = {node: saved(node, "indices").detach().reshape(-1) for node in singly}
+    if len(read) != len(losses) or {x.shape for x in read.values()} != {losses[0].target.shape}:
+        return None
+    ordered = sorted(losses, key=lambda one: one.node._sequence_nr())
+    steps = sorted(read, key=lambda node: node._sequence_nr())
+    whole = replace(ordered[0], target=torch.stack([one.target for one in ordered]))
+    return whole, torch.stack([read[node] for node in steps])
 
 
 def class_counts(given: LossTarget, symbol: int) -> bool:

@@ -7,10 +7,10 @@ from torch import Tensor
 from torch.autograd.graph import Node
 
 from backsight.probes._loss_operations import LossOperations
-from backsight.probes._operations import saved, shape_of
+from backsight.probes._operations import operation, saved, shape_of
 from backsight.probes._padding import is_padding, padding_of
 
-__all__ = ["row_orders", "rows_out_of_order", "rows_sorted"]
+__all__ = ["row_orders", "rows_lost", "rows_out_of_order", "rows_sorted"]
 
 CHANCE = 1e-3
 """Up to which two batches of independent lengths have the same lengths in another order."""
@@ -122,3 +122,40 @@ def rows_sorted(made: LossOperations, orders: list[tuple[Node, Tensor]]) -> int:
     if node._sequence_nr() > packing[0]._sequence_nr():
         return 0
     return len(index) if len(index) in shape_of(node, 0)[:2] else 0
+
+
+def rows_lost(made: LossOperations, batch: int) -> int:
+    """Rows of a batch that are taken apart and put together again without them, others twice.
+
+    Args:
+        made: the operations of the loss.
+        batch: how many rows there are.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import LossOperations, rows_lost
+        >>> rows = torch.randn(3, 4, requires_grad=True)
+        >>> for order in ([2, 0, 1], [2, 0, 2]):
+        ...     each = rows.tanh().unbind(0)
+        ...     rows_lost(LossOperations([torch.stack([each[i] for i in order]).sum()]), 3)
+        0
+        1
+    """
+    lost = 0
+    for _, node in made.those({"Stack"}):
+        if len(node.next_functions) != batch or node._saved_dim:  # type: ignore[attr-defined]
+            continue
+        rows = [_row_of(*below) for below in node.next_functions]
+        if None not in rows and len({row[0] for row in rows if row is not None}) == 1:
+            lost = max(lost, batch - len(set(rows)))
+    return lost
+
+
+def _row_of(node: Node | None, number: int) -> tuple[Node | None, int] | None:
+    """Of which operation's result something is one row, and which; None where it is none."""
+    name = "" if node is None else operation(node)
+    if node is None or name not in ("Select", "Unbind") or node._saved_dim:  # type: ignore[attr-defined]
+        return None
+    if name == "Unbind":
+        return node, number
+    return node.next_functions[0][0], node._saved_index  # type: ignore[attr-defined]

@@ -82,6 +82,8 @@ class IterationDetector:
         self.looks: str | None = None
         """What of PyTorch's looks on in a pass or a step; None where that is not known."""
         self.opposed = False
+        self.idle = 0
+        """Parameters of an optimizer without gradients, which steps beside a model of no one's."""
         self.observer = observer
         self._parameters = parameters
         self._automatic = automatic
@@ -100,10 +102,6 @@ class IterationDetector:
         self._moved = MovedByHand()
         self.begin()
         self._leave = listen(self)
-
-    def runs_here(self) -> None:
-        """What another thread does is none of its business, unless an optimizer steps there."""
-        self.thread = threading.get_ident()
 
     def begin(self) -> None:
         """A new iteration: nothing of it has been seen."""
@@ -266,6 +264,8 @@ class IterationDetector:
         """Another training's optimizer has stepped."""
         if id(other) in self._shared:
             self._lent.append(other)
+        elif self._passes and self._parameters.by_hand and isinstance(other, IterationDetector):
+            self.idle = 0 if other.passes else len(other._parameters.of())
 
     def step_skipped(self, optimizer: Optimizer) -> None:
         """The gradients were not finite: nothing was learned, but the iteration is over."""

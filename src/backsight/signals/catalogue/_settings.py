@@ -99,6 +99,17 @@ SIGNALS = (
         source="Srivastava et al. 2014",
     ),
     Signal(
+        name="dropout_silenced",
+        title="rows of which dropout leaves nothing",
+        formula="pⁿ, the highest of all dropout near the loss that is given n units of each "
+        "sequence, (B, n), where p is its rate; 0 if there is none",
+        axes=("iteration",),
+        unit="1",
+        reduction="maximum",
+        cost="shared with eval_mode",
+        source="Backsight",
+    ),
+    Signal(
         name="group_lr",
         title="learning rate of a group",
         formula="η of each group of parameters, as a step is about to use it, where one of them "

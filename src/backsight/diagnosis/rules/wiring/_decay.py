@@ -33,9 +33,10 @@ class StrongDecay(Rule):
         "than the rest of the step), and ‖θ‖ falls by a fraction of {fall:g} in them; and "
         "after {patience:.0f} losses or more, the loss has not fallen, or has lost half of what it "
         "had gained. Where it has fallen, a decay that is stronger than a small gradient does no "
-        "harm. Or the loss has a penalty that is made of weights alone, these have fallen to "
-        "{left:g} of their norm, and after as many losses the rest of it is at {near:g} or more of "
-        "what the best constant answer would have, in {samples:.0f} samples in a row."
+        "harm, unless it has brought ‖θ‖ down to {gone:g} of what it was in the first sample. Or "
+        "the loss has a penalty that is made of weights alone, these have fallen to {left:g} of "
+        "their norm, and after as many losses the rest of it is at {near:g} or more of what the "
+        "best constant answer would have, in {samples:.0f} samples in a row."
     )
     causes: ClassVar = (
         "a weight_decay of 0.1 to 1, as AdamW takes it, given to Adam or SGD",
@@ -53,6 +54,8 @@ class StrongDecay(Rule):
     fall: float = 0.05
     patience: float = 100
     """Losses."""
+    gone: float = 0.1
+    """Of all weights: no network has learned what made it as small."""
     left: float = 0.7
     near: float = 0.9
     """Of the best constant answer's loss, which a batch has by chance."""
@@ -63,6 +66,8 @@ class StrongDecay(Rule):
     _recent: dict[str, "deque[tuple[float, float]]"] = field(
         default_factory=dict, init=False, repr=False
     )
+    _decayed: dict[str, float] = field(default_factory=dict, init=False, repr=False)
+    """Norms of what is decayed, in the first sample."""
     _shrunk: dict[str, tuple[float, float]] = field(default_factory=dict, init=False, repr=False)
     """The least ratio, and the norm before, of the samples in which the weights last shrank."""
 
@@ -111,6 +116,7 @@ class StrongDecay(Rule):
             norm = norms.get(where, 0.0)
             if not self.finite(where, ratio, norm):
                 continue
+            first = self._decayed.setdefault(where, norm)
             recent = self._recent.setdefault(where, deque(maxlen=int(self.samples)))
             if ratio > 1:
                 recent.append((ratio, norm))
@@ -128,20 +134,24 @@ class StrongDecay(Rule):
                 del self._shrunk[where]
                 self.resolve(where, now.iteration)
                 continue
-            if self._stuck(now.courses.get(now.label)):
-                self._tell(where, now.iteration, norm)
+            stuck, gone = self._stuck(now.courses.get(now.label)), norm <= self.gone * first
+            if stuck or gone:
+                self._tell(where, now.iteration, norm, stuck=stuck)
             elif where in self.findings:
                 self.resolve(where, now.iteration)
 
-    def _tell(self, where: str, iteration: int, norm: float) -> None:
+    def _tell(self, where: str, iteration: int, norm: float, *, stuck: bool) -> None:
         ratio, before = self._shrunk[where]
+        before = before if stuck else self._decayed[where]
         shrunk = f" from {short(before)} to {short(norm)}" if norm < before else ""
+        told = f"and the norm of the weights has fallen{shrunk}"
+        if stuck:
+            told = f"the norm of the weights has fallen{shrunk}, and the loss has not"
         self.found(
             where,
             iteration,
             f"weight decay was at least {short(ratio)} times as strong as the gradient in "
-            f"{self.samples:.0f} samples in a row, the norm of the weights has fallen{shrunk}, and "
-            "the loss has not",
+            f"{self.samples:.0f} samples in a row, {told}",
             {"decay relative to the gradient": ratio, "norm before": before},
             signals=(named("decay_ratio", where),),
         )

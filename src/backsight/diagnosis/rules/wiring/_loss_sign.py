@@ -1,14 +1,22 @@
 """BKS429: the loss has the wrong sign."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import ClassVar
 
 from backsight.diagnosis._finding import Evidence, Severity
-from backsight.diagnosis._rule import Sample
+from backsight.diagnosis._rule import Sample, short
 from backsight.diagnosis.rules._in_a_row import InARow
 
 __all__ = ["WrongSign"]
+
+EARLIEST = 15
+"""Losses, before which a level is one of chance."""
+
+EVER_FASTER = -0.5
+"""What tells a note about the course of the loss from one about its terms."""
 
 
 @dataclass
@@ -20,7 +28,7 @@ class WrongSign(InARow):
     severity: ClassVar = "error"
     cause: ClassVar[bool] = True
     reads: ClassVar = ("loss_unbounded",)
-    optional_signals: ClassVar = ("divergence_raised", "likelihood_lowered")
+    optional_signals: ClassVar = ("divergence_raised", "likelihood_lowered", "loss")
     explanation: ClassVar[str] = (
         "What the optimizer minimises is the negative of an error, or a log-likelihood itself, or "
         "has a distance between distributions with a minus among its terms. It falls without "
@@ -39,7 +47,10 @@ class WrongSign(InARow):
         "the Kullback-Leibler divergence of normal distributions has these terms the other way "
         "round. With maximize=True, all of it is the other way round. A note: log-probabilities "
         "are multiplied by numbers that vary, and the step makes them smaller where these are "
-        "positive, which is right for a cost and wrong for a reward."
+        "positive, which is right for a cost and wrong for a reward. Another note: the loss is "
+        "more than {deep:g} times as far below 0 as it began above or below it, and each time the "
+        "iterations have doubled, over the last four samples, it has fallen {faster:g} times as "
+        "far as the time before or more."
     )
     causes: ClassVar = (
         "a minus in front of a loss that PyTorch has negated already",
@@ -58,6 +69,14 @@ class WrongSign(InARow):
     )
     source: ClassVar[str] = "Backsight; public reports"
 
+    faster: float = 1.8
+    """Twice is a steady fall: a likelihood slows down, however far below 0 it goes."""
+    deep: float = 10
+    """Times where it began, or times 1."""
+    _levels: dict[str, list[tuple[int, float]]] = field(
+        default_factory=dict, init=False, repr=False
+    )
+    """By where, how many losses there were and their level, each time these have doubled."""
     _lowered: dict[str, float] = field(default_factory=dict, init=False, repr=False)
     _raised: dict[str, float] = field(default_factory=dict, init=False, repr=False)
     """By where, the divergences of the newest sample that has no other wrong term."""
@@ -72,7 +91,26 @@ class WrongSign(InARow):
         for where, count in hints.items():
             # How a loss is put together does not change; all numbers may be nought for a while.
             self._lowered[where] = max(count, self._lowered.get(where, 0.0))
-        return {where: value or -self._lowered.get(where, 0.0) for where, value in certain.items()}
+        for where, value in certain.items():
+            certain[where] = value or -self._lowered.get(where, 0.0) or self._falls(where, now)
+        return certain
+
+    def _falls(self, where: str, now: Sample) -> float:
+        """-½ where the loss falls ever faster, which is no number of terms; else 0."""
+        course = now.courses.get(now.label)
+        if course is None or course.count <= EARLIEST or not math.isfinite(course.level):
+            return 0.0
+        seen = self._levels.setdefault(where, [])
+        if not seen or course.count > 2 * (seen[-1][0] - 1):
+            seen.append((course.count, course.level))
+        if len(seen) < 4 or not now.facts.objective:
+            return 0.0
+        falls = [before - after for (_, before), (_, after) in pairwise(seen[-4:])]
+        deep = seen[-1][1] < -self.deep * max(1.0, abs(course.began))
+        if not deep or not _grow(falls, self.faster):
+            return 0.0
+        self._row[where] = max(self._row.get(where, 0), int(self.samples) - 1)  # it took four
+        return EVER_FASTER
 
     def severity_of(self, value: float) -> Severity:
         """A cost may be what is meant."""
@@ -80,6 +118,13 @@ class WrongSign(InARow):
 
     def tell(self, where: str, value: float, now: Sample) -> tuple[str, Evidence]:
         """How many terms there are."""
+        if value == EVER_FASTER:
+            level = self._levels[where][-1][1]
+            return (
+                f"the loss is at {short(level)} and falls ever faster: something in it has no "
+                "bound, such as an error or a gain with the wrong sign",
+                {"level": level},
+            )
         if value < 0:
             return (
                 "the loss is a log-probability times a number, and a step makes what was given a "
@@ -98,3 +143,7 @@ class WrongSign(InARow):
             "the model learns to be wrong",
             {"terms": value},
         )
+
+
+def _grow(falls: list[float], times: float) -> bool:
+    return falls[0] > 0 and all(later >= times * before for before, later in pairwise(falls))

@@ -35,7 +35,8 @@ class PaddingRead(InARow):
         "than the longest, and a gradient arrives at the longest alone. The same counts "
         "of a loop over a cell, of which the last state alone is read. A note where there is "
         "one target a sequence and a gradient arrives at 95 % of all steps, padding as well: a "
-        "mean, or an attention, without a mask. A loss that gathers the last valid step of each "
+        "mean, or an attention, without a mask; or where a mean is taken over the steps of what "
+        "pad_packed_sequence returns. A loss that gathers the last valid step of each "
         "sequence does not count, nor do states that a mask keeps."
     )
     causes: ClassVar = (

@@ -32,8 +32,9 @@ class RowsOutOfOrder(InARow):
         "rows that are sorted by hand have other targets each time they come again; or a model "
         "sorts the rows that it is given, and neither puts its answers back nor returns the order, "
         "or puts them back by another order; or the two batches that make one answer have each "
-        "been sorted by their own lengths. Where rows "
-        "are sorted and not put back, and the order of the targets is not known, an info says so. "
+        "been sorted by their own lengths; or rows that were sorted are put together again with "
+        "some of them twice, and others not at all. Where rows are sorted and not put back, and "
+        "the order of the targets is not known, an info says so. "
         "enforce_sorted=False sorts and puts back by itself, and does not count."
     )
     causes: ClassVar = (

@@ -18,7 +18,9 @@ class WrongMode(Rule):
     severity: ClassVar = "warning"
     cause: ClassVar[bool] = True
     reads: ClassVar = ("eval_mode", "dropout_rate")
-    optional_signals: ClassVar = ("dropout_stopped", "eval_dropout", "eval_part")
+    optional_signals: ClassVar = (
+        "dropout_silenced", "dropout_stopped", "eval_dropout", "eval_part",
+    )  # fmt: skip
     explanation: ClassVar[str] = (
         "In eval mode dropout does nothing, and batch normalisation uses the statistics that it "
         "has, however wrong they are, and learns no new ones. The loss is then not the one that "
@@ -30,7 +32,8 @@ class WrongMode(Rule):
         "with dropout or batch normalisation are in eval mode, and so is the model itself. Where "
         "others train, or the model does, a note tells of it: parts are put into eval mode on "
         "purpose. Or, in as many, the rate of a dropout is {nothing:g} or more, be it of the raw "
-        "input; of functional.dropout, where what it is given has a graph. Or there was dropout in "
+        "input; of functional.dropout, where what it is given has a graph; or it leaves nothing at "
+        "all of {silenced:.0%} of the sequences or more (pⁿ, of n units). Or there was dropout in "
         "each of three samples or more before the model first ran without gradients, and none in "
         "any of {samples:.0f} or more since, of the same optimizer. A note tells of a "
         "dropout that a model in eval mode applies, without gradients, in the newest of the first "
@@ -51,6 +54,8 @@ class WrongMode(Rule):
     source: ClassVar[str] = "PyTorch's documentation of Module.eval; a frequent question"
 
     samples: float = 3
+    silenced: float = 0.1
+    """Of the sequences."""
     nothing: float = 0.9
     """So much dropped: a tenth of the numbers is left, ten times as large."""
     _row: dict[str, int] = field(default_factory=dict, init=False, repr=False)
@@ -70,13 +75,18 @@ class WrongMode(Rule):
     def _update(self, now: Sample) -> None:
         rates, parts = now.numbers("dropout_rate"), now.numbers("eval_part")
         stays, stopped = now.numbers("eval_dropout"), now.numbers("dropout_stopped")
+        silenced = now.numbers("dropout_silenced")
         for where, count in now.numbers("eval_mode").items():
             rate, part = rates.get(where, 0.0), parts.get(where, 0.0)
             if not self.finite(where, count, rate):
                 continue
             rows = (
                 _in_a_row(self._row, where, count > 0),
-                _in_a_row(self._high, where, rate >= self.nothing),
+                _in_a_row(
+                    self._high,
+                    where,
+                    rate >= self.nothing or silenced.get(where, 0.0) >= self.silenced,
+                ),
                 _in_a_row(self._stopped, where, stopped.get(where, 0.0) > 0),
                 _in_a_row(self._part, where, part > 0),
                 _in_a_row(self._stays, where, stays.get(where, 0.0) > 0),
@@ -87,7 +97,7 @@ class WrongMode(Rule):
             if rows[0] >= self.samples:
                 self._tell_eval(where, now.iteration, count)
             elif rows[1] >= self.samples:
-                self._tell_dropout(where, now.iteration, rate)
+                self._tell_dropout(where, now.iteration, rate, silenced.get(where, 0.0))
             elif rows[2] >= self.samples:
                 self._tell_stopped(where, now.iteration, stopped[where])
             elif rows[3] >= self.samples:
@@ -110,12 +120,16 @@ class WrongMode(Rule):
             signals=(named("eval_mode", where),),
         )
 
-    def _tell_dropout(self, where: str, iteration: int, rate: float) -> None:
+    def _tell_dropout(self, where: str, iteration: int, rate: float, silenced: float) -> None:
+        left = "of what goes in, next to nothing is left"
+        if rate < self.nothing:
+            left = f"of {percent(silenced)} of the sequences, nothing is left at all"
         self.found(
             where,
             iteration,
-            f"dropout drops {percent(rate)}: of what goes in, next to nothing is left",
-            {"dropout": rate},
+            f"dropout drops {percent(rate)}: {left}",
+            {"dropout": rate}
+            | ({"sequences of which nothing is left": silenced} if silenced else {}),
             signals=(named("dropout_rate", where),),
         )
 

@@ -68,10 +68,10 @@ class UnownedParameters(InARow):
         stale = now.numbers("stale").get(where, 0.0)
         if stale:
             message += (
-                f"; the optimizer holds {stale:.0f} that no module has: it was made before a part "
-                "of the model was replaced"
+                f"; the optimizer holds {stale:.0f} that are in no loss: it was made of another "
+                "model, or before a part of this one was replaced"
             )
-            evidence["held, but of no module"] = stale
+            evidence["held, but in no loss"] = stale
         return message, evidence
 
 

@@ -26,6 +26,7 @@ from backsight.probes import (
     puts_back,
     row_keys,
     row_orders,
+    rows_lost,
     rows_out_of_order,
     rows_sorted,
     sorted_apart,
@@ -148,6 +149,9 @@ class RowOrder(Measurement):
         if not self._called and not self._reads_by_hand(passed, now):
             return  # another pass through the same calls
         self._look(passed, now)
+        for one in self._packed:
+            if one.by_hand and (lost := rows_lost(passed.operations, one.batch)):
+                self._note("rows_out_of_order", lost)
         found = self._found
         self._begin()  # the next pass of the iteration has other rows
         self._found = found

@@ -8,18 +8,25 @@ from torch.nn.utils.rnn import PackedSequence
 
 from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall
 from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
-from backsight.probes import data_entries, embedded_from, on_host
+from backsight.probes import data_entries, embedded_from, on_host, some_elements
 
 __all__ = ["SameInput"]
 
 LOOKED_AT = 4096
 """Numbers of an input, evenly spaced, that tell it from another."""
 
+NEAR = 0.25
+"""Of how a batch varies: what is added to the same one again and again, such as noise, is less; two
+batches differ by about 1.4 of it."""
+
 CYCLE = 5
 """Batches that come in turn: of more, none comes again in the first looks."""
 
 FEWEST = 3
 """Rows and steps of a batch whose rows are compared with each other."""
+
+LEAST = 64
+"""Numbers that tell whether they are nearly the same."""
 
 TOGETHER = 64
 """Steps of a loop that are read at once."""
@@ -43,6 +50,7 @@ class SameInput(Measurement):
     embedding in the graph of the loss is called with. Where no recurrent layer is given any, they
     are what linear layers and convolutions are given, and the targets of the loss as well: a grid
     of positions alone is the same for each batch.
+    Data that noise is added to are the same if all targets are, and they themselves nearly.
     ``rows_alike``: every row of these data is the same sequence, as far as fused layers without an
     initial state are given any; a sequence that is one number or symbol throughout is none.
 
@@ -71,6 +79,12 @@ class SameInput(Measurement):
         self._now: list[Content] = []
         self._steps: list[Tensor] = []
         """Copies of what a loop was given step by step, which are still to be told from others."""
+        self._targets: list[Content] = []
+        """Of the loss."""
+        self._first: Tensor | None = None
+        """Some numbers of what the first call of a layer was given."""
+        self._last: tuple[list[Content], Tensor] | None = None
+        """The targets and these numbers, of the look before."""
         self._kind: tuple[torch.Size, torch.dtype, torch.device] | None = None
         """Their common one."""
         self._alike: list[int] = []
@@ -81,6 +95,7 @@ class SameInput(Measurement):
         """Nothing has been seen."""
         self._now, self._alike, self._passed = [], [], False
         self._steps, self._kind = [], None
+        self._targets, self._first = [], None
 
     def on_forward_end(self, call: LayerCall, now: Iteration) -> None:
         """Look at what a recurrent layer was given."""
@@ -90,6 +105,8 @@ class SameInput(Measurement):
         data = x.data if isinstance(x, PackedSequence) else x
         if not data.requires_grad:
             self._add(data)
+            if self._first is None and data.is_floating_point() and data.dim() == 3:
+                self._first = some_elements(data, torch.float32)
         if call.adapter.reading != "fused":
             return
         state = call.inputs[1] if len(call.inputs) > 1 else call.named.get("hx")
@@ -121,6 +138,8 @@ class SameInput(Measurement):
         first, self._passed = not self._passed, True
         if first and not self._now:
             self._look_at_entries(passed)
+        elif first and self._first is not None:
+            self._targets = [_content(term.given.target) for term in passed.terms[:ENTRIES]]
         for _, node in passed.operations.those({"Embedding"}):
             self._now.append(_content(node._saved_indices))  # type: ignore[attr-defined]
 
@@ -140,16 +159,28 @@ class SameInput(Measurement):
         if self._alike:
             now.record("rows_alike", float(min(self._alike)))
         if self._before is not None:
-            now.record("same_input", float(self._again()))
+            now.record("same_input", float(self._again() or self._is_near()))
         self._before = self._now
         if self._now not in self._batches and len(self._batches) <= CYCLE:
             self._batches.append(self._now)
+        self._last = None
+        if self._first is not None and self._targets:
+            self._last = self._targets, self._first
 
     def _again(self) -> int:
         """1 where it is the batch of before; of a few that come in turn, how many they are."""
         if len(self._batches) <= CYCLE and self._now in self._batches:
             return len(self._batches)
         return int(self._now == self._before)
+
+    def _is_near(self) -> bool:
+        """Whether targets are those of the look before, and what a layer was given is nearly."""
+        if self._last is None or self._first is None or self._targets != self._last[0]:
+            return False
+        before, here = self._last[1], self._first
+        if before.shape != here.shape or before.numel() < LEAST:
+            return False
+        return bool((here - before).std() < NEAR * before.std())
 
 
 def _rows_of(x: Tensor) -> Tensor | None:

@@ -13,6 +13,7 @@ from backsight.probes import (
     ColumnTaken,
     LossTarget,
     StepsRead,
+    averages_padding,
     columns_taken,
     compares_padding,
     counts_all,
@@ -23,6 +24,7 @@ from backsight.probes import (
     is_padding,
     loss_targets,
     padding_of,
+    step_by_step,
 )
 
 __all__ = ["StepsOfLoss"]
@@ -88,6 +90,8 @@ class StepsOfLoss(Measurement):
         """Share of a filler in targets, where no data are given at each step."""
         self._ends: list[_Padding] = []
         """Of batches that were packed, the steps behind each sequence."""
+        self._averaged = False
+        """Whether a mean is taken over the steps of what was packed."""
         self._targets: list[LossTarget] = []
         """Of the first terms of the loss."""
         self._taken: list[ColumnTaken] = []
@@ -125,6 +129,12 @@ class StepsOfLoss(Measurement):
         if self._calls:
             self._taken += columns_taken(passed.operations)
             self._targets = [term.given for term in terms[:LOSSES]]
+            self._averaged = self._averaged or any(
+                averages_padding(passed.operations, read.steps, read.batch)
+                for each in self._calls.values()
+                for read, _ in each
+                if read.packed and not read.full
+            )
         given = [(p, read) for each in self._calls.values() for read, p in each if p is not None]
         symbols = [
             padding
@@ -132,10 +142,18 @@ class StepsOfLoss(Measurement):
             if (padding := _Padding.embedded(node._saved_indices))  # type: ignore[attr-defined]
         ]
         self._filled = max(self._filled, filled_targets(passed.operations, terms))
+        losses = loss_targets(passed.operations)
+        loop = step_by_step(losses, passed.operations, terms)
+        if loop is not None:
+            padding = _Padding.embedded(loop[1])
+            if padding is not None and padding.certain:
+                self._compared = self._compared or []
+                if compares_padding(loop[0], padding.at_end):
+                    self._compared.append((padding, None))
         if not given and not symbols and not self._ends and not self._filled:
             return
         self._compared = self._compared or []
-        for loss in loss_targets(passed.operations):
+        for loss in losses:
             for padding, read in given:
                 if padding.certain and compares_padding(loss, padding.at_end):
                     self._compared.append((padding, read))
@@ -158,9 +176,12 @@ class StepsOfLoss(Measurement):
     def on_iteration_end(self, now: Iteration) -> None:
         """Record it, of each layer that a gradient arrived at."""
         calls, compared, taken = self._calls, self._compared, self._taken
-        targets, filled = self._targets, self._filled
+        targets, filled, averaged = self._targets, self._filled, self._averaged
         self._begin()
-        self.each_layer(calls, lambda path, each: self._record(path or "model", each, targets, now))
+        self.each_layer(
+            calls,
+            lambda path, each: self._record(path or "model", each, targets, averaged, now),
+        )
         self.each_layer(calls, lambda path, each: self._one_read(path or "model", each, taken, now))
         if compared is not None:
             shares = [padding.share for padding, read in compared if padding.counts(read)]
@@ -194,6 +215,7 @@ class StepsOfLoss(Measurement):
         name: str,
         calls: list[tuple[StepsRead, "_Padding | None"]],
         targets: list[LossTarget],
+        averaged: bool,
         now: Iteration,
     ) -> None:
         for read, _ in calls:
@@ -206,6 +228,8 @@ class StepsOfLoss(Measurement):
         behind = max(_behind(*one) for one in reached)
         if not behind and len(reached) == 1 and _one_each(targets, reached[0][0]):
             behind = _together(*reached[0])
+        if not behind and averaged and (packed := [read for read, _ in reached if read.packed]):
+            behind = 1 + max(1 - float(one.lengths.float().mean()) / one.steps for one in packed)
         now.record(f"padding_read/{name}", behind)
         if any(read.packed for read, _ in reached):
             now.record(f"padding_packed/{name}", max(_packed(*one) for one in reached))

@@ -16,6 +16,7 @@ from backsight.probes import (
     named_parameters,
     rate_between,
     rate_of_dropout,
+    rows_silenced,
     tensors_in,
 )
 
@@ -57,12 +58,16 @@ class TrainingMode(Measurement):
     """
 
     name = "training mode"
-    signals = ("dropout_rate", "dropout_stopped", "eval_dropout", "eval_mode", "eval_part")
+    signals = (
+        "dropout_rate", "dropout_silenced", "dropout_stopped", "eval_dropout", "eval_mode",
+        "eval_part",
+    )  # fmt: skip
     schedule = LOOKED_AT_THEN_RARELY
     samples_cells = True
 
     def __init__(self) -> None:
         self._seen: tuple[int, int, float] | None = None
+        self._silenced = 0.0
         self._stepped = False
         self._raw: list[Tensor] = []
         """What layers are given without a graph."""
@@ -71,7 +76,7 @@ class TrainingMode(Measurement):
 
     def on_iteration_begin(self, now: Iteration) -> None:
         """No pass has been seen."""
-        self._seen, self._stepped = None, False
+        self._seen, self._stepped, self._silenced = None, False, 0.0
         self._raw, self._raw_rate = [], 0.0
 
     def on_forward_end(self, call: LayerCall, now: Iteration) -> None:
@@ -102,7 +107,9 @@ class TrainingMode(Measurement):
             trains = trains or (model.training and bool(its))
             rate = max([rate, *(p for training, p in its if training)])
         operations = [node for _, node in passed.operations.named(LOOKED_AT)]
-        rate = max([rate, self._raw_rate, *map(rate_of_dropout, operations)])
+        rates = [(one, node) for node in operations if (one := rate_of_dropout(node)) > 0]
+        rate = max([rate, self._raw_rate, *(one for one, _ in rates)])
+        self._silenced = max((rows_silenced(node, one) for one, node in rates), default=0.0)
         still = modes.count(False)
         everywhere = still == len(modes) and not trains
         self._seen = (still, 0, rate) if everywhere else (0, still, rate)
@@ -121,6 +128,7 @@ class TrainingMode(Measurement):
         now.record("eval_mode", float(whole))
         now.record("eval_part", float(part))
         now.record("dropout_rate", rate)
+        now.record("dropout_silenced", self._silenced)
         now.record("dropout_stopped", self._stops.add(rate, now.evaluations))
         if now.drops_in_eval is not None:
             now.record("eval_dropout", float(now.drops_in_eval))

@@ -33,6 +33,9 @@ class Unowned(Measurement):
 
     So are tensors with a gradient that a module keeps as an attribute.
 
+    Where no optimizer moves the model at all, its parameters count if one steps beside it on
+    parameters that have never had a gradient, as those of a model that was made anew.
+
     Those that are frozen are not in the graph. What another optimizer moves, or the user's own
     code, is different at the next look.
 
@@ -62,6 +65,8 @@ class Unowned(Measurement):
         self._moving: dict[int, Tensor] = {}
         """Those that somebody else moves."""
         self._stale = 0
+        self._idle = 0
+        """Parameters of an optimizer that steps in vain, where none moves this model."""
         self._stepped: set[int] = set()
         """Identities of what any optimizer has made a step on."""
         self._places: dict[int, str | None] = {}
@@ -73,10 +78,10 @@ class Unowned(Measurement):
 
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
         """Look at the parameters of the pass that no optimizer holds."""
-        if now.by_hand:
+        if now.by_hand and not self._idle:
             return
         owned = now.parameters
-        held = set(map(id, owned.values()))
+        held = set() if now.by_hand else set(map(id, owned.values()))
         unused = held - self._stepped if self._stepped else set()
         if now.number >= UNUSED:
             held -= unused
@@ -84,7 +89,7 @@ class Unowned(Measurement):
         reached: dict[int, Tensor] = {id(p): p for p in leaves if isinstance(p, nn.Parameter)}
         others = {id(x) for x in leaves if not isinstance(x, nn.Parameter)}
         reached |= self._kept(now.models, others) if others else {}
-        if held.isdisjoint(reached):
+        if held.isdisjoint(reached) and not now.by_hand:
             return  # of another training
         still = self._still or {}
         known = True
@@ -101,7 +106,9 @@ class Unowned(Measurement):
         if not known:  # ask again at the next look
             return
         self._still = still
-        if passed.operations.whole:
+        if now.by_hand:
+            self._stale = self._idle
+        elif passed.operations.whole:
             self._stale = sum(
                 id(p) not in reached and p.requires_grad and now.name_of(p) is None
                 for p in owned.values()
@@ -113,6 +120,7 @@ class Unowned(Measurement):
 
     def on_iteration_end(self, now: Iteration) -> None:
         """How many they are, in all and by module."""
+        self._idle = now.idle
         if self._still is None:
             return
         names = [self._name_of(p, now) for p in self._still.values()]
