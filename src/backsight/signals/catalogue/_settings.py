@@ -308,7 +308,7 @@ SIGNALS = (
         reduction="up to 2,048 elements a parameter; half_lost/NAME of one parameter",
         cost="a copy of these elements",
         source="Backsight",
-        per="parameter",
+        per="parameter, and in all",
     ),
     Signal(
         name="half_eps",
