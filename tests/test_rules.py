@@ -72,6 +72,7 @@ from backsight.diagnosis.rules.wiring._time_constants import FragileParameters
 from backsight.diagnosis.rules.wiring._training_mode import WrongMode
 from backsight.diagnosis.rules.wiring._units_alike import SameWeights
 from backsight.diagnosis.rules.wiring._weights_replaced import Reinitialised
+from backsight.diagnosis.rules.wiring._wide_weights import WideWeights
 from backsight.signals import reach_words
 
 NAN, INF = math.nan, math.inf
@@ -219,6 +220,9 @@ def labelled(series: Series, label: str) -> Series:
 
 
 LAG = Facts(lag=50, baseline=1.0)
+STEPS_SEEN: dict[str, Any] = {"update_ratio/w": every(10, [0.01] * 16)}
+"""A small step in every tenth iteration."""
+
 CASES = [
     Case(
         "BKS101",
@@ -598,6 +602,13 @@ CASES = [
         {"half_lost": every(10, [0.99] * 12), "loss": wavy(120)}, 40, 8,
         {"half_lost": every(10, [0.85] * 12), "loss": wavy(120)},
         {"half_lost": every(10, [0.2] * 12), "loss": wavy(120)}, "", {"share lost": 0.99},
+    ),
+    Case(
+        "BKS439",
+        {"initial_gain/out.weight": {0: 20.0}, "loss": wavy(160), **STEPS_SEEN}, 150, 1,
+        {"initial_gain/out.weight": {0: 4.5}, "loss": wavy(160), **STEPS_SEEN},
+        {"initial_gain/out.weight": {0: 0.6}, "loss": wavy(160), **STEPS_SEEN},
+        "out.weight", {"gain": 20.0},
     ),
 ]  # fmt: skip
 IDS = [case.code for case in CASES]
@@ -2120,6 +2131,7 @@ def test_one_constant_input_beside_one_that_varies_is_no_constant_data() -> None
         ("BKS435", OneClass(targets=400)),
         ("BKS436", SameWeights(samples=2)), ("BKS437", OneColumnRead(samples=2)),
         ("BKS438", LostInHalf(share=0.8)),
+        ("BKS439", WideWeights(gain=4)),
     ],
 )  # fmt: skip
 def test_a_near_miss_is_hit_with_a_stricter_threshold(code: str, rule: Rule) -> None:

@@ -12,7 +12,7 @@ _CODES = {
     "dropout_high": "422",
     "graph_kept": "426",
     "half_precision": "428 438",
-    "initialisation": "104 436",
+    "initialisation": "104 436 439",
     "mixed_by_view": "413",
     "mode": "422",
     "not_shifted": "431",

@@ -186,6 +186,18 @@ SIGNALS = (
         source="Backsight",
     ),
     Signal(
+        name="initial_gain",
+        title="gain of the initial weights",
+        formula="root mean square of a weight matrix times √n, n its smaller side; once, before "
+        "the first step",
+        axes=("iteration",),
+        unit="1",
+        reduction="initial_gain/NAME of each parameter of two axes; embeddings have none",
+        cost="the norms of these parameters, once",
+        source="Glorot & Bengio 2010",
+        per="parameter",
+    ),
+    Signal(
         name="weights_replaced",
         title="weights that something else has made anew",
         formula="the share of the four largest matrices whose cosine with what the last step left "
@@ -296,6 +308,7 @@ SIGNALS = (
         reduction="up to 2,048 elements a parameter; half_lost/NAME of one parameter",
         cost="a copy of these elements",
         source="Backsight",
+        per="parameter, and in all",
     ),
     Signal(
         name="half_eps",

@@ -30,6 +30,7 @@ from backsight.diagnosis.rules.wiring._training_mode import WrongMode
 from backsight.diagnosis.rules.wiring._units_alike import SameWeights
 from backsight.diagnosis.rules.wiring._unowned import UnownedParameters
 from backsight.diagnosis.rules.wiring._weights_replaced import Reinitialised
+from backsight.diagnosis.rules.wiring._wide_weights import WideWeights
 
 __all__ = ["WIRING"]
 
@@ -63,5 +64,6 @@ WIRING: tuple[type[Rule], ...] = (
     SameWeights,
     OneColumnRead,
     LostInHalf,
+    WideWeights,
 )
 """Each of them, by code."""

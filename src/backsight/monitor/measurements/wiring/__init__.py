@@ -16,6 +16,7 @@ from backsight.monitor.measurements.wiring._group_rates import GroupRates
 from backsight.monitor.measurements.wiring._guess import Guess
 from backsight.monitor.measurements.wiring._half_state import HalfState
 from backsight.monitor.measurements.wiring._half_updates import HalfUpdates
+from backsight.monitor.measurements.wiring._initial_gain import InitialGain
 from backsight.monitor.measurements.wiring._initial_state import InitialState
 from backsight.monitor.measurements.wiring._input_scale import InputScale
 from backsight.monitor.measurements.wiring._loss_input import LossInput
@@ -53,6 +54,7 @@ __all__ = [
     "Guess",
     "HalfState",
     "HalfUpdates",
+    "InitialGain",
     "InitialState",
     "InputScale",
     "LossInput",
@@ -97,6 +99,7 @@ WIRING: tuple[type[Measurement], ...] = (
     SameInput,
     UnitsAlike,
     ZeroWeights,
+    InitialGain,
     InitialState,
     ClipMoment,
     TrainingMode,

@@ -1,0 +1,72 @@
+"""How wide weights are when the training begins."""
+
+import math
+
+import torch
+from torch import nn
+
+from backsight.monitor._iteration import BackwardPass, Iteration
+from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
+from backsight.probes import named_modules
+
+__all__ = ["InitialGain"]
+
+LOOKED_UP = (nn.Embedding, nn.EmbeddingBag)
+"""Modules whose rows are read one at a time, and not added up."""
+
+
+class InitialGain(Measurement):
+    """``initial_gain``: the root mean square of a weight matrix times ``√n``, n its smaller side:
+    what it multiplies the size of its input with, at least. Once, before the first step.
+
+    PyTorch's layers have 0.6, and orthogonal matrices 1.
+
+    Example:
+        >>> import torch
+        >>> import backsight
+        >>> rnn = torch.nn.RNN(4, 4)
+        >>> _ = torch.nn.init.constant_(rnn.weight_ih_l0, 3.0)
+        >>> optimizer = torch.optim.SGD(rnn.parameters(), lr=0.1)
+        >>> with backsight.watch(rnn, optimizer, "runs/mine", every=1):
+        ...     rnn(torch.randn(20, 2, 4))[0].square().mean().backward()
+        ...     optimizer.step()
+        >>> backsight.Run("runs/mine")["initial_gain/weight_ih_l0"].tolist()
+        [6.0]
+    """
+
+    name = "initial gain"
+    signals = ("initial_gain",)
+    schedule = FIRST_AND_RARELY
+
+    def __init__(self) -> None:
+        self._known: set[int] = set()
+        """Identities of those that were looked at."""
+
+    @torch.no_grad()
+    def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
+        """Look at the weights before the first step."""
+        if now.number:
+            return
+        new = {n: p for n, p in now.parameters.items() if id(p) not in self._known and p.numel()}
+        self._known.update(map(id, new.values()))
+        tables = {
+            id(module._parameters.get("weight"))
+            for model in now.models.values()
+            for _, module in named_modules(model)
+            if isinstance(module, LOOKED_UP)
+        }
+        there = {
+            name: p
+            for name, p in new.items()
+            if p.dim() == 2 and min(p.shape) > 1 and id(p) not in tables and p.is_floating_point()
+        }
+        if not there:
+            return
+        gains = [
+            torch.linalg.vector_norm(p.detach(), dtype=torch.promote_types(p.dtype, torch.float32))
+            / math.sqrt(max(p.shape))
+            for p in there.values()
+        ]
+        first = gains[0].device
+        names = [f"initial_gain/{name}" for name in there]
+        now.record_each(names, torch.stack([gain.to(first).float() for gain in gains]))
