@@ -67,7 +67,8 @@ def test_what_one_unit_is_asked_for(which: str, tmp_path: Path) -> None:
         return loss(lambda: m["head"](m["rnn"](x)[0][:, -1]).squeeze(1))
 
     modules = {"rnn": nn.GRU(INPUTS, UNITS, batch_first=True), "head": nn.Linear(UNITS, 1)}
-    assert severities(asked, tmp_path, modules) == ["warning"] * told
+    told_of = [one for one in severities(asked, tmp_path, modules) if one != "info"]
+    assert told_of == ["warning"] * told  # that nothing goes with noise is a note
 
 
 def test_a_layer_that_nobody_trains_here_is_an_adversary(tmp_path: Path) -> None:

@@ -154,7 +154,14 @@ def clamp_data(net: nn.Sequential, _: Optimizer) -> None:
         p.data.clamp_(-0.1, 0.1)
 
 
-@pytest.mark.parametrize("after", [clamp, clamp_data, unit_rows])
+def fade(net: nn.Sequential, _: Optimizer) -> None:
+    """Decay by hand, far too much of it: next to nothing is left, and points the same way."""
+    with torch.no_grad():
+        for p in net.parameters():
+            p.mul_(1e-9)
+
+
+@pytest.mark.parametrize("after", [clamp, clamp_data, unit_rows, fade])
 def test_a_constraint_after_each_step_is_not_accused(after: Between, tmp_path: Path) -> None:
     assert codes(trained(tmp_path / "run", nothing, after=after)) == set()
 

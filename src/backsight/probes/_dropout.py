@@ -19,6 +19,9 @@ CERTAIN = 5.0
 SAME = 1e-4
 """Between factors that are one, rounded."""
 
+HALF = 0.5
+"""As much as is usual, and what may silence even a single unit."""
+
 LEAST, ENOUGH = 64, 16_384
 """Elements of a mask that tell a rate; and of an input, of which no more are looked at."""
 
@@ -74,7 +77,7 @@ def rows_silenced(node: Node, rate: float) -> float:
         rate: that rate.
 
     Returns:
-        0 unless it is given one row of units for each sequence, ``(B, H)``.
+        0 unless it is given one row of units for each sequence, ``(B, H)``, or if it is below ½.
 
     Example:
         >>> import torch
@@ -87,7 +90,7 @@ def rows_silenced(node: Node, rate: float) -> float:
         0.0
     """
     shape = shape_of(node, 0)
-    return rate ** shape[1] if rate > 0 and len(shape) == 2 else 0.0
+    return rate ** shape[1] if rate >= HALF and len(shape) == 2 else 0.0
 
 
 @torch.no_grad()

@@ -102,7 +102,7 @@ SIGNALS = (
         name="dropout_silenced",
         title="rows of which dropout leaves nothing",
         formula="pⁿ, the highest of all dropout near the loss that is given n units of each "
-        "sequence, (B, n), where p is its rate; 0 if there is none",
+        "sequence, (B, n), where p is its rate, of ½ or more; 0 if there is none",
         axes=("iteration",),
         unit="1",
         reduction="maximum",

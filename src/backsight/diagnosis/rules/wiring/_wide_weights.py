@@ -47,6 +47,8 @@ class WideWeights(Rule):
     patience: float = 150
     far: float = 3
     _gains: dict[str, float] = field(default_factory=dict, init=False, repr=False)
+    _seen: bool = field(default=False, init=False, repr=False)
+    """Whether any gain is known."""
     _start: float = field(default=0.0, init=False, repr=False)
     """The first losses, as far as they were seen."""
     _told: set[str] = field(default_factory=set, init=False, repr=False)
@@ -56,17 +58,20 @@ class WideWeights(Rule):
     def requirement(self) -> Requirement:
         """One that is not wide; or, beside wide ones, what becomes of the loss."""
         return self.require(
-            1, "sample", "of initial_gain", losses=0 if not self._gains else self.patience
-        )
+            1, "sample", "of initial_gain, or of update_ratio after one", losses=self.patience,
+            sooner=(1, "no initial_gain is that wide"),
+        )  # fmt: skip
 
     def _update(self, now: Sample) -> None:
         for name, gain in now.numbers("initial_gain").items():
             if self.finite(name, gain):
-                self.usable(name)
+                self._seen = True
                 if gain >= self.gain:
                     self._gains[name] = gain
                 elif not self._gains:
                     self.ready = True
+        if self._seen:
+            self.usable("")
         for where, guess in now.numbers("guess_loss").items():
             self._guess[where] = guess
         course = now.courses.get(now.label)

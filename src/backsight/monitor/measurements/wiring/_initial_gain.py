@@ -53,7 +53,7 @@ class InitialGain(Measurement):
             id(module._parameters.get("weight"))
             for model in now.models.values()
             for _, module in named_modules(model)
-            if isinstance(module, LOOKED_UP)
+            if issubclass(type(module), LOOKED_UP)
         }
         there = {
             name: p

@@ -208,8 +208,15 @@ def _largest(parameters: Mapping[str, nn.Parameter]) -> list[nn.Parameter]:
 def _replaced(before: list[Tensor], now: list[nn.Parameter]) -> float:
     """The share of them that have nothing of what they were."""
     alike = [
-        bool(torch.equal(b, a)) or float(torch.cosine_similarity(b, a, dim=0)) >= ALIKE
+        bool(torch.equal(b, a))
+        or float(torch.cosine_similarity(_sized(b), _sized(a), dim=0)) >= ALIKE
         for b, p in zip(before, now, strict=True)
         for a in [some_elements(p, torch.float32)]
     ]
     return alike.count(False) / len(alike) if alike else 0.0
+
+
+def _sized(x: Tensor) -> Tensor:
+    """Its direction alone: of tiny numbers, the cosine would be that of PyTorch's own epsilon."""
+    largest = x.abs().max()
+    return x / largest if 0 < largest < torch.inf else x
