@@ -17,7 +17,7 @@ TOLD = {
     1.0: "sequences end in padding",
     2.0: "the target of each step is the next input",
     CURVES: "curves run",
-    4.0: "targets depend on the input beside theirs",
+    4.0: "targets depend on an input near theirs",
 }
 """By what ``time_across`` says."""
 
@@ -51,8 +51,8 @@ class LastColumn(InARow):
         "sequences, and the loss takes that sequence by an index. A weight of zero for all other "
         "sequences, such as that of padding, does not count. Or, in as many, sequences end in "
         "padding along the axis that the layer takes for the batch and not along the other one, or "
-        "the target of each step is the next input along it, or depends on the input beside its "
-        "own there and on none of the nearest ones along the axis that the layer takes for time; "
+        "the target of each step is the next input along it, or depends on one of the three "
+        "inputs on either side of its own there, and on none of the nearest ones along the axis that the layer takes for time; "
         "where no layer of PyTorch's runs, of a loop of one's own, too. Curves that run along it "
         "are an info: the sequences of a batch may be neighbours."
     )

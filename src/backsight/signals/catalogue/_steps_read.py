@@ -139,7 +139,7 @@ SIGNALS = (
         "in padding along the axis that the layer takes for the batch, 2 if the target of each "
         "step is the next input along it, 3 if neighbours correlate by 0.8 or more along it, when "
         "the means of steps and of sequences are taken out, each of these not along the other "
-        "axis (by 0.4 or less), 4 if targets depend on the input beside theirs along it, and not "
+        "axis (by 0.4 or less), 4 if targets depend on an input near theirs along it, and not "
         "on those along the other axis; 0 otherwise; where no fused layer runs, all but 3 of a "
         "loop of one's own",
         axes=("iteration",),

@@ -35,7 +35,7 @@ class AxisOfTime(Measurement):
 
     1 where sequences end in padding along the axis that the layer takes for the batch, 2 where the
     target of each step is the next input along it, 3 where curves run along it, 4 where targets
-    depend on the input beside theirs along it; 0 otherwise. Where no such layer runs, all but the
+    depend on an input near theirs along it; 0 otherwise. Where no such layer runs, all but the
     third are told of a loop of one's own as well.
 
     Example:
