@@ -52,9 +52,9 @@ class LastColumn(InARow):
         "sequences, such as that of padding, does not count. Or, in as many, sequences end in "
         "padding along the axis that the layer takes for the batch and not along the other one, or "
         "the target of each step is the next input along it, or depends on one of the three "
-        "inputs on either side of its own there, and on none of the nearest ones along the axis that the layer takes for time; "
-        "where no layer of PyTorch's runs, of a loop of one's own, too. Curves that run along it "
-        "are an info: the sequences of a batch may be neighbours."
+        "inputs on either side of its own there, and on none of the nearest ones along the axis "
+        "that the layer takes for time; where no layer of PyTorch's runs, of a loop of one's own, "
+        "too. Curves that run along it are an info: the sequences of a batch may be neighbours."
     )
     causes: ClassVar = (
         "batch_first=True was forgotten: output[:, -1] is the last sequence then",
