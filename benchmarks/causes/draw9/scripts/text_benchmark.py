@@ -42,7 +42,6 @@ def main():
         if FIXED:
             optimizer.zero_grad()
         loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 5.0)
         optimizer.step()
         seen.append(loss.item())
         if i % 80 == 79:
