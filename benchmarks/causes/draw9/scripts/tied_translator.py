@@ -8,7 +8,7 @@ from torch import nn
 FIXED = "--fixed" in sys.argv
 torch.manual_seed(9018)
 torch.set_num_threads(1)
-WORDS, DIM = 40, 128
+WORDS, DIM = 40, 256
 
 
 def Embedding(words, dim):
@@ -24,7 +24,7 @@ class Decoder(nn.Module):
     def __init__(self):
         super().__init__()
         self.embed = Embedding(WORDS, DIM)
-        self.layer = nn.TransformerEncoderLayer(DIM, 4, 128, 0.0, batch_first=True)
+        self.layer = nn.TransformerEncoderLayer(DIM, 4, 256, 0.0, batch_first=True)
         self.positions = nn.Parameter(0.02 * torch.randn(8, DIM))
 
     def forward(self, ids):
@@ -35,11 +35,12 @@ class Decoder(nn.Module):
 
 permuted = torch.randperm(WORDS)
 model = Decoder()
-optimizer = torch.optim.Adam(model.parameters(), lr=5e-4)
+optimizer = torch.optim.Adam(model.parameters(), lr=3e-4)
 for update in range(300):
     ids = [torch.randint(0, WORDS, (16,))]
     while len(ids) < 9:
-        ids.append(permuted[ids[-1]])
+        other = torch.randint(0, WORDS, (16,))
+        ids.append(torch.where(torch.rand(16) < 0.4, other, permuted[ids[-1]]))
     ids = torch.stack(ids, 1)
     loss = nn.functional.cross_entropy(model(ids[:, :-1]).transpose(1, 2), ids[:, 1:])
     optimizer.zero_grad()
