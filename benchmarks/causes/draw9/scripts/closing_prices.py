@@ -17,7 +17,8 @@ def closing(n=2000):
     change = np.zeros(n)
     for t in range(3, n):
         change[t] = -0.7 * change[t - 2] + 0.3 * change[t - 1] + rng.normal(0, 0.5)
-    return 300 + np.cumsum(change + rng.normal(0, 0.1, n))
+    swing = 30 * np.sin(np.arange(n) / 130) + 15 * np.sin(np.arange(n) / 47)
+    return 300 + swing + np.cumsum(change + rng.normal(0, 0.1, n))
 
 
 price = closing()

@@ -43,7 +43,7 @@ def supcon(z, label, temperature=0.2):
 
 
 def make_optimizer():
-    return torch.optim.RMSprop(model.parameters(), lr=2e-3)
+    return torch.optim.RMSprop(model.parameters(), lr=1e-2)
 
 
 model = LayerNormNet()

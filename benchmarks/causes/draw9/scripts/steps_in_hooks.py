@@ -8,7 +8,7 @@ from torch import nn
 FIXED = "--fixed" in sys.argv
 torch.manual_seed(9011)
 torch.set_num_threads(1)
-LR, MAX_NORM = 0.02, 1.0
+LR, MAX_NORM = 0.01, 1.0
 
 
 class Model(nn.Module):
@@ -48,5 +48,5 @@ for step in range(400):
     if FIXED:
         optimizer.step()
         optimizer.zero_grad()
-    if step % 80 == 79:
+    if step == 0 or step % 80 == 79:
         print(f"step {step + 1}: loss {loss.item():.4f}")
