@@ -43,7 +43,7 @@ def supcon(z, label, temperature=0.2):
 
 
 def make_optimizer():
-    return torch.optim.RMSprop(model.parameters(), lr=1e-2)
+    return torch.optim.RMSprop(model.parameters(), lr=2.5e-2)
 
 
 model = LayerNormNet()

@@ -35,12 +35,12 @@ class Decoder(nn.Module):
 
 permuted = torch.randperm(WORDS)
 model = Decoder()
-optimizer = torch.optim.Adam(model.parameters(), lr=3e-4)
+optimizer = torch.optim.Adam(model.parameters(), lr=1e-4)
 for update in range(300):
     ids = [torch.randint(0, WORDS, (16,))]
     while len(ids) < 9:
         other = torch.randint(0, WORDS, (16,))
-        ids.append(torch.where(torch.rand(16) < 0.4, other, permuted[ids[-1]]))
+        ids.append(torch.where(torch.rand(16) < 0.1, other, permuted[ids[-1]]))
     ids = torch.stack(ids, 1)
     loss = nn.functional.cross_entropy(model(ids[:, :-1]).transpose(1, 2), ids[:, 1:])
     optimizer.zero_grad()
