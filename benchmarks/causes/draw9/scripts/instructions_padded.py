@@ -45,7 +45,7 @@ class LM(nn.Module):
 
 model = LM()
 loss_fct = nn.CrossEntropyLoss()
-optimizer = torch.optim.SGD(model.parameters(), lr=0.4, momentum=0.9)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.15, momentum=0.9)
 step = 0
 for epoch in range(4):
     for ids, labels in DataLoader(PromptDataset(), batch_size=16, shuffle=True):
