@@ -275,7 +275,7 @@ def _normalised(node: Node) -> Node | None:
 
 
 def _divided(node: Node) -> tuple[Node, Node] | None:
-    """Of ``e / e.sum(…)``, or of ``e * e.sum(…)**-1``: ``e``, which is an exponential, and the sum."""
+    """The exponential and its sum, of ``e / e.sum(…)`` or of ``e * e.sum(…)**-1``."""
     (top, _), (total, _) = node.next_functions[:2]
     if total is not None and operation(node) == "Mul":
         if operation(total) == "Reciprocal" or (

@@ -286,9 +286,9 @@ class RateCourse(Rule):
                 self._follow(before, known.began, known.last)
                 self._courses[where] = known = before
         if known is None or (0 < rate * self.drop < known.last and known.low_since is None):
-            before = self._courses.get(where)
-            known = _Course(iteration, rate, rate, rate, changed=iteration, before=before)
-            known.later = before is not None
+            phase = self._courses.get(where)
+            known = _Course(iteration, rate, rate, rate, changed=iteration, before=phase)
+            known.later = phase is not None
             self._courses[where] = known
         return known
 
