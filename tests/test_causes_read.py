@@ -411,8 +411,9 @@ def test_padding_that_is_read_with_the_rest_is_a_note(
 
 def test_a_mask_the_wrong_way_round_is_found(tmp_path: Path) -> None:
     def pool(output: Tensor) -> Tensor:
-        weights = output.sum(-1).masked_fill(~PADDING, -1e9).softmax(1)
-        return (weights[..., None] * output).sum(1)
+        weights: Tensor = output.sum(-1).masked_fill(~PADDING, -1e9).softmax(1)
+        read: Tensor = torch.einsum("bt,bth->bh", weights, output)
+        return read
 
     (finding,) = findings("BKS415", pooled(pool), tmp_path, pooling())
     assert finding.severity == "warning"

@@ -240,8 +240,10 @@ class Observation:
         ours = not here.isdisjoint(map(id, parameters))
         if ours and now.backward_ended and type(norm) is Tensor:  # a sharded one asks all processes
             now.shortened.append(_is_above(norm, limit))
-        if (ours or not parameters) and (now.sampled or now.looked):
-            now.clips.append(Clip(float(limit), norm.detach(), nothing=not parameters))
+        if now.sampled or now.looked:
+            nothing = not ours and all(p.grad is None for p in parameters)
+            if ours or nothing:
+                now.clips.append(Clip(float(limit), norm.detach(), nothing=nothing))
 
     def clips_values(self, gradients: Sequence[Tensor], limit: float) -> None:
         """The script clips values of gradients: as of :meth:`clips`."""
