@@ -641,7 +641,8 @@ def test_an_error_by_hand_behind_packed_features(masked: bool, tmp_path: Path) -
         z = m["head"](pad_packed_sequence(m["rnn"](x)[0], batch_first=True)[0]).squeeze(-1)
         y = torch.randn(z.shape).masked_fill(PADDING, 0)
         error = (z - y) ** 2
-        return (error * ~PADDING).sum() / (~PADDING).sum() if masked else error.mean()
+        whole: Tensor = error.mean()
+        return (error * ~PADDING).sum() / (~PADDING).sum() if masked else whole
 
     modules = {"rnn": rnn(batch_first=True), "head": nn.Linear(UNITS, 1)}
     assert bool(findings("BKS420", loss, tmp_path, modules)) != masked
