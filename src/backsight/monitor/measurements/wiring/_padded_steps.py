@@ -21,6 +21,7 @@ class PaddedSteps:
 
     @classmethod
     def of(cls, x: Tensor, read: StepsRead, batch_first: bool) -> "PaddedSteps":
+        """Of what a layer was given: symbols that were embedded, or features."""
         symbols = embedded_from(x, read.steps, read.batch)
         if symbols is not None:
             return cls(*padding_of(symbols))
