@@ -18,7 +18,7 @@ measurement is logged once and switches it off (for its layer); training goes on
 import math
 import time
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from threading import get_ident
 from typing import Literal, Self
@@ -252,6 +252,10 @@ class Monitor:
     def adopt(self, name: str, model: nn.Module, inputs: Sequence[str] | None = None) -> None:
         """Observe a model's modules, too, under ``name``; None as ``inputs`` finds them."""
         self._observed.adopt(name, model, inputs)
+
+    def take(self, tensors: Mapping[str, Tensor]) -> None:
+        """Observe tensors, by name, that no module holds and that the user's own code moves."""
+        self._observed.take(tensors)
 
     def runs_here(self) -> None:
         """What another thread does is not its own, unless it steps there."""

@@ -6,7 +6,7 @@ record in an iteration is handed over when it ends, and the next one begins.
 
 import math
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from threading import get_ident
 
@@ -129,6 +129,11 @@ class Observation:
         self.forwards.watch_decays(name, model)
         self.readers.loops.watch(model, name)
         self.parameters.name(name, model)
+
+    def take(self, tensors: Mapping[str, Tensor]) -> None:
+        """Observe tensors that no module holds and that the user's own code moves."""
+        self.parameters.take(tensors)
+        self.readers.loops.watch_tensors(tensors)
 
     def add(self, optimizer: Optimizer) -> None:
         """Observe the steps of one more optimizer; those that are gone are forgotten."""

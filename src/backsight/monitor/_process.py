@@ -9,14 +9,14 @@ with it. Which monitors are one training, ``_trainings`` decides.
 import logging
 import weakref
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial, wraps
 from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils.weak import WeakIdKeyDictionary
 
@@ -28,9 +28,9 @@ from backsight.monitor._monitor import Monitor
 from backsight.monitor._named_inputs import NamedInputs
 from backsight.monitor._seen import Seen
 from backsight.monitor._settings import check_settings
-from backsight.monitor._trainings import Group, Trainings
+from backsight.monitor._trainings import LOOSE, Group, Trainings
 from backsight.monitor._watch import describe_models
-from backsight.monitor.events import Every, Owners
+from backsight.monitor.events import BareTensors, Every, Owners
 from backsight.monitor.sinks import NullRecorder, Recording
 from backsight.probes import (
     ModuleCalls,
@@ -135,6 +135,9 @@ class ProcessMonitor:
         self._bare: Any = WeakIdKeyDictionary()
         """How often each model has been called that has no parameters yet."""
         self._calls = ModuleCalls(self._looking_failed, self._found)
+        self._bare_tensors = BareTensors(
+            self._found_bare, self._looking_failed, lambda: bool(self._seen.models)
+        )
         self._wrap_optimizers()
         observers.add(self)
 
@@ -146,6 +149,7 @@ class ProcessMonitor:
         for group in self._groups:
             seen.add(_seen_of(group))
         seen.looker = self._calls.looker
+        seen.bare, seen.transformed = self._bare_tensors.passes, self._bare_tensors.transforms
         return seen
 
     @property
@@ -166,6 +170,7 @@ class ProcessMonitor:
     def close(self) -> None:
         """Leave PyTorch as it was."""
         observers.discard(self)
+        self._bare_tensors.close()
         self._calls.close()
         self._owners.close()
         if Optimizer.__init__ is self._told_init:
@@ -260,6 +265,13 @@ class ProcessMonitor:
         for model in self._waiting():
             if any(id(p) in moved for p in parameters_of(model)):
                 self._assign(model)
+
+    def _found_bare(self, tensors: Mapping[str, Tensor]) -> None:
+        """The script's own code moves tensors that no module holds."""
+        group = self._group([])
+        group.kind = LOOSE
+        group.monitor.take(tensors)
+        group.monitor.runs_here()
 
     def _held(self, group: Group) -> set[int]:
         """Parameters of its models, and those that it observes of no model that was called."""

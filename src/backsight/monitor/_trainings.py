@@ -17,7 +17,7 @@ from typing import Any
 from backsight.monitor._monitor import Monitor
 from backsight.monitor.sinks import Recording
 
-__all__ = ["Group", "Trainings"]
+__all__ = ["LOOSE", "Group", "Trainings"]
 
 _log = logging.getLogger("backsight")
 

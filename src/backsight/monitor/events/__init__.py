@@ -1,5 +1,6 @@
 """What PyTorch is seen to do: backward passes, steps, forwards, and which iteration they make."""
 
+from backsight.monitor.events._bare_tensors import BareTensors
 from backsight.monitor.events._call_chains import CallChains
 from backsight.monitor.events._evaluations import Evaluations
 from backsight.monitor.events._forwards import Forwards
@@ -12,6 +13,7 @@ from backsight.monitor.events._sampler import RARELY, Every, Sampler
 
 __all__ = [
     "RARELY",
+    "BareTensors",
     "CallChains",
     "Evaluations",
     "Every",

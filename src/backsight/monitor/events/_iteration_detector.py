@@ -174,6 +174,8 @@ class IterationDetector:
             alone = self._passes and not self._in_step and not self.queries.told
             if alone and all(mark < 0 for _, mark in marks):
                 self._discard()
+            elif alone and self._parameters.bare:
+                self._notice_discarded()
         if not (self._in_step and self._in_step_again):
             self.observer.graph_whole(BackwardPass(roots, gradients, scale))
 

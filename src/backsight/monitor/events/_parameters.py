@@ -1,10 +1,10 @@
 """Whose parameters are observed: those that some optimizers move, by name."""
 
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils.weak import WeakIdKeyDictionary
 
@@ -46,6 +46,8 @@ class ObservedParameters:
         self._found: dict[int, dict[str, nn.Parameter]] = {}
         self._number_of: dict[int, int] = {}
         """By optimizer's identity, as long as :attr:`_found` holds."""
+        self._bare: dict[str, weakref.ref[Tensor]] = {}
+        """Tensors that no module holds, by name."""
         self.by_hand = True
         """Whether no optimizer has been seen: the user's own code moves the parameters."""
 
@@ -55,6 +57,16 @@ class ObservedParameters:
             self._names.setdefault(id(parameter), ".".join(filter(None, (prefix, path))))
         self._models.append((weakref.ref(model), prefix))
         self._found, self._number_of = {}, {}
+
+    def take(self, tensors: Mapping[str, Tensor]) -> None:
+        """Observe tensors that no module holds and that the user's own code moves."""
+        self._bare = {name: weakref.ref(tensor) for name, tensor in tensors.items()}
+        self._names |= {id(tensor): name for name, tensor in tensors.items()}
+
+    @property
+    def bare(self) -> bool:
+        """Whether they are tensors that no module holds: no forward of a module shows anything."""
+        return self.by_hand and bool(self._bare)
 
     def models(self) -> dict[str, nn.Module]:
         """The observed models, by what the paths of their modules begin with."""
@@ -124,7 +136,9 @@ class ObservedParameters:
 
     def _of_models(self) -> dict[str, nn.Parameter]:
         models = (reference() for reference, _ in self._models)
-        return {
+        there = [(name, reference()) for name, reference in self._bare.items()]
+        bare: dict[str, Any] = {name: one for name, one in there if one is not None}
+        return bare | {
             self._names.get(id(parameter), path): parameter
             for model in models
             if model is not None

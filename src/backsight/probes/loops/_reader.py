@@ -5,7 +5,7 @@ module shows it. What shows is a parameter that is multiplied once a step, each 
 made of the product before. The graph has no values of states, so that their norms are not known.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,6 +90,10 @@ class LoopReader(LayerReader):
             name: put before its paths, where there are several models.
         """
         self._paths |= paths_of(model, name)
+
+    def watch_tensors(self, tensors: Mapping[str, Tensor]) -> None:
+        """Loops over tensors that no module holds are to be read, too."""
+        self._paths |= {id(tensor): name for name, tensor in tensors.items()}
 
     @property
     def names(self) -> list[str]:
