@@ -17,8 +17,16 @@ LIMIT = 500
 SUMS = frozenset({"Sum", "Mean", "Stack", "Cat"}) | RESHAPED
 """What keeps a sign, and picks nothing."""
 
-PICKS = frozenset({"Gather", "Index", "IndexSelect"})
+PICKS = frozenset({"Diagonal", "Gather", "Index", "IndexSelect"})
 """What takes the probability of the class that is meant."""
+
+RISING = frozenset({"Log", "Log10", "Log1P", "Log2", "Sqrt"})
+"""What grows with what it is given, if that is never negative, such as a sum of distances."""
+
+CUTS = frozenset({"Clamp", "ClampMax", "ClampMin"})
+
+NEARLY = 1e-4
+"""By which probabilities may miss 1."""
 
 NEVER_NEGATIVE = frozenset({
     *("BinaryCrossEntropy", "BinaryCrossEntropyWithLogits", "CtcLoss", "HuberLoss", "L1Loss"),
@@ -70,7 +78,10 @@ def terms_without_bound(
             continue
         known = _bound(node, sign, picked)
         if known is None:
-            inside = factors(node)
+            labelled = _labelled(node)
+            picked = picked or labelled is not None
+            inside = [(labelled, 1.0)] if labelled is not None else factors(node)
+            inside = inside or _monotone(node)
             if inside is None or looked_at > LIMIT:
                 return 0
             picked = picked or operation(node) in PICKS
@@ -121,6 +132,9 @@ def likelihoods_lowered(
                     return 0
                 lowered += 1
             continue
+        if sign > 0 and _is_cut_ratio(node):
+            lowered += 1
+            continue
         if _is_weighted(node):
             weighted = True
             inside = [(below, 1.0) for below in _below(node) if below is not None]
@@ -129,6 +143,21 @@ def likelihoods_lowered(
         picked = picked or name in PICKS
         waiting += [(below, sign * factor, picked, weighted) for below, factor in inside if factor]
     return lowered
+
+
+def _is_cut_ratio(node: Node) -> bool:
+    """The lesser of a ratio times an advantage, and of the same with the ratio cut off: what is to
+    be made larger, as of costs it is the greater one that is to be made smaller."""
+    if operation(node) != "Minimum":
+        return False
+    sides = [_through(below, RESHAPED) for below in _below(node)]
+    if any(side is None or not _is_weighted(side) for side in sides):
+        return False
+    ratios = [one for side in sides if side is not None for one in _below(side) if one is not None]
+    cut = [_through(one, RESHAPED) for one in ratios if operation(one) in CUTS]
+    plain = [one for one in ratios if operation(one) == "Exp"]
+    below = cut[0].next_functions[0][0] if len(cut) == 1 and cut[0] is not None else None
+    return len(plain) == 1 and _through(below, RESHAPED) is plain[0]
 
 
 def _is_weighted(node: Node) -> bool:
@@ -158,6 +187,34 @@ def _bound(node: Node, sign: float, picked: bool) -> bool | None:
     return None
 
 
+def _labelled(node: Node) -> Node | None:
+    """What is multiplied with one-hot classes, or with probabilities that are given."""
+    below = _below(node)
+    if operation(node) != "Mul" or below.count(None) != 1:
+        return None
+    saved = (getattr(node, name, None) for name in ("_saved_other", "_saved_self"))
+    labels = next((one for one in saved if isinstance(one, Tensor)), None)
+    if labels is None or labels.dim() < 2 or labels.shape[-1] < 2 or labels.is_complex():
+        return None
+    with torch.no_grad():
+        sums = labels.float().sum(-1)
+        whole = ((sums - 1).abs() < NEARLY) | ((sums == 0) & (labels == 0).all(-1))  # padding
+        if not bool((whole & (labels >= 0).all(-1)).all()) or not bool(sums.any()):
+            return None
+    return next(one for one in below if one is not None)
+
+
+def _monotone(node: Node) -> list[tuple[Node, float]] | None:
+    """What an operation grows or falls with, where that is never negative; None of any other."""
+    name, below = operation(node), _below(node)
+    there = [one for one in below if one is not None]
+    if name in RISING:
+        return [(one, 1.0) for one in there]
+    above = getattr(node, "_saved_self", None) if name == "Div" and below[0] is None else None
+    falls = isinstance(above, Tensor) and bool((above >= 0).all())
+    return [(one, -1.0) for one in there] if falls or name == "Reciprocal" else None
+
+
 def _is_penalty(node: Node) -> bool:
     """Whether it is the size of a parameter, and not of a difference."""
     if operation(node) not in DISTANCES:
@@ -180,15 +237,37 @@ def _is_log_probability(node: Node) -> bool:
     if name == "Sub":
         return any(below is not None and operation(below) == "Logsumexp" for below in _below(node))
     if name == "Log":
-        source = _through(node.next_functions[0][0], RESHAPED | PICKS | {"Clamp", "Div", "Add"})
-        return source is not None and operation(source) == "Softmax"
+        share = _through(node.next_functions[0][0], RESHAPED | PICKS | {"Clamp", "Add"})
+        source = _through(share, RESHAPED | PICKS | {"Clamp", "Div", "Add"})
+        return (source is not None and operation(source) == "Softmax") or _is_share(share)
     return False
+
+
+def _is_share(node: Node | None, *, picked: bool = False) -> bool:
+    """``exp(x) / exp(z).sum()``; where ``x`` has to be ``picked``, whether it is one of the z."""
+    if node is None or operation(node) != "Div" or None in _below(node):
+        return False
+    one, total = (_through(below, RESHAPED) for below in _below(node))
+    if one is None or total is None or operation(total) != "Sum":
+        return False
+    each = _through(total.next_functions[0][0], RESHAPED)
+    before = operation(one) in PICKS
+    one = _through(one, RESHAPED | PICKS)
+    if one is None or each is None or operation(one) != "Exp" or operation(each) != "Exp":
+        return False
+    below = _through(one.next_functions[0][0], RESHAPED | {"Div", "Mul"})
+    return not picked or before or (below is not None and operation(below) in PICKS)
 
 
 def _picks_before(node: Node) -> bool:
     """Whether the logarithm is taken of what was picked."""
+    if operation(node) == "Sub":  # x - logsumexp(z), x one of the z
+        picked = _through(node.next_functions[0][0], RESHAPED | {"Div", "Mul"})
+        return picked is not None and operation(picked) in PICKS
     below = _through(node.next_functions[0][0], RESHAPED | {"Clamp", "Add"})
-    return operation(node) == "Log" and below is not None and operation(below) in PICKS
+    if operation(node) != "Log" or below is None:
+        return False
+    return operation(below) in PICKS or _is_share(below, picked=True)
 
 
 def _through(node: Node | None, names: frozenset[str]) -> Node | None:
