@@ -44,7 +44,7 @@ def loss_of(held: dict[str, Tensor]) -> Tensor:
 
 
 def by_data(held: dict[str, Tensor], loss: Tensor, rate: float = 0.1) -> None:
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
     for one in held.values():
         assert one.grad is not None
         one.data -= rate * one.grad
@@ -52,9 +52,10 @@ def by_data(held: dict[str, Tensor], loss: Tensor, rate: float = 0.1) -> None:
 
 
 def without_zeroing(held: dict[str, Tensor], loss: Tensor) -> None:
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
     with torch.no_grad():
         for one in held.values():
+            assert one.grad is not None
             one -= 0.01 * one.grad
 
 
@@ -109,7 +110,7 @@ def of_inputs(seen: list[Seen], monitor: ProcessMonitor) -> None:
     """Gradients that move nothing, such as those of a picture that is looked at."""
     weight, picture = torch.randn(3, 3), torch.randn(2, 3, requires_grad=True)
     for _ in range(STEPS):
-        (picture @ weight).square().sum().backward()
+        (picture @ weight).square().sum().backward()  # type: ignore[no-untyped-call]
     seen.append(monitor.seen)
 
 

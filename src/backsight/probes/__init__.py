@@ -9,6 +9,7 @@ from backsight.probes._answer_given import (
     mark_input,
 )
 from backsight.probes._autograd import retained
+from backsight.probes._beyond import Beyond, targets_beyond
 from backsight.probes._broadcast import loss_broadcasts, steps_of_one_target
 from backsight.probes._classes_by_hand import classes_by_hand
 from backsight.probes._closures import Closures, closure_of
@@ -161,6 +162,7 @@ __all__ = [
     "WIDEST",
     "AnswerGiven",
     "Arithmetic",
+    "Beyond",
     "Catcher",
     "Closures",
     "ColumnTaken",
@@ -336,6 +338,7 @@ __all__ = [
     "steps_side_by_side",
     "symbols_of",
     "taken_apart",
+    "targets_beyond",
     "targets_turned",
     "tensor_norm_values",
     "tensor_norms",

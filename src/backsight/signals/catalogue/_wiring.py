@@ -57,6 +57,20 @@ SIGNALS = (
         per="function and loss, and in all",
     ),
     Signal(
+        name="targets_beyond",
+        title="targets out of reach of the answers",
+        formula="share of the targets of squared errors, Huber's and smooth L1 included, that lie "
+        "outside of the range of the sigmoid, softmax, tanh, ReLU or softplus that their answers "
+        "come out of, by more than 2 % of it, or of the targets' deviation where it has no end; "
+        "the largest over the losses of an iteration",
+        axes=("iteration",),
+        unit="1",
+        reduction="maximum over the losses of an iteration",
+        cost="shared with unowned",
+        source="Backsight",
+        per="function",
+    ),
+    Signal(
         name="loss_broadcast",
         title="elements of a loss whose sides are both broadcast",
         formula="elements of a loss for which both the prediction and the target are broadcast, "
