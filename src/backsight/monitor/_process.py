@@ -134,6 +134,9 @@ class ProcessMonitor:
         self._init = Optimizer.__init__
         self._bare: Any = WeakIdKeyDictionary()
         """How often each model has been called that has no parameters yet."""
+        self._passing: Any = WeakIdKeyDictionary()
+        """Of each model that nothing moves, how many steps there were when it was called first, and
+        how often it was called since."""
         self._calls = ModuleCalls(self._looking_failed, self._found)
         self._bare_tensors = BareTensors(
             self._found_bare, self._looking_failed, lambda: bool(self._seen.models)
@@ -220,6 +223,8 @@ class ProcessMonitor:
             return
         if self._left.has(set(map(id, parameters_of(model)))):
             return
+        if self._is_passing(module, model):
+            return
         inner = (part for _, part in named_modules(model) if not list(children_of(part)))
         self._seen.inner.update(type(part).__name__ for part in inner)
         owner = self._assign(model)
@@ -232,6 +237,22 @@ class ProcessMonitor:
         self._bare[module] = asked
         if asked < BARE:
             self._calls.forget(module)
+
+    def _is_passing(self, module: nn.Module, model: nn.Module) -> bool:
+        """Whether it may be gone before the next step: a layer that a ``forward`` makes for itself
+        is no model of the script's. One that an optimizer moves stays, and so does one that is
+        called again after a step."""
+        movers = [group for group in self._groups if group.monitor.optimizers]
+        if not movers or any(group.monitor.moves(model) for group in movers):
+            return False
+        steps = sum(group.steps for group in movers)
+        first, times = self._passing.setdefault(module, (steps, 0))
+        if steps > first or times >= BARE:
+            return False
+        self._passing[module] = first, times + 1
+        for _, part in named_modules(module):
+            self._calls.forget(part)
+        return True
 
     def _count_forward(self, *_: Any) -> None:
         self._seen.forwards += 1

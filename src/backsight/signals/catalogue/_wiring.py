@@ -19,6 +19,17 @@ SIGNALS = (
         per="module, and in all",
     ),
     Signal(
+        name="made_anew",
+        title="parameters that are others each time",
+        formula="parameters in the graph of L that no observed optimizer holds, if others of the "
+        "same shape were there at the look before, and are gone",
+        axes=("iteration",),
+        unit="parameters",
+        reduction="none",
+        cost="shared with unowned",
+        source="Backsight",
+    ),
+    Signal(
         name="stale",
         title="parameters of no module",
         formula="parameters that an optimizer holds, that no observed module holds, and that are "
