@@ -29,6 +29,7 @@ def shares(loss: Callable[[Tensor], Tensor]) -> list[tuple[str, float]]:
         (lambda z: f.mse_loss(z.relu(), SPREAD), [("relu", 0.5)]),
         (lambda z: (z.tanh() - WIDE).square().mean(), [("tanh", 0.88)]),
         (lambda z: (WIDE[:, None] - z.sigmoid()[:, None]).abs().mean(), [("sigmoid", 1.0)]),
+        (lambda z: (z[:, None].tanh()[:, 0] - WIDE).pow(2).mean(), [("tanh", 0.88)]),
         (lambda z: f.mse_loss(z.sigmoid(), NARROW), [("sigmoid", 0.0)]),
         (lambda z: f.mse_loss(z.sigmoid(), (Z > 0).float()), [("sigmoid", 0.0)]),  # of classes
         (lambda z: f.mse_loss(5 * z.sigmoid(), WIDE), [("sigmoid", 0.0)]),  # made wider

@@ -31,6 +31,9 @@ ERRORS = frozenset({"HuberLoss", "MseLoss", "SmoothL1Loss"})
 BETWEEN = SAME_ORDER | {"Alias", "Clone", "Permute", "Select", "Slice", "To", "ToCopy", "Transpose"}
 """Numbers stay what they are."""
 
+IN_ORDER = SAME_ORDER | {"Alias", "Clone", "Select", "Slice"}
+"""The same, and in the same order, where there are as many afterwards."""
+
 FAR = 8
 """Operations between the two."""
 
@@ -150,7 +153,7 @@ def _by_hand(node: Node) -> Beyond | None:
         return None
     first = sides[0] is not None
     made: Node | None = sides[0 if first else 1]
-    while made is not None and operation(made) in SAME_ORDER:
+    while made is not None and operation(made) in IN_ORDER:
         made = made.next_functions[0][0]
     name = "" if made is None else operation(made)
     if made is None or name not in RANGES or shape_of(below, 0) != tuple(difference.shape):

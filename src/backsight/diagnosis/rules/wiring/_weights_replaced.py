@@ -38,8 +38,8 @@ class Reinitialised(Rule):
         "times, after steps that had moved them (weights_restored). Or the loss depends on "
         "parameters that no optimizer holds and that are others in each of {anew:.0f} looks in a "
         "row, the former ones being gone (made_anew). A note: what is written between two steps "
-        "takes back {undone:.0%} or more of what the steps have done since it was written last, {often:.0f} "
-        "times in a row (weights_undone). Averaged, clamped, normalised "
+        "takes back {undone:.0%} or more of what the steps have done since the write before, "
+        "{often:.0f} times in a row (weights_undone). Averaged, clamped, normalised "
         "or reloaded weights are like the former ones, and a new optimizer begins a new training."
     )
     causes: ClassVar = (

@@ -192,8 +192,9 @@ class _Left:
         )
 
     def undone(self, matrices: list[nn.Parameter]) -> float | None:
-        """The share of the way since the last write that this one goes back; None of the first, and
-        of one that makes all weights smaller alike."""
+        """The share of the way since the last write that this one goes back; None of the first, of
+        one that makes all weights smaller alike, and of one to the very same place: as between
+        tasks."""
         now = [some_elements(p, torch.float32) for p in matrices]
         before, self.anchor = self.anchor, now
         if len(before) != len(now) or len(self.contents) != len(now):
@@ -201,7 +202,8 @@ class _Left:
         went = _distance(self.contents, before)
         if _is_shrunk(self.contents, now):
             return None
-        return 1 - _distance(now, before) / went if went > 0 else None
+        kept = _distance(now, before)
+        return 1 - kept / went if went > 0 and kept > 0 else None
 
     def keep_anchor(self) -> None:
         """Unless something else is written between backward and the step, such as what leads to
