@@ -18,7 +18,7 @@ measurement is logged once and switches it off (for its layer); training goes on
 import math
 import time
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import get_ident
 from typing import Literal, Self
@@ -39,7 +39,7 @@ from backsight.monitor._on_request import record_context, record_deep, record_sh
 from backsight.monitor._reach_notes import ReachNotes
 from backsight.monitor._seen import Seen
 from backsight.monitor._settings import check_settings
-from backsight.monitor.events import Every, Sampler
+from backsight.monitor.events import Every, Model, Sampler
 from backsight.monitor.measurements import MEASUREMENTS, Measurement, chosen
 from backsight.monitor.sinks import Gate, JudgingSink, Outbox, Recording, Tell, announce
 from backsight.probes import GradientProfile, Readers, ReaderSettings, Sharpness, parameters_of
@@ -249,13 +249,9 @@ class Monitor:
         """Whether any parameter of ``model`` is one that is observed."""
         return not self.parameters.isdisjoint(map(id, parameters_of(model)))
 
-    def adopt(self, name: str, model: nn.Module, inputs: Sequence[str] | None = None) -> None:
+    def adopt(self, name: str, model: Model, inputs: Sequence[str] | None = None) -> None:
         """Observe a model's modules, too, under ``name``; None as ``inputs`` finds them."""
         self._observed.adopt(name, model, inputs)
-
-    def take(self, tensors: Mapping[str, Tensor]) -> None:
-        """Observe tensors, by name, that no module holds and that the user's own code moves."""
-        self._observed.take(tensors)
 
     def runs_here(self) -> None:
         """What another thread does is not its own, unless it steps there."""

@@ -114,26 +114,26 @@ class Observation:
         self.detector.thread, self.detector.paused = get_ident() if here else None, False
         self._feed_begin()
 
-    def adopt(self, name: str, model: nn.Module, inputs: Sequence[str] | None = None) -> None:
+    def adopt(
+        self,
+        name: str,
+        model: nn.Module | Mapping[str, Tensor],
+        inputs: Sequence[str] | None = None,
+    ) -> None:
         """Observe the modules of ``model``, under paths that begin with ``name``.
 
         Args:
             name: of the model, empty where there is one.
-            model: the caller's.
-            inputs: paths of the modules that embed its input; where none are given and the model
-                has no recurrent layer, they are found.
+            model: the caller's; or tensors, by name, that no module holds.
+            inputs: paths of what embeds its input; else found, unless it has a recurrent layer.
         """
-        has_layers = self.forwards.watch_all(name, model)
-        if inputs or not has_layers:
-            self.forwards.search(name, model, inputs or None)
-        self.forwards.watch_decays(name, model)
+        if isinstance(model, nn.Module):
+            has_layers = self.forwards.watch_all(name, model)
+            if inputs or not has_layers:
+                self.forwards.search(name, model, inputs or None)
+            self.forwards.watch_decays(name, model)
         self.readers.loops.watch(model, name)
         self.parameters.name(name, model)
-
-    def take(self, tensors: Mapping[str, Tensor]) -> None:
-        """Observe tensors that no module holds and that the user's own code moves."""
-        self.parameters.take(tensors)
-        self.readers.loops.watch_tensors(tensors)
 
     def add(self, optimizer: Optimizer) -> None:
         """Observe the steps of one more optimizer; those that are gone are forgotten."""
@@ -340,9 +340,7 @@ class Observation:
         """Whether an iteration that has ended need not be recorded at once."""
         if not self.measurements.ends_late or now.number - self._first < AT_ONCE or now.told:
             return False
-        if now.number == self._grown:
-            return False
-        if at - self._recorded_at > WAIT or len(self._waiting) >= MOST:
+        if now.number == self._grown or at - self._recorded_at > WAIT or len(self._waiting) >= MOST:
             return False
         loss = now.loss
         if now.states_broken or not math.isfinite(now.gradient or 0.0):

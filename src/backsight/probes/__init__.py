@@ -59,7 +59,11 @@ from backsight.probes._loop_carried import LoopCarried
 from backsight.probes._loop_inputs import loop_inputs
 from backsight.probes._loop_states import LoopStates, loop_begun, loop_products, loop_weights
 from backsight.probes._loss_operations import LossOperations
-from backsight.probes._loss_sign import likelihoods_lowered, terms_without_bound
+from backsight.probes._loss_sign import (
+    likelihoods_lowered,
+    terms_without_bound,
+    weighs_likelihoods,
+)
 from backsight.probes._loss_target import LossTarget
 from backsight.probes._loss_targets import asks_a_layer, asks_a_unit, loss_targets
 from backsight.probes._loss_terms import LossTerm, loss_terms
@@ -353,5 +357,6 @@ __all__ = [
     "unwrapped_optimizer",
     "views_that_mix",
     "walk",
+    "weighs_likelihoods",
     "what_was_found",
 ]

@@ -1,6 +1,6 @@
 """Whether a loss that has a lower bound is maximised: the sign of each of its terms."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -9,7 +9,14 @@ from torch.autograd.graph import Node
 from backsight.probes._loss_operations import RESHAPED
 from backsight.probes._operations import operation
 
-__all__ = ["LIMIT", "factors", "likelihoods_lowered", "sign_of", "terms_without_bound"]
+__all__ = [
+    "LIMIT",
+    "factors",
+    "likelihoods_lowered",
+    "sign_of",
+    "terms_without_bound",
+    "weighs_likelihoods",
+]
 
 LIMIT = 500
 """Operations between the loss and its terms."""
@@ -113,36 +120,66 @@ def likelihoods_lowered(
         >>> likelihoods_lowered([gain], [None]), likelihoods_lowered([-gain], [None])
         (1, 0)
     """
-    waiting: list[tuple[Node, float, bool, bool]] = []
+    lowered = 0
+    for sign, _ in _weighted_likelihoods(roots, gradients):
+        if (sign < 0) is not maximised:
+            return 0
+        lowered += 1
+    return lowered
+
+
+def weighs_likelihoods(roots: Sequence[Tensor], gradients: Sequence[Tensor | None]) -> bool:
+    """Whether a loss has log-probabilities times given numbers of both signs, as a policy gradient
+    has where what is rewarded is held against a mean: such a loss is no measure of anything.
+
+    Args:
+        roots, gradients: as of :func:`terms_without_bound`.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import weighs_likelihoods
+        >>> logits, reward = torch.randn(4, 3, requires_grad=True), torch.tensor([1.0, 0, 0, 2])
+        >>> chosen = logits.log_softmax(-1)[range(4), [0, 1, 2, 0]]
+        >>> for weight in (reward, reward - reward.mean()):
+        ...     weighs_likelihoods([-(chosen * weight).mean()], [None])
+        False
+        True
+    """
+    return any(both for _, both in _weighted_likelihoods(roots, gradients))
+
+
+def _weighted_likelihoods(
+    roots: Sequence[Tensor], gradients: Sequence[Tensor | None]
+) -> Iterator[tuple[float, bool]]:
+    """Each log-probability times numbers that vary: the sign of its factor, and whether the numbers
+    have both."""
+    waiting: list[tuple[Node, float, bool, bool, bool]] = []
     for root, gradient in zip(roots, gradients, strict=True):
         sign = 1.0 if gradient is None else sign_of(gradient)
         if root.grad_fn is not None and sign:
-            waiting.append((root.grad_fn, -sign if maximised else sign, False, False))
-    lowered = looked_at = 0
-    while waiting and looked_at < LIMIT:
-        node, sign, picked, weighted = waiting.pop()
-        looked_at += 1
+            waiting.append((root.grad_fn, sign, False, False, False))
+    for _ in range(LIMIT):
+        if not waiting:
+            return
+        node, sign, picked, weighted, both = waiting.pop()
         name = operation(node)
         if _is_log_probability(node) or name in ("NllLoss", "NllLoss2D"):
-            taken = picked or _picks_before(node)
-            if name.startswith("NllLoss"):
-                taken, sign = True, -sign
-            if weighted and taken:
-                if sign < 0:
-                    return 0
-                lowered += 1
+            of_loss = name.startswith("NllLoss")
+            if weighted and (of_loss or picked or _picks_before(node)):
+                yield -sign if of_loss else sign, both
             continue
-        if sign > 0 and _is_cut_ratio(node):
-            lowered += 1
+        if _is_cut_ratio(node):
+            yield sign, True
             continue
-        if _is_weighted(node):
-            weighted = True
+        weights = _weights(node)
+        if weights is not None:
+            weighted, both = True, both or bool((weights < 0).any() and (weights > 0).any())
             inside = [(below, 1.0) for below in _below(node) if below is not None]
         else:
             inside = factors(node) or []
         picked = picked or name in PICKS
-        waiting += [(below, sign * factor, picked, weighted) for below, factor in inside if factor]
-    return lowered
+        more = [(below, sign * by, picked, weighted, both) for below, by in inside if by]
+        waiting += more
 
 
 def _is_cut_ratio(node: Node) -> bool:
@@ -151,7 +188,7 @@ def _is_cut_ratio(node: Node) -> bool:
     if operation(node) != "Minimum":
         return False
     sides = [_through(below, RESHAPED) for below in _below(node)]
-    if any(side is None or not _is_weighted(side) for side in sides):
+    if any(side is None or _weights(side) is None for side in sides):
         return False
     ratios = [one for side in sides if side is not None for one in _below(side) if one is not None]
     cut = [_through(one, RESHAPED) for one in ratios if operation(one) in CUTS]
@@ -160,15 +197,15 @@ def _is_cut_ratio(node: Node) -> bool:
     return len(plain) == 1 and _through(below, RESHAPED) is plain[0]
 
 
-def _is_weighted(node: Node) -> bool:
-    """Whether it is a product with several numbers, of any sign, that need no gradient; no mask."""
+def _weights(node: Node) -> Tensor | None:
+    """Several numbers, of any sign and without a gradient, that it multiplies by; no mask."""
     if operation(node) != "Mul" or _below(node).count(None) != 1:
-        return False
+        return None
     saved = (getattr(node, name, None) for name in ("_saved_other", "_saved_self"))
     factor = next((one for one in saved if isinstance(one, Tensor)), None)
     if factor is None or factor.numel() < 2 or factor.is_complex():
-        return False
-    return not bool(((factor == 0) | (factor == 1)).all())
+        return None
+    return None if bool(((factor == 0) | (factor == 1)).all()) else factor
 
 
 def _bound(node: Node, sign: float, picked: bool) -> bool | None:

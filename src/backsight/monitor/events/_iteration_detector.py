@@ -204,8 +204,7 @@ class IterationDetector:
         if self._in_step and self._in_step_again:
             return True  # a closure's later evaluation: the iteration is about the first
         whole = left if len(left) == len(marks) else ()
-        passed = BackwardPass(roots, gradients, scale, left=whole, moved=moved)
-        self._count(passed, marks)
+        self._count(BackwardPass(roots, gradients, scale, left=whole, moved=moved), marks)
         return True
 
     def _count(self, passed: BackwardPass, marks: list[tuple[int, int]]) -> None:

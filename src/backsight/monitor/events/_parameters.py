@@ -10,7 +10,10 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 from backsight.probes import named_parameters
 
-__all__ = ["ObservedParameters"]
+__all__ = ["Model", "ObservedParameters"]
+
+Model = nn.Module | Mapping[str, Tensor]
+"""The caller's; or tensors, by name, that no module holds and that the user's own code moves."""
 
 
 class ObservedParameters:
@@ -51,17 +54,16 @@ class ObservedParameters:
         self.by_hand = True
         """Whether no optimizer has been seen: the user's own code moves the parameters."""
 
-    def name(self, prefix: str, model: nn.Module) -> None:
-        """Learn the names of a model's parameters."""
+    def name(self, prefix: str, model: Model) -> None:
+        """Learn the names of a model's parameters; or of tensors that no module holds."""
+        if not isinstance(model, nn.Module):
+            self._bare = {name: weakref.ref(tensor) for name, tensor in model.items()}
+            self._names |= {id(tensor): name for name, tensor in model.items()}
+            return
         for path, parameter in named_parameters(model):
             self._names.setdefault(id(parameter), ".".join(filter(None, (prefix, path))))
         self._models.append((weakref.ref(model), prefix))
         self._found, self._number_of = {}, {}
-
-    def take(self, tensors: Mapping[str, Tensor]) -> None:
-        """Observe tensors that no module holds and that the user's own code moves."""
-        self._bare = {name: weakref.ref(tensor) for name, tensor in tensors.items()}
-        self._names |= {id(tensor): name for name, tensor in tensors.items()}
 
     @property
     def bare(self) -> bool:

@@ -82,18 +82,17 @@ class LoopReader(LayerReader):
         self.found = False
         """Whether a loop has been measured."""
 
-    def watch(self, model: nn.Module, name: str = "") -> None:
+    def watch(self, model: nn.Module | Mapping[str, Tensor], name: str = "") -> None:
         """Loops over parameters of ``model`` are to be read.
 
         Args:
-            model: the caller's.
+            model: the caller's; or tensors, by name, that no module holds.
             name: put before its paths, where there are several models.
         """
-        self._paths |= paths_of(model, name)
-
-    def watch_tensors(self, tensors: Mapping[str, Tensor]) -> None:
-        """Loops over tensors that no module holds are to be read, too."""
-        self._paths |= {id(tensor): name for name, tensor in tensors.items()}
+        if isinstance(model, nn.Module):
+            self._paths |= paths_of(model, name)
+        else:
+            self._paths |= {id(tensor): called for called, tensor in model.items()}
 
     @property
     def names(self) -> list[str]:

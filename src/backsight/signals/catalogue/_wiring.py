@@ -205,6 +205,17 @@ SIGNALS = (
         source="Backsight",
     ),
     Signal(
+        name="likelihood_weighted",
+        title="a policy gradient",
+        formula="1 if L has log-probabilities times given numbers of both signs, such as "
+        "advantages. Recorded only then",
+        axes=("iteration",),
+        unit="1",
+        reduction="none",
+        cost="a walk from the loss to its terms",
+        source="Backsight",
+    ),
+    Signal(
         name="divergence_raised",
         title="distances between distributions that the step makes larger",
         formula="sums c·(x - exp x), or c·(log y - y), within L, with c > 0; 0 unless the step "
