@@ -6,7 +6,7 @@ record in an iteration is handed over when it ends, and the next one begins.
 
 import math
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from operator import attrgetter
 from threading import get_ident
 
@@ -21,7 +21,7 @@ from backsight.monitor._seen import Seen
 from backsight.monitor.events import Forwards, IterationDetector, ObservedParameters, Sampler
 from backsight.monitor.measurements import Measurement, MeasurementSet
 from backsight.monitor.sinks import Outbox
-from backsight.probes import Readers, largest_value, on_host, read_as_loop
+from backsight.probes import Model, Readers, largest_value, on_host, read_as_loop
 
 __all__ = ["Observation"]
 
@@ -114,12 +114,7 @@ class Observation:
         self.detector.thread, self.detector.paused = get_ident() if here else None, False
         self._feed_begin()
 
-    def adopt(
-        self,
-        name: str,
-        model: nn.Module | Mapping[str, Tensor],
-        inputs: Sequence[str] | None = None,
-    ) -> None:
+    def adopt(self, name: str, model: Model, inputs: Sequence[str] | None = None) -> None:
         """Observe the modules of ``model``, under paths that begin with ``name``.
 
         Args:

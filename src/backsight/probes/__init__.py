@@ -80,6 +80,7 @@ from backsight.probes._mixed_rows import (
 )
 from backsight.probes._module_calls import ModuleCalls
 from backsight.probes._modules import (
+    Model,
     children_of,
     listed_optimizers,
     modules_above,
@@ -199,6 +200,7 @@ __all__ = [
     "Memories",
     "MemoryCapacity",
     "MemoryProfile",
+    "Model",
     "ModuleCalls",
     "ParameterUpdates",
     "Persistence",

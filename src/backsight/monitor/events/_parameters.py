@@ -1,19 +1,16 @@
 """Whose parameters are observed: those that some optimizers move, by name."""
 
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils.weak import WeakIdKeyDictionary
 
-from backsight.probes import named_parameters
+from backsight.probes import Model, named_parameters
 
 __all__ = ["Model", "ObservedParameters"]
-
-Model = nn.Module | Mapping[str, Tensor]
-"""The caller's; or tensors, by name, that no module holds and that the user's own code moves."""
 
 
 class ObservedParameters:

@@ -5,7 +5,7 @@ module shows it. What shows is a parameter that is multiplied once a step, each 
 made of the product before. The graph has no values of states, so that their norms are not known.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from torch.autograd.graph import GradientEdge
 
 from backsight.probes._compilers import undisturbed
 from backsight.probes._identity import IdentityMap
-from backsight.probes._modules import parameters_of
+from backsight.probes._modules import Model, parameters_of
 from backsight.probes._profile import GradientProfile
 from backsight.probes._reader import LayerReader, ReaderSettings, Readings
 from backsight.probes.loops._chains import Loop, chains_in
@@ -82,7 +82,7 @@ class LoopReader(LayerReader):
         self.found = False
         """Whether a loop has been measured."""
 
-    def watch(self, model: nn.Module | Mapping[str, Tensor], name: str = "") -> None:
+    def watch(self, model: Model, name: str = "") -> None:
         """Loops over parameters of ``model`` are to be read.
 
         Args:
