@@ -40,7 +40,7 @@ class BareTensors:
         >>> for _ in range(2):
         ...     (slope - 1).square().sum().backward()
         ...     slope.data -= 0.1 * slope.grad
-        ['tensor0']
+        ['slope']
         >>> bare.close()
     """
 
