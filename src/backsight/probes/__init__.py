@@ -132,6 +132,7 @@ from backsight.probes._steps_read import StepsRead
 from backsight.probes._targets_turned import targets_turned
 from backsight.probes._tensors import tensors_in
 from backsight.probes._time_axis import moves_across, padded_across, smooth_across, symbols_of
+from backsight.probes._unsquashed import unsquashed
 from backsight.probes._white_noise import noise_spread
 from backsight.probes._whole_memory import Lanes, affordable, memory_of_whole, thinned
 from backsight.probes.fused import (
@@ -346,6 +347,7 @@ __all__ = [
     "total_norm_value",
     "undisturbed",
     "units_alike",
+    "unsquashed",
     "unwrapped",
     "unwrapped_optimizer",
     "views_that_mix",

@@ -16,7 +16,7 @@ class SquashedTwice(InARow):
     """Probabilities where logits are expected."""
 
     code: ClassVar[str] = "BKS411"
-    title: ClassVar[str] = "loss input squashed twice"
+    title: ClassVar[str] = "probabilities confused with logits"
     severity: ClassVar = "error"
     cause: ClassVar[bool] = True
     reads: ClassVar = ("loss_squashed",)
@@ -24,22 +24,30 @@ class SquashedTwice(InARow):
         "Cross-entropy and binary cross-entropy with logits apply a softmax or a sigmoid "
         "themselves. Of numbers between 0 and 1, theirs is nearly the same for all classes: the "
         "loss cannot come near 0, and its gradient is small. Given to NLLLoss, probabilities do "
-        "not even make a likelihood: that expects their logarithms."
+        "not even make a likelihood: that expects their logarithms. Given logits, it falls without "
+        "bound."
     )
     criterion: ClassVar[str] = (
-        "In the graph of the loss, what goes into cross-entropy, NLLLoss, CTCLoss or binary "
-        "cross-entropy with logits was made by a softmax or a sigmoid, or what goes into binary "
-        "cross-entropy by two sigmoids, with nothing in between but reshaping, cutting off, a "
-        "shift or a factor of at most 2, in {samples:.0f} samples in a row. A log-softmax does "
-        "not count: applied twice, it is the same. Nor does a logarithm of probabilities."
+        "In the graph of the loss, what goes into cross-entropy, NLLLoss, CTCLoss, KLDivLoss or "
+        "binary cross-entropy with logits was made by a softmax or a sigmoid, or what goes into "
+        "binary cross-entropy by two sigmoids, with nothing in between but reshaping, cutting off, "
+        "a mean or a maximum over steps, a shift, a mask or a factor of at most 2, in "
+        "{samples:.0f} samples in a row; the same by hand, as logsumexp(p) - p[y] or "
+        "softplus(p) - y p. A log-softmax does not count: applied twice, it is the same. Nor does "
+        "a logarithm of probabilities. Or what goes into NLLLoss, CTCLoss or KLDivLoss comes right "
+        "out of a layer, or of a log-softmax along another axis than that of the classes, and its "
+        "probabilities do not add up to 1; or what goes into BCELoss comes right out of a layer "
+        "and is cut off at 0 and 1."
     )
     causes: ClassVar = (
         "a softmax or a sigmoid as the last layer of a model that is trained with cross-entropy",
-        "NLLLoss of probabilities instead of log-probabilities",
+        "NLLLoss or KLDivLoss of probabilities, or of logits, instead of log-probabilities",
+        "a softmax along the wrong axis",
     )
     remedies: ClassVar = (
         "return the logits: remove the softmax or sigmoid before the loss",
-        "with NLLLoss, use log_softmax; with a sigmoid, use BCELoss",
+        "with NLLLoss or KLDivLoss, use log_softmax(dim=…) of the classes; with a sigmoid, use "
+        "BCELoss",
     )
     source: ClassVar[str] = "PyTorch's documentation of CrossEntropyLoss; a frequent question"
 
@@ -51,8 +59,12 @@ class SquashedTwice(InARow):
         """What comes before what."""
         kinds = [*parts_of(now, "loss_squashed", where)]
         before, _, loss = kinds[0].partition(", ") if kinds else ("softmax", "", "the loss")
+        says = "applies its own, or expects logarithms"
+        if before == "layer":
+            says = "expects probabilities" if "binary" in loss else "expects log-probabilities"
+        elif "axis" in before:
+            says = "expects those whose probabilities add up to 1 over the classes"
         return (
-            f"what goes into the {loss} loss comes out of a {before}: that loss applies its own, "
-            "or expects logarithms",
+            f"what goes into the {loss} loss comes out of a {before}: that loss {says}",
             {"losses": value},
         )
