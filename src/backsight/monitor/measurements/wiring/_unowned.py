@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import Node
 
 from backsight.monitor._iteration import BackwardPass, Iteration, OptimizerStep
 from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
@@ -26,15 +27,28 @@ GROUPS = 12
 
 NOBODY = "no module"
 
+ANEW = "no module, made anew"
+"""Parameters that each pass has others of, such as those of a layer that is made in ``forward``."""
+
+NONE = "no parameter in the loss"
+
+WEIGHS = frozenset({"Convolution", "Embedding", "T"})
+"""What a layer does with its weight; a noise that is made anew is added."""
+
 
 class Unowned(Measurement):
     """Parameters in the loss's graph that no observed optimizer holds and that stand still, or one
     that never makes a step.
 
-    So are tensors with a gradient that a module keeps as an attribute.
+    So are tensors with a gradient that a module keeps as an attribute, and the weights of a layer
+    that is made anew for each pass.
 
     Where no optimizer moves the model at all, its parameters count if one steps beside it on
-    parameters that have never had a gradient, as those of a model that was made anew.
+    parameters that have never had a gradient, as those of a model that was made anew. If there is
+    none, and all of them stand still, their number is negative.
+
+    Where an optimizer steps without a gradient, and the loss depends on no parameter at all, all of
+    the optimizer's count.
 
     Those that are frozen are not in the graph. What another optimizer moves, or the user's own
     code, is different at the next look.
@@ -69,17 +83,24 @@ class Unowned(Measurement):
         """Parameters of an optimizer that steps in vain, where none moves this model."""
         self._stepped: set[int] = set()
         """Identities of what any optimizer has made a step on."""
+        self._blind: bool | None = None
+        """Whether the passes so far reach no parameter."""
+        self._missed = 0
+        """Parameters of an optimizer that has stepped after such passes, without a gradient."""
+        self._anew = 0
+        """Parameters in place of others of the last look, which are gone."""
+        self._newest: list[tuple[torch.Size, weakref.ref[Tensor]]] = []
+        """Those that the last look has seen for the first time."""
         self._places: dict[int, str | None] = {}
         """By the parameter's identity, the path of those that no observed model holds."""
 
     def on_iteration_begin(self, now: Iteration) -> None:
         """No pass has been seen."""
-        self._still, self._moving, self._stale = None, {}, 0
+        self._still, self._moving, self._stale, self._anew = None, {}, 0, 0
+        self._blind, self._missed = None, 0
 
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
         """Look at the parameters of the pass that no optimizer holds."""
-        if now.by_hand and not self._idle:
-            return
         owned = now.parameters
         held = set() if now.by_hand else set(map(id, owned.values()))
         unused = held - self._stepped if self._stepped else set()
@@ -89,10 +110,16 @@ class Unowned(Measurement):
         reached: dict[int, Tensor] = {id(p): p for p in leaves if isinstance(p, nn.Parameter)}
         others = {id(x) for x in leaves if not isinstance(x, nn.Parameter)}
         reached |= self._kept(now.models, others) if others else {}
-        if held.isdisjoint(reached) and not now.by_hand:
+        self._blind = self._blind is not False and not reached and held.isdisjoint(others)
+        if now.by_hand and not self._idle and others:
+            return  # of something else, such as an attack
+        if held.isdisjoint(reached) and not now.by_hand and not _hold(now.models, reached):
             return  # of another training
         still = self._still or {}
         known = True
+        anew = self._made_anew({n: p for n, p in reached.items() if n not in held}, passed)
+        for number in anew:
+            del reached[number]
         for number, parameter in reached.items():
             if number in held & unused:
                 self._stands_still(parameter, now.number)  # to be known later
@@ -117,11 +144,21 @@ class Unowned(Measurement):
     def on_step_end(self, step: OptimizerStep, now: Iteration) -> None:
         """These are moved by an optimizer."""
         self._stepped.update(map(id, step.parameters.values()))
+        if self._blind and not any(p.grad is not None for p in step.parameters.values()):
+            self._missed += len(step.parameters)
 
     def on_iteration_end(self, now: Iteration) -> None:
         """How many they are, in all and by module."""
         self._idle = now.idle
-        if self._still is None:
+        if self._missed:
+            now.record("unowned", float(self._missed))
+            now.record(f"unowned/{NONE}", float(self._missed))
+            now.record("stale", 0.0)
+        if self._still is None or self._missed:
+            return
+        if now.by_hand and not self._idle:
+            alone = self._still and not self._moving and not self._anew
+            now.record("unowned", -float(len(self._still)) if alone else 0.0)
             return
         names = [self._name_of(p, now) for p in self._still.values()]
         if names and self._moving:
@@ -129,8 +166,10 @@ class Unowned(Measurement):
             others = [self._name_of(p, now) for p in self._moving.values()]
             moved = {_module_of(name) for name in others if name is not None}
             names = [name for name in names if name is None or _module_of(name) not in moved]
-        now.record("unowned", float(len(names)))
-        for module, count in _by_module(names).items():
+        now.record("unowned", float(len(names) + self._anew))
+        by_module = _by_module(names)
+        by_module |= Counter({ANEW: self._anew} if self._anew else {})
+        for module, count in by_module.items():
             now.record(f"unowned/{module}", float(count))
         now.record("stale", float(self._stale))
         self._still, self._moving = None, {}
@@ -145,6 +184,21 @@ class Unowned(Measurement):
                         found[id(value)] = value
                         self._places[id(value)] = ".".join(filter(None, (name, path, attribute)))
         return found
+
+    def _made_anew(self, strangers: dict[int, Tensor], passed: BackwardPass) -> set[int]:
+        """Identities of the weights and biases that the last look had others of."""
+        gone = {shape for shape, one in self._newest if one() is None}
+        first = {n: p for n, p in strangers.items() if not self._is_known(p)}
+        self._newest = [(p.shape, weakref.ref(p)) for p in first.values()]
+        anew = {n for n, p in first.items() if p.shape in gone}
+        if anew and any(_weighs(node, anew) for _, node in passed.operations.those(WEIGHS)):
+            self._anew = len(anew)
+            return anew
+        return set()
+
+    def _is_known(self, parameter: Tensor) -> bool:
+        before = self._seen.get(id(parameter))
+        return before is not None and before.of() is parameter
 
     def _name_of(self, parameter: Tensor, now: Iteration) -> str | None:
         """Its path, also that of a parameter of no observed model."""
@@ -171,6 +225,17 @@ class _Look:
     of: "weakref.ref[Tensor]"
     iteration: int
     content: tuple[float, float]
+
+
+def _hold(models: Mapping[str, nn.Module], reached: Mapping[int, Tensor]) -> bool:
+    """Whether any of these are a model's own."""
+    return any(id(p) in reached for model in models.values() for p in model.parameters())
+
+
+def _weighs(node: Node, parameters: set[int]) -> bool:
+    """Whether an operation is given one of them."""
+    leaves = (getattr(below, "variable", None) for below, _ in node.next_functions)
+    return any(id(leaf) in parameters for leaf in leaves if leaf is not None)
 
 
 def _sums_of(parameter: Tensor) -> tuple[float, float]:
