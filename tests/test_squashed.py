@@ -83,7 +83,8 @@ nll, kl = functional.nll_loss, functional.kl_div
 
 
 def ctc(log_p: Tensor, y: Tensor) -> Tensor:
-    return functional.ctc_loss(log_p[:, None], y[None, :2].clamp(min=1), (ROWS,), (2,))
+    steps, asked = torch.tensor([ROWS]), torch.tensor([2])
+    return functional.ctc_loss(log_p[:, None], y[None, :2].clamp(min=1), steps, asked)
 
 
 NOT_AT_ALL: dict[str, Loss] = {

@@ -169,11 +169,6 @@ class Monitor:
         return self.iteration + self._observed.detector.stepped
 
     @property
-    def unled(self) -> bool:
-        """Whether nothing has moved its parameters, and its loss was another training's."""
-        return self.next_iteration == 0 and self._observed.detector.opposed
-
-    @property
     def latest(self) -> dict[str, float]:
         """The newest value of each scalar that has reached the host."""
         self._observed.record()

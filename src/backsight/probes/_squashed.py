@@ -145,7 +145,7 @@ def _is_mask(by: Tensor, shape: tuple[int, ...]) -> bool:
     if by.numel() > math.prod(shape) or not by.numel() or by.is_complex():
         return False
     least, most = (float(x) for x in by.detach().aminmax())
-    return 0 <= least and LEAST <= most <= MOST
+    return least >= 0 and LEAST <= most <= MOST
 
 
 def _by_hand(made: LossOperations) -> Iterator[tuple[str, str]]:

@@ -62,9 +62,10 @@ def unsquashed(made: LossOperations) -> Iterator[tuple[str, str]]:
             yield kind, LOSSES[name]
     for _, node in made.those({"BinaryCrossEntropy"}):
         below = LossOperations.source(node.next_functions[0][0])
-        if below is not None and _cuts_to_one(below):
-            if _kind(_before(below.next_functions[0][0])) == "layer":
-                yield "layer", "binary cross-entropy"
+        if below is None or not _cuts_to_one(below):
+            continue
+        if _kind(_before(below.next_functions[0][0])) == "layer":
+            yield "layer", "binary cross-entropy"
     for name, node in made.named(NEAREST):
         if name == "Sub":
             kind = _divergence(node)
@@ -112,7 +113,7 @@ def _cuts_to_one(node: Node) -> bool:
     least, most = saved(node, "min"), saved(node, "max")
     if isinstance(least, Tensor) or isinstance(most, Tensor) or None in (least, most):
         return False
-    return 0 <= least < 0.5 < most <= 1  # type: ignore[operator,no-any-return]
+    return 0 <= least < 0.5 < most <= 1  # type: ignore[no-any-return]
 
 
 def _divergence(node: Node) -> str | None:

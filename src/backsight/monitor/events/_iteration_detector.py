@@ -266,8 +266,7 @@ class IterationDetector:
             self._lent.append(other)
         elif self._passes and self._parameters.by_hand and isinstance(other, IterationDetector):
             self.idle = 0 if other.passes else len(other._parameters.of())
-            if self.idle and self._automatic and not self._in_step:
-                self._ended = self.clock()  # which was to move these
+            self._ended = self.clock() if self.idle and self._automatic else self._ended
 
     def step_skipped(self, optimizer: Optimizer) -> None:
         """The gradients were not finite: nothing was learned, but the iteration is over."""

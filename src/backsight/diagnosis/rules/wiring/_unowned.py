@@ -36,9 +36,9 @@ class UnownedParameters(InARow):
         "were 10 or more iterations before, in {samples:.0f} samples in a row. Parameters that are "
         "frozen (requires_grad=False) do not count, nor do those that another optimizer or the "
         "script's own code moves. Or the weights of a layer are other ones at each look, of the "
-        "same shape, and the former ones are gone. Or no pass of an iteration reaches any parameter, "
-        "and its step finds no gradient. A warning where no optimizer has been seen, and all "
-        "parameters stand still, for {long:.0f} iterations."
+        "same shape, and the former ones are in no loss. Or no pass of an iteration reaches any "
+        "parameter, and its step finds no gradient. A warning where no "
+        "optimizer has been seen, and all parameters stand still, for {long:.0f} iterations."
     )
     causes: ClassVar = (
         "the optimizer was made of one part of the model only",

@@ -88,7 +88,7 @@ class Unowned(Measurement):
         self._missed = 0
         """Parameters of an optimizer that has stepped after such passes, without a gradient."""
         self._anew = 0
-        """Parameters in place of others of the last look, which are gone."""
+        """Parameters in place of others of the last look, which the loss reaches no more."""
         self._newest: list[tuple[torch.Size, weakref.ref[Tensor]]] = []
         """Those that the last look has seen for the first time."""
         self._places: dict[int, str | None] = {}
@@ -187,7 +187,7 @@ class Unowned(Measurement):
 
     def _made_anew(self, strangers: dict[int, Tensor], passed: BackwardPass) -> set[int]:
         """Identities of the weights and biases that the last look had others of."""
-        gone = {shape for shape, one in self._newest if one() is None}
+        gone = {shape for shape, one in self._newest if id(one()) not in strangers}
         first = {n: p for n, p in strangers.items() if not self._is_known(p)}
         self._newest = [(p.shape, weakref.ref(p)) for p in first.values()]
         anew = {n for n, p in first.items() if p.shape in gone}
