@@ -1216,6 +1216,30 @@ def test_a_loss_that_is_infinite_is_no_spike() -> None:
     assert codes == {"BKS201"}
 
 
+def rare_class(seed: int, count: int = 1200, harmed: range = range(0)) -> list[float]:
+    """Of batches of 16, 1 in 33 of which is of the other class; one bias learns its frequency, and
+    goes up with each of it. While it is harmed, all answers are wrong more often."""
+    random, logit, losses = np.random.default_rng(seed), -3.0, []
+    for iteration in range(count):
+        share = random.binomial(16, 0.03) / 16
+        said = 1 / (1 + np.exp(-(logit + 6 * (iteration in harmed))))
+        losses.append(float(-share * np.log(said) - (1 - share) * np.log(1 - said)))
+        logit -= 4 * (1 / (1 + np.exp(-logit)) - share)
+    return [0.7] * 5 + losses
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_batches_with_a_rare_class_are_no_spikes_that_cost_anything(seed: int) -> None:
+    for finding in verdict("BKS202", {"loss": rare_class(seed)}).findings:
+        assert finding.severity == "info", finding.message
+
+
+def test_a_spike_among_batches_with_a_rare_class_is_found() -> None:
+    finding = the(verdict("BKS202", {"loss": rare_class(0, harmed=range(700, 740))}))
+    assert finding.severity == "warning"
+    assert "at iteration 70" in finding.message
+
+
 def test_a_spike_that_stays_says_so() -> None:
     finding = the(verdict("BKS202", {"loss": [*wavy(100, 1.0), *wavy(150, 9.0)]}))
     assert (finding.iteration, finding.count, finding.resolved_at) == (100, 1, None)

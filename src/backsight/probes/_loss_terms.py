@@ -137,7 +137,20 @@ ERRORS: dict[str, Callable[..., Tensor]] = {
 
 
 def error_of(given: LossTarget) -> Callable[[Tensor, Tensor], Tensor]:
-    """The loss of each element, of numbers, as a function of prediction and target."""
+    """The loss of each element, of numbers, as a function of prediction and target.
+
+    Args:
+        given: of a loss of numbers.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import loss_terms
+        >>> from backsight.probes._loss_terms import error_of
+        >>> said, true = torch.zeros(2, requires_grad=True), torch.tensor([0.5, 3.0])
+        >>> (term,) = loss_terms([torch.nn.functional.huber_loss(said, true)])
+        >>> error_of(term.given)(said.detach(), true).tolist()
+        [0.125, 2.5]
+    """
     named = {"HuberLoss": "delta", "SmoothL1Loss": "beta"}.get(given.loss)
     settings = {} if named is None else {named: float(saved(given.node, named))}
     return partial(ERRORS[given.loss], reduction="none", **settings)

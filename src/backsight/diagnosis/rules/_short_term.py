@@ -259,7 +259,8 @@ class ShortTerm(Rule):
             what = f"{held}, no layer holds more, and no gradient reaches back more than {far}"
         else:
             what = f"no gradient reaches back more than {far} steps, although {held}"
-        stuck = guess is not None and course.level >= guess - self.better * abs(guess)
+        # The level of a rare class is noise: of a hundred losses, half are below their mean.
+        stuck = guess is not None and course.deep >= guess - self.better * abs(guess)
         graver = stuck and course.count >= self.enough
         if graver:
             told = f"the loss stays at {short(course.level)}, and {short(guess or 0.0)} is that of "
@@ -277,8 +278,8 @@ class ShortTerm(Rule):
             severity="warning" if graver else "info",
         )
         if graver and one.severity == "info":
-            one.severity = "warning"
             self.raised.append((now.iteration, one))
+        one.severity = "warning" if graver else "info"
 
     def _update_reach(self, now: Sample, course: LossHistory) -> None:
         """Where no state can be run again: what the gradient alone tells, and no more than that."""

@@ -57,11 +57,14 @@ class LossSpike(LossRule):
         "times the distance from the median to the 0.9 quantile of the 50 losses before it, unless "
         "{often:.0f} earlier ones of at least half its height were over within {heals:.0f} "
         "iterations; or "
-        "three losses in a row exceed the median of the 20 before them by {row:g} deviations. In "
+        "three losses in a row exceed the median of the 20 before them by {row:g} deviations, and "
+        "by {row_tail:g} times the distance from it to their 0.9 quantile. In "
         "both cases the rise is more than {share:g} of what the model had learned so far, which "
         "counts as at least {least:g} of the initial loss. The run has recovered if the median of "
         "five losses is back within {patience:.0f} iterations. A spike that is over within "
-        "{heals:.0f} iterations is an info. So is one that is over later, if within another "
+        "{heals:.0f} iterations is an info, and so is one that is over later, where two "
+        "losses within these {heals:.0f} are back by themselves (as with a rare class, of which "
+        "most batches have none). So is one that is over later, if within another "
         "{patience:.0f} iterations the median of 20 losses falls below that of the 20 before it, "
         "by {gain:g} robust standard deviations and by {trace:g} of it, or if the "
         "validation loss is within {trace:g} of where it was, or, where the loss was down to a "
@@ -100,6 +103,8 @@ class LossSpike(LossRule):
     """Losses of small batches are skewed: their own upper tail is what a spike must leave."""
     row: float = 5.0
     """The same of three in a row: noise does not do that."""
+    row_tail: float = 2.0
+    """The same: of losses of which many are high, three in a row are high by chance."""
     share: float = SLOW.spike_share
     """A rise that costs less of what was learned is no event."""
     least: float = SLOW.spike_least
@@ -265,7 +270,7 @@ class LossSpike(LossRule):
             place += 1
 
     def _suspects(self, history: HistoryStretch) -> NDArray[np.intp]:
-        """Every finite loss that :meth:`_look` would find, were there no episode."""
+        """Every finite loss that :meth:`_look` would find, were there no episode, and few more."""
         first = history.at(-1)
         size = first.usual.size
         loss, middle = history.past[history.known :], history.before(RECENT)
@@ -325,7 +330,7 @@ class LossSpike(LossRule):
         first = max(usual.last(RECENT)) if len(usual) < RECENT else None
         self._open[member] = Episode(
             finding, iteration, middle, value, course.start, back, below, iteration, message,
-            evidence, first,
+            evidence, self.heals, first,
         )  # fmt: skip
 
     def _is_tail(self, member: str, height: float) -> bool:
@@ -334,13 +339,17 @@ class LossSpike(LossRule):
         return sum(height <= self.known * other for other in heights) >= self.often
 
     def _healed(self, one: Past) -> bool:
-        return one.recovered and one.ended - one.began <= self.heals
+        """Nothing was lost by it: it was over soon, or single losses were back soon."""
+        return one.recovered and (one.one_batch or one.ended - one.began <= self.heals)
 
     def _stands(self, usual: Recent, lowest: float, least: float) -> bool:
         """Whether three in a row are far above the 20 before them, none of which they are."""
-        middle, spread = usual.newest(20, without=2)
+        middle, spread = usual.newest(RECENT, without=2)
+        before = sorted(usual.last(RECENT + 2)[:-2])
+        tail = before[int(0.9 * len(before))] - middle
         # The spread of 20 may be half of what it is, by chance; that of 50 is good to a fifth.
-        return lowest - middle > self.row * max(spread, 0.8 * usual.spread, least)
+        limit = max(self.row * max(spread, 0.8 * usual.spread, least), self.row_tail * tail)
+        return lowest - middle > limit
 
     def _follow(self, member: str, iteration: int, value: float) -> None:
         episode = self._open[member]

@@ -17,6 +17,10 @@ CONVERGED = 0.05
 KEPT = 0.02
 """Of what was learned: to be back within that is to have lost nothing."""
 
+AT_ONCE = 2
+"""Losses that are back to usual within a few iterations, wherever the others are: the batch was
+unlike these, and the model is what it was."""
+
 
 def lowest_harmless(course: LossHistory, usual: float, gain: float, trace: float) -> float:
     """A level at or below which a spike has cost nothing, some iterations after it was over.
@@ -53,9 +57,13 @@ class Episode:
     """The newest iteration with a loss."""
     message: str
     evidence: Evidence
+    soon: float
+    """Iterations within which nothing that was learned is lost."""
     first: float | None = None
     """The highest loss before it, where these are too few to tell what is usual."""
     recent: Recent = field(default_factory=lambda: Recent(5))
+    low: int = 0
+    """Losses within these that are no higher than :attr:`back`."""
     since: list[float] = field(default_factory=list)
     """The losses from its beginning on, where :attr:`first` is known."""
 
@@ -63,6 +71,8 @@ class Episode:
         """One more loss."""
         self.recent.add(value)
         self.last = iteration
+        if iteration - self.began < self.soon:
+            self.low += value <= self.back
         if self.first is not None:
             self.since.append(value)
 
@@ -79,7 +89,7 @@ class Episode:
         rise = self.height - self.usual
         return Past(
             self.finding.module, self.began, self.last, rise, recovered, ruined, told,
-            self.message, self.evidence, self.below, self.usual_here,
+            self.message, self.evidence, self.below, self.usual_here, self.low >= AT_ONCE,
         )  # fmt: skip
 
 
@@ -102,6 +112,8 @@ class Past:
     below: float
     usual_here: bool = False
     """Whether losses as high as that turned out to be usual."""
+    one_batch: bool = False
+    """Whether single losses were back to usual soon after it."""
     regained: bool = False
     """Whether the loss has been lower since than before it."""
     since: Recent = field(default_factory=lambda: Recent(RECENT))

@@ -15,9 +15,6 @@ __all__ = ["WrongSign"]
 EARLIEST = 15
 """Losses, before which a level is one of chance."""
 
-EVER_FASTER = -0.5
-"""What tells a note about the course of the loss from one about its terms."""
-
 
 @dataclass
 class WrongSign(InARow):
@@ -80,6 +77,8 @@ class WrongSign(InARow):
     _lowered: dict[str, float] = field(default_factory=dict, init=False, repr=False)
     _raised: dict[str, float] = field(default_factory=dict, init=False, repr=False)
     """By where, the divergences of the newest sample that has no other wrong term."""
+    _fallen_to: dict[str, float] = field(default_factory=dict, init=False, repr=False)
+    """By where, the level of a loss that falls ever faster, whatever its terms are."""
 
     def look_at(self, now: Sample) -> Mapping[str, float]:
         """Negative where it depends on what is meant."""
@@ -92,25 +91,30 @@ class WrongSign(InARow):
             # How a loss is put together does not change; all numbers may be nought for a while.
             self._lowered[where] = max(count, self._lowered.get(where, 0.0))
         for where, value in certain.items():
-            certain[where] = value or -self._lowered.get(where, 0.0) or self._falls(where, now)
+            self._fallen_to.pop(where, None)
+            certain[where] = value or -self._lowered.get(where, 0.0)
+            if not certain[where] and self._falls_ever_faster(where, now):
+                certain[where] = -1.0
         return certain
 
-    def _falls(self, where: str, now: Sample) -> float:
-        """-½ where the loss falls ever faster, which is no number of terms; else 0."""
+    def _falls_ever_faster(self, where: str, now: Sample) -> bool:
+        """Whether it does by now; its level is kept for the note."""
         course = now.courses.get(now.label)
         if course is None or course.count <= EARLIEST or not math.isfinite(course.level):
-            return 0.0
+            return False
         seen = self._levels.setdefault(where, [])
         if not seen or course.count > 2 * (seen[-1][0] - 1):
             seen.append((course.count, course.level))
         if len(seen) < 4 or not now.facts.objective:
-            return 0.0
+            return False
         falls = [before - after for (_, before), (_, after) in pairwise(seen[-4:])]
         deep = seen[-1][1] < -self.deep * max(1.0, abs(course.began))
         if not deep or not _grow(falls, self.faster):
-            return 0.0
-        self._row[where] = max(self._row.get(where, 0), int(self.samples) - 1)  # it took four
-        return EVER_FASTER
+            return False
+        self._fallen_to[where] = seen[-1][1]
+        # It took four samples in a row to see it.
+        self._row[where] = max(self._row.get(where, 0), int(self.samples) - 1)
+        return True
 
     def severity_of(self, value: float) -> Severity:
         """A cost may be what is meant."""
@@ -118,8 +122,8 @@ class WrongSign(InARow):
 
     def tell(self, where: str, value: float, now: Sample) -> tuple[str, Evidence]:
         """How many terms there are."""
-        if value == EVER_FASTER:
-            level = self._levels[where][-1][1]
+        if where in self._fallen_to:
+            level = self._fallen_to[where]
             return (
                 f"the loss is at {short(level)} and falls ever faster: something in it has no "
                 "bound, such as an error or a gain with the wrong sign",
