@@ -8,6 +8,7 @@ from backsight.probes._answer_given import (
     inputs_read,
     mark_input,
 )
+from backsight.probes._attention_axis import attends_across, softmax_across
 from backsight.probes._autograd import retained
 from backsight.probes._broadcast import loss_broadcasts, steps_of_one_target
 from backsight.probes._classes_by_hand import classes_by_hand
@@ -67,6 +68,7 @@ from backsight.probes._memory import MemoryProfile, compared_of, ladder, memory
 from backsight.probes._memory_capacity import MemoryCapacity, driven, memory_capacity
 from backsight.probes._mixed_rows import (
     batch_axes,
+    convolved_mixed,
     data_mixed,
     mixes,
     moved,
@@ -216,6 +218,7 @@ __all__ = [
     "asks_a_layer",
     "asks_a_unit",
     "asks_for_last",
+    "attends_across",
     "autocast_now",
     "averages_padding",
     "batch_axes",
@@ -232,6 +235,7 @@ __all__ = [
     "compared_of",
     "compares_padding",
     "compilers_take",
+    "convolved_mixed",
     "counts_all",
     "data_behind",
     "data_below",
@@ -326,6 +330,7 @@ __all__ = [
     "sharpness",
     "skipped",
     "smooth_across",
+    "softmax_across",
     "some_elements",
     "sorted_apart",
     "spectrum",
