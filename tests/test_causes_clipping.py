@@ -1,5 +1,6 @@
 """Gradients that are clipped at the wrong moment, and everything that looks like it."""
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,9 +20,9 @@ STEPS = 6
 class Training:
     """One net, and what a script may do with it in a step."""
 
-    def __init__(self) -> None:
+    def __init__(self, units: int = 4) -> None:
         torch.manual_seed(0)
-        self.rnn, self.head = nn.LSTM(2, 4), nn.Linear(4, 1)
+        self.rnn, self.head = nn.LSTM(2, units), nn.Linear(units, 1)
         self.net = nn.ModuleList([self.rnn, self.head])
         self.parameters = list(self.net.parameters())
         self.optimizer = torch.optim.SGD(self.parameters, lr=1e-3)
@@ -39,9 +40,11 @@ class Training:
 Step = Callable[[Training], object]
 
 
-def findings(step: Step, path: Path, n: int = STEPS, limit: float = 0.0) -> list[Finding]:
+def findings(
+    step: Step, path: Path, n: int = STEPS, limit: float = 0.0, units: int = 4
+) -> list[Finding]:
     """Of rule BKS421, after some steps; with a limit, a guard clips to it."""
-    training = Training()
+    training = Training(units)
     guard = Guard(training.net, training.optimizer, ClipNorm(norm=limit)) if limit else None
     with watch(training.net, training.optimizer, path, every=1, guard=guard):
         for _ in range(n):
@@ -113,6 +116,61 @@ def test_a_clip_of_no_parameters(run_path: Path) -> None:
     (found,) = findings(of_a_generator_that_is_empty, run_path)
     assert found.severity == "warning"
     assert found.message.startswith("clip_grad_norm_ is given no parameters, as by a generator")
+
+
+def of_a_copy(t: Training) -> None:
+    t.optimizer.zero_grad()
+    t.loss().backward()  # type: ignore[no-untyped-call]
+    clip_grad_norm_(copy.deepcopy(t.net).parameters(), 0.5)
+    t.optimizer.step()
+
+
+def test_a_clip_of_a_copy(run_path: Path) -> None:
+    (found,) = findings(of_a_copy, run_path)
+    assert found.severity == "warning"
+    assert "those of a copy" in found.message
+
+
+@pytest.mark.parametrize("when", ["between", "after the step"])
+def test_weights_that_are_clamped_instead_of_gradients(when: str, run_path: Path) -> None:
+    """After the step, it is what keeps a critic's slope in bounds."""
+
+    def clamp(t: Training) -> None:
+        for p in t.parameters:
+            p.data.clamp_(-0.1, 0.1)
+
+    def step(t: Training) -> None:
+        t.optimizer.zero_grad()
+        t.loss().backward()  # type: ignore[no-untyped-call]
+        if when == "between":
+            clamp(t)
+        t.optimizer.step()
+        if when == "after the step":
+            clamp(t)
+
+    found = findings(step, run_path, units=16)
+    assert [one.severity for one in found] == ["warning"] * (when == "between")
+
+
+@pytest.mark.parametrize(("limit", "severity"), [(1e-6, ["warning"]), (1.0, [])])
+def test_values_that_a_hook_limits(limit: float, severity: list[str], run_path: Path) -> None:
+    def clamp(gradient: Tensor) -> Tensor:
+        return gradient.clamp(-limit, limit)
+
+    def step(t: Training) -> None:
+        t.optimizer.zero_grad()
+        hooks = [
+            p.register_hook(clamp)  # type: ignore[no-untyped-call]
+            for p in t.parameters
+        ]
+        t.loss().backward()  # type: ignore[no-untyped-call]
+        t.optimizer.step()
+        for hook in hooks:
+            hook.remove()
+
+    findings(step, run_path, 12, units=16)
+    found = [one for one in diagnose(run_path).lasting if one.code == "BKS403"]
+    assert [one.severity for one in found] == severity
 
 
 def of_the_step_before(t: Training) -> None:

@@ -6,7 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy, binary_cross_entropy_with_logits
+from torch.nn.functional import (
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+)
 
 from backsight import diagnose, watch
 from tests.causes import INPUTS, STEPS, UNITS, Loss
@@ -69,6 +73,21 @@ def test_what_one_unit_is_asked_for(which: str, tmp_path: Path) -> None:
     modules = {"rnn": nn.GRU(INPUTS, UNITS, batch_first=True), "head": nn.Linear(UNITS, 1)}
     told_of = [one for one in severities(asked, tmp_path, modules) if one != "info"]
     assert told_of == ["warning"] * told  # that nothing goes with noise is a note
+
+
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_batches_of_one_class_each_are_a_note(shuffled: bool, tmp_path: Path) -> None:
+    order = torch.randperm(16 * MANY) if shuffled else torch.arange(16 * MANY)
+    batches = iter(order.view(16, MANY) // (8 * MANY))
+
+    def asked(m: nn.ModuleDict) -> Tensor:
+        x = torch.randn(MANY, STEPS, INPUTS)
+        return cross_entropy(m["head"](m["rnn"](x)[0][:, -1]), next(batches))
+
+    modules = {"rnn": nn.GRU(INPUTS, UNITS, batch_first=True), "head": nn.Linear(UNITS, 2)}
+    severities(asked, tmp_path, modules)
+    found = [one for one in diagnose(tmp_path / "run").findings if "sorted by class" in one.message]
+    assert [one.severity for one in found] == ["info"] * (not shuffled)
 
 
 def test_a_layer_that_nobody_trains_here_is_an_adversary(tmp_path: Path) -> None:

@@ -409,6 +409,17 @@ def test_padding_that_is_read_with_the_rest_is_a_note(
     assert finding.evidence == {"padding": pytest.approx(SHARE)}
 
 
+def test_a_mask_the_wrong_way_round_is_found(tmp_path: Path) -> None:
+    def pool(output: Tensor) -> Tensor:
+        weights: Tensor = output.sum(-1).masked_fill(~PADDING, -1e9).softmax(1)
+        read: Tensor = torch.einsum("bt,bth->bh", weights, output)
+        return read
+
+    (finding,) = findings("BKS415", pooled(pool), tmp_path, pooling())
+    assert finding.severity == "warning"
+    assert "the wrong way round" in finding.message
+
+
 @pytest.mark.parametrize(
     ("pool", "steps"),
     [
@@ -621,3 +632,17 @@ def test_padding_behind_packed_features(sound: bool, tmp_path: Path) -> None:
 
     modules = {"rnn": rnn(batch_first=True), "head": nn.Linear(UNITS, 1)}
     assert bool(findings("BKS420", loss, tmp_path, modules)) != sound
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_an_error_by_hand_behind_packed_features(masked: bool, tmp_path: Path) -> None:
+    def loss(m: nn.ModuleDict) -> Tensor:
+        x = pack_padded_sequence(features(), LENGTHS, True, enforce_sorted=False)
+        z = m["head"](pad_packed_sequence(m["rnn"](x)[0], batch_first=True)[0]).squeeze(-1)
+        y = torch.randn(z.shape).masked_fill(PADDING, 0)
+        error = (z - y) ** 2
+        whole: Tensor = error.mean()
+        return (error * ~PADDING).sum() / (~PADDING).sum() if masked else whole
+
+    modules = {"rnn": rnn(batch_first=True), "head": nn.Linear(UNITS, 1)}
+    assert bool(findings("BKS420", loss, tmp_path, modules)) != masked

@@ -61,10 +61,14 @@ def test_a_warm_up_that_is_stuck_is_an_error() -> None:
     assert (found.severity, found.iteration) == ("error", 60)
 
 
-def test_a_group_at_nought_is_a_warning() -> None:
-    (found,) = findings([0.1] * COUNT, [0.0] * COUNT)
+@pytest.mark.parametrize("rate", [0.0, 1e-9])
+def test_a_group_at_nought_is_a_warning(rate: float) -> None:
+    (found,) = findings([0.1] * COUNT, [rate] * COUNT)
     assert (found.severity, found.module) == ("warning", "1")
     assert "group 1 " in found.message
+    assert not findings([0.1] * COUNT, [1e-5] * COUNT)
+    later = findings([0.1] * COUNT, [0.1] * 100 + [rate] * (COUNT - 100))
+    assert all(one.severity == "info" for one in later)
 
 
 @pytest.mark.parametrize(
@@ -317,6 +321,14 @@ def warms(i: int, most: int = 40_000) -> dict[str, float]:
                 "schedule_calls": min(i, 24),
                 "schedule_share": min(i, 24) / 25,
                 "group_lr_share": 1e-4,
+            },
+            "come to its end",
+        ),
+        (  # of a cycle that begins at a 25th of its highest rate
+            lambda i: {
+                "schedule_calls": i,
+                "schedule_share": i / 25,
+                "group_lr_share": 25.0 if 5 < i < 15 else 0.2,
             },
             "come to its end",
         ),

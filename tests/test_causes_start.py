@@ -333,6 +333,20 @@ def test_a_state_that_is_carried_is_a_note(
     assert finding.iteration == 3
 
 
+def test_a_state_that_comes_from_a_decoder_is_a_note(tmp_path: Path) -> None:
+    kept = [torch.zeros(1, BATCH, UNITS)]
+
+    def loss(m: nn.ModuleDict) -> Tensor:
+        final = m["encoder"](drawn(STEPS, BATCH), kept[0])[1]
+        output, state = m["decoder"](drawn(STEPS, BATCH), final)
+        kept[0] = state.detach()
+        result: Tensor = output.square().mean()
+        return result
+
+    (finding,) = findings("BKS418", loss, tmp_path, {"encoder": layer(), "decoder": layer()}, 5)
+    assert (finding.severity, finding.module) == ("info", "encoder")
+
+
 def windows(m: nn.ModuleDict) -> Tensor:
     """Truncated backpropagation through a text that is split in parts."""
     return _text(m)

@@ -86,7 +86,8 @@ class Clip(NamedTuple):
     """What is limited, before the call: the norm, or the largest absolute value."""
     by_value: bool = False
     nothing: bool = False
-    """Whether it was given no parameters at all, as by a generator that has been used up."""
+    """Whether it was given no parameters at all, as by a generator that has been used up, or those
+    of another model that have no gradient."""
 
 
 @dataclass(slots=True, eq=False)  # frozen ones take longer to make

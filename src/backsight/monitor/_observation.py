@@ -236,12 +236,12 @@ class Observation:
     def clips(self, parameters: Sequence[Tensor], limit: float, norm: Tensor) -> None:
         """The script clips gradients: whether that shortens them; all of it where anybody looks."""
         now = self.now
-        here = set(map(id, self.parameters.of().values()))
-        ours = not here.isdisjoint(map(id, parameters))
+        ours = not set(map(id, self.parameters.of().values())).isdisjoint(map(id, parameters))
+        nothing = not ours and all(p.grad is None for p in parameters)
         if ours and now.backward_ended and type(norm) is Tensor:  # a sharded one asks all processes
             now.shortened.append(_is_above(norm, limit))
-        if (ours or not parameters) and (now.sampled or now.looked):
-            now.clips.append(Clip(float(limit), norm.detach(), nothing=not parameters))
+        if (ours or nothing) and (now.sampled or now.looked):
+            now.clips.append(Clip(float(limit), norm.detach(), nothing=nothing))
 
     def clips_values(self, gradients: Sequence[Tensor], limit: float) -> None:
         """The script clips values of gradients: as of :meth:`clips`."""

@@ -1,5 +1,7 @@
 """Cross-entropy that is written by hand: what it takes of its log-probabilities."""
 
+import math
+
 import torch
 from torch import Tensor
 from torch.autograd.graph import Node
@@ -18,7 +20,8 @@ from backsight.probes._operations import (
 
 __all__ = ["NEAR_TAKES", "TAKES", "classes_by_hand"]
 
-TAKES, NEAR_TAKES = frozenset({"Gather", "Index", "Log"}), frozenset({"Add", "Mul"})
+TAKES = frozenset({"Gather", "Index", "Log"})
+NEAR_TAKES = frozenset({"Add", "Bmm", "Mul", "Sub"})
 """Operations that may do so; a loop has many of the second ones, so that only those near the loss
 are looked at."""
 
@@ -41,7 +44,9 @@ def classes_by_hand(name: str, node: Node) -> LossTarget | None:
     """The targets of ``log_p.gather(1, y)``, ``log_p[range(n), y]`` or ``one_hot * log_p``.
 
     ``log_p`` is a log-softmax, or the logarithm of a softmax, before or after the class is taken.
-    And those of ``y * log(p) + (1 - y) * log(1 - p)``.
+    Either may be written by hand, as ``z.exp() / z.exp().sum()``; a product may be an ``einsum``.
+    And those of ``z.logsumexp(1) - z.gather(1, y)``, whose ``node`` is what takes the class, and of
+    ``y * log(p) + (1 - y) * log(1 - p)``.
 
     Args:
         name, node: an operation of the graph, while that is whole.
@@ -75,8 +80,10 @@ def classes_by_hand(name: str, node: Node) -> LossTarget | None:
 def _may_be_one(name: str, node: Node) -> bool:
     """Whether it is like one, as far as a glance at what it was given tells."""
     given = [below for below, _ in node.next_functions]
-    if name == "Mul":
+    if name in ("Bmm", "Mul"):
         return len(given) == 2 and (given[0] is None) != (given[1] is None)
+    if name == "Sub":
+        return given[0] is not None and operation(given[0]) == "Logsumexp"
     if name == "Add":
         return len(given) == 2 and _weighed(given[0]) is not None
     return name in TAKES
@@ -85,12 +92,14 @@ def _may_be_one(name: str, node: Node) -> bool:
 def _classes(name: str, node: Node) -> LossTarget | None:
     if name == "Add":
         return _yes_or_no(node)
+    if name == "Sub":
+        return _left_of_sum(node)
     if name == "Log":
         below = _shown(node.next_functions[0][0])
         if below is None or operation(below) not in ("Gather", "Index"):
             return None
         return _taken(node, below, logarithm=True)
-    return _hot(node) if name == "Mul" else _taken(node, node, logarithm=False)
+    return _taken(node, node, logarithm=False) if name in TAKES else _hot(node, name)
 
 
 def _shown(node: Node | None) -> Node | None:
@@ -100,6 +109,26 @@ def _shown(node: Node | None) -> Node | None:
             break
         node = node.next_functions[0][0]
     return node
+
+
+def _left_of_sum(node: Node) -> LossTarget | None:
+    """Of ``z.logsumexp(…)`` less what is taken of ``z``."""
+    total, take = node.next_functions[0][0], node.next_functions[1][0]
+    for _ in range(FAR):
+        if take is None or operation(take) not in SAME_ORDER | {"Select"}:
+            break
+        take = take.next_functions[0][0]
+    if total is None or take is None or operation(take) not in ("Gather", "Index"):
+        return None
+    below, number = total.next_functions[0]
+    z = unpacked(total, "self")
+    if below is None or z is None or take.next_functions[0] != (below, number):
+        return None
+    axes = saved_axes(total, z.dim())
+    classes = _index(take, tuple(z.shape), axes[0]) if len(axes) == 1 else None
+    if classes is None:
+        return None
+    return _target(take, z.detach().log_softmax(axes[0]), classes, axes[0], (below, number))
 
 
 def _taken(node: Node, take: Node, *, logarithm: bool) -> LossTarget | None:
@@ -177,19 +206,29 @@ def _weighed(node: Node | None) -> tuple[Tensor, Node] | None:
     return None if factor is None else (factor.detach(), log)
 
 
-def _hot(node: Node) -> LossTarget | None:
+def _hot(node: Node, name: str) -> LossTarget | None:
     """Of log-probabilities that are multiplied by one-hot targets."""
     (first, at), (second, other) = node.next_functions
-    below, number, kept = (first, at, "other") if second is None else (second, other, "self")
+    factors = ("self", "other") if name == "Mul" else ("self", "mat2")
+    below, number, kept = (first, at, factors[1]) if second is None else (second, other, factors[0])
     if below is None or number or _softmax_of(below) is None:
         return None
     hot = unpacked(node, kept)
-    if hot is None or tuple(hot.shape) != shape_of(below, 0) or hot.numel() > LARGEST:
+    if hot is None or hot.numel() > LARGEST:
+        return None
+    if name == "Mul" and tuple(hot.shape) != shape_of(below, 0):
         return None
     found = _probabilities(below, FAR)
     if found is None or not found[1]:
         return None
     prediction, _, axis = found
+    if name == "Bmm":  # rows times one column each
+        rows = (prediction.numel() // max(1, prediction.shape[axis]), prediction.shape[axis])
+        if axis != prediction.dim() - 1 or hot.numel() != prediction.numel():
+            return None
+        if hot.shape[0] != rows[0] or math.prod(hot.shape[1:]) != rows[1]:
+            return None
+        hot = hot.reshape(prediction.shape)
     counted = hot.sum(axis)
     if not bool(((hot == 0) | (hot == 1)).all()) or not bool((counted <= 1).all()):
         return None
@@ -219,6 +258,8 @@ def _softmax_of(node: Node | None) -> Node | None:
             return node
         if operation(node) == "Sub":
             return node if _normalised(node) is not None else None
+        if operation(node) in ("Div", "Mul"):
+            return node if len(node.next_functions) == 2 and _divided(node) is not None else None
         if operation(node) not in SAME_ORDER | SHIFTED | {"Log", "Permute", "Transpose"}:
             return None
         node = node.next_functions[0][0]
@@ -231,6 +272,21 @@ def _normalised(node: Node) -> Node | None:
     if left is None or right is None or operation(right) != "Logsumexp":
         return None
     return right if right.next_functions[0][0] is left else None
+
+
+def _divided(node: Node) -> tuple[Node, Node] | None:
+    """The exponential and its sum, of ``e / e.sum(…)`` or of ``e * e.sum(…)**-1``."""
+    (top, _), (total, _) = node.next_functions[:2]
+    if total is not None and operation(node) == "Mul":
+        if operation(total) == "Reciprocal" or (
+            operation(total) == "Pow" and saved(total, "exponent") == -1
+        ):
+            total = total.next_functions[0][0]
+        else:
+            return None
+    if top is None or total is None or operation(top) != "Exp" or operation(total) != "Sum":
+        return None
+    return (top, total) if total.next_functions[0][0] is top else None
 
 
 def _probabilities(node: Node, limit: int) -> tuple[Tensor, bool, int] | None:
@@ -248,6 +304,12 @@ def _probabilities(node: Node, limit: int) -> tuple[Tensor, bool, int] | None:
             return None
         (axis,) = saved_axes(below, len(shape)) or [-1]
         return value.detach().log_softmax(axis), True, axis
+    if name in ("Div", "Mul"):
+        both = _divided(node) if len(node.next_functions) == 2 else None
+        value = None if both is None else unpacked(both[0], "result")
+        if both is None or value is None or len(axes := saved_axes(both[1], len(shape))) != 1:
+            return None
+        return value.detach() / value.detach().sum(axes[0], keepdim=True), False, axes[0]
     if not limit or not node.next_functions or node.next_functions[0][0] is None:
         return None
     if name not in SAME_ORDER | SHIFTED | {"Log", "Permute", "Transpose"}:

@@ -26,9 +26,14 @@ MOST = 4096
 
 THROUGH = SAME_ORDER | {
     *("Cat", "Expand", "Index", "MaskedSelect", "Mean", "Select", "Slice", "Stack", "Sum"),
-    "Unbind",
+    *("Permute", "Transpose", "Unbind"),
 }
 """What the losses of a sum may go through before they are added."""
+
+UNCHANGED = frozenset(
+    {"Alias", "Cat", "Clone", "Permute", "Stack", "Sum", "To", "ToCopy", "Transpose"}
+)
+"""In which each number comes once, and as it is."""
 
 HITS = 1024
 """Targets that are held against what was predicted."""
@@ -186,7 +191,7 @@ def loss_terms(roots: Sequence[Tensor]) -> list[LossTerm]:
         node, name = way.node, operation(way.node)
         given = _given(name, node)
         if given is not None:
-            found.append(_Found(given, way))
+            found.append(_Found(given, _taking(given, way)))
         elif name in POINTWISE or name in THROUGH:
             waiting += reversed([*_further(way, name)])
     return _terms(found, roots)
@@ -215,6 +220,13 @@ class _Found(NamedTuple):
 
     given: LossTarget | SmoothPart
     way: _Way
+
+
+def _taking(given: "LossTarget | SmoothPart", way: _Way) -> _Way:
+    """To what takes the classes, where that is subtracted from a ``logsumexp``."""
+    if isinstance(given, SmoothPart) or given.node is way.node:
+        return way
+    return _Way(given.node, None if way.factor is None else -way.factor, way.selects)
 
 
 def _further(way: _Way, name: str) -> Iterator[_Way]:
@@ -353,7 +365,7 @@ def _times(a: float | None, b: float | None) -> float | None:
 
 def _factor(name: str, node: Node, side: int, below: Node, number: int) -> float | None:
     """What an element of one of its inputs is multiplied by in the result."""
-    if name in ("Cat", "Stack", "Sum", "To", "ToCopy", "Clone", "Alias") or name in SAME_ORDER:
+    if name in UNCHANGED or name in SAME_ORDER:
         return 1.0
     if name == "Mean":
         return math.prod(shape_of(node, 0)) / max(1, math.prod(shape_of(below, number)))

@@ -106,7 +106,7 @@ def counts_all(given: LossTarget, terms: Sequence[LossTerm]) -> bool:
     """Whether a loss is the mean or sum of all its rows, none of which is masked.
 
     Args:
-        given: one of :func:`loss_targets`.
+        given: one of :func:`loss_targets`, or an error by hand.
         terms: what the loss is the sum of.
 
     Example:
@@ -119,7 +119,8 @@ def counts_all(given: LossTarget, terms: Sequence[LossTerm]) -> bool:
         True
         False
     """
-    if not given.by_hand and (not given.of_classes or given.reduction != "none"):
+    by_hand = given.by_hand or given.rounded
+    if not by_hand and (not given.of_classes or given.reduction != "none"):
         return given.of_classes
     return any(
         term.given.node is given.node and term.factor is not None and term.weights is None

@@ -272,7 +272,8 @@ def source_of(
 ) -> tuple[StateStep | None, Tensor | None]:
     """The call whose states were changed on the way to ``states``, and what begins anew with them.
 
-    A mask, a norm, another number of sequences: the graph leads back. A sequence to which that call
+    A mask, a norm, another number of sequences: the graph leads back. A copy without a graph has
+    the values of the newest call's states. A sequence to which that call
     hands nothing on may go on from the state before, and has then sat that call out.
 
     Args:
@@ -283,7 +284,7 @@ def source_of(
     nodes = nodes_of(calls)
     previous = next(filter(None, (made_of(state, nodes, NEAR) for state in states)), None)
     if previous is None:
-        return None, None
+        return (calls[-1] if calls and _copied(calls[-1], states) else None), None
     states = states[: len(previous.outputs)]  # a mask may have been given behind them
     made = previous.outputs[-len(states) :]
     slopes = [
@@ -298,6 +299,18 @@ def source_of(
         previous.idle = anew & kept
         anew = anew & ~kept
     return previous, anew
+
+
+def _copied(call: StateStep, states: Sequence[Tensor]) -> bool:
+    """Whether a state is that of a call, and has gone through NumPy, or was copied."""
+    return any(
+        state.device.type == "cpu"
+        and not state.requires_grad
+        and state.shape == made.shape
+        and bool(state.any())
+        and torch.equal(state, made.detach())
+        for state, made in zip(states, call.outputs, strict=False)
+    )
 
 
 def _kept(states: Sequence[Tensor], previous: StateStep, batch: int) -> Tensor | None:

@@ -19,6 +19,9 @@ DIVIDED = 10
 """What is so many times shorter than clipping has made it was divided besides."""
 
 
+VALUES = "values"
+"""Where gradients are limited element by element."""
+
 SAME = 1 + 1e-4
 """Quotient of two norms that are the same but for rounding."""
 DIFFER = 1.01
@@ -45,7 +48,7 @@ class Clipping(Rule):
     title: ClassVar[str] = "clipping always on"
     severity: ClassVar = "warning"
     reads: ClassVar = ("grad_norm_applied",)
-    optional_signals: ClassVar = ("clip_factor", "grad_norm")
+    optional_signals: ClassVar = ("clip_factor", "grad_norm", "gradient_clamped")
     leads_to: ClassVar = (
         "BKS302",
         "BKS303",
@@ -59,8 +62,11 @@ class Clipping(Rule):
     criterion: ClassVar[str] = (
         "At least {share:g} of the last {window:.0f} gradients were shortened, half of them to "
         "less than {factor:g} of their norm. Gradients that the script divides are not clipped: "
-        "what clip_grad_norm_ is seen not to have done does not count, nor a fifth of them that was"
-        " shortened by exactly the same factor, to norms that differ (a loss scale that is undone)."
+        "what clip_grad_norm_ is seen not to have done does not count, nor a fifth of them that "
+        "was shortened by exactly the same factor, to norms that differ (a loss scale that is "
+        "undone). Or in {alike:.0f} samples in a row, {held:.0%} of a gradient or more are at the "
+        "largest value, to the bit: all values were limited, perhaps by a hook; a note while the "
+        "loss falls."
     )
     causes: ClassVar = (
         "a threshold that was copied from another model",
@@ -80,6 +86,10 @@ class Clipping(Rule):
     """Steps."""
     share: float = 0.95
     """Shortened."""
+    held: float = 0.5
+    """Of the elements of a matrix."""
+    alike: float = 10
+    """Samples: gradients are large at first."""
     factor: float = 0.03
     """With a tenth, orthogonal networks on temporal order still train well; of those that crawl it
     is a hundredth."""
@@ -89,13 +99,36 @@ class Clipping(Rule):
     _applied: dict[str, Recent] = field(default_factory=dict, init=False, repr=False)
     """By member, the norms after it, of the same steps."""
 
+    _held: dict[str, int] = field(default_factory=dict, init=False, repr=False)
+    """By member, samples in a row in which values were at a limit."""
+
     @property
     def requirement(self) -> Requirement:
         """Pairs of norms."""
         of = "with grad_norm_applied and a grad_norm above zero"
         return self.require(int(self.window), "iteration", of)
 
+    def _look_at_values(self, now: Sample) -> None:
+        for member, share in now.numbers("gradient_clamped").items():
+            where = member or VALUES
+            held = self._held[where] = self._held.get(where, 0) + 1 if share >= self.held else 0
+            course = now.courses.get(now.label)
+            if held >= self.alike:
+                self.ready = True
+                self.found(
+                    where,
+                    now.iteration,
+                    f"{percent(share)} of the gradient are at one value, in {held:.0f} samples in "
+                    "a row: all values are limited, and the steps follow their signs",
+                    {"share at the limit": share},
+                    signals=(named("gradient_clamped", member),),
+                    severity="info" if course is not None and course.learned else "warning",
+                )
+            elif 2 * share < self.held:
+                self.resolve(where, now.iteration)
+
     def _update(self, now: Sample) -> None:
+        self._look_at_values(now)
         computed = now.numbers("grad_norm")
         self._called |= now.numbers("clip_factor")
         for member, applied in now.numbers("grad_norm_applied").items():
@@ -141,6 +174,8 @@ class Clipping(Rule):
         if not self.ready or not all(one is not None and one.full for one in known):
             super().update_many(stretch)
             return
+        for place in stretch.places(("gradient_clamped",)).tolist():
+            self._look_at_values(stretch.sample(place))
         for applied, computed in pairs:
             _, mine, theirs = np.intersect1d(
                 applied.at, computed.at, assume_unique=True, return_indices=True

@@ -43,6 +43,28 @@ SIGNALS = (
         source="Backsight",
     ),
     Signal(
+        name="gradient_clamped",
+        title="elements of the gradient at a limit",
+        formula="elements of the largest matrix whose |g| is max |g| to the bit / those that are "
+        "not 0, as a step reads it, where the next largest has the same max |g|; else 0",
+        axes=("iteration",),
+        unit="1",
+        reduction="none",
+        cost="four operations on two matrices, in sampled iterations",
+        source="Backsight",
+    ),
+    Signal(
+        name="weights_clamped",
+        title="weights at a limit",
+        formula="elements of the largest matrix whose |w| is max |w| to the bit / those that are "
+        "not 0, where it was moved between backward and the step; else 0",
+        axes=("iteration",),
+        unit="1",
+        reduction="none",
+        cost="shared with gradient_clamped",
+        source="Backsight",
+    ),
+    Signal(
         name="eval_mode",
         title="modules in eval mode",
         formula="modules with dropout or batch normalisation in eval mode at the last backward "

@@ -162,10 +162,11 @@ SIGNALS = (
         name="one_class",
         title="targets of one class",
         formula="targets of all samples so far, if all are of one class among several that a layer "
-        "has weights for; 0 otherwise",
+        "has weights for; minus as many, if they are not, and those of nine in ten samples each "
+        "are; 0 otherwise",
         axes=("iteration",),
         unit="targets",
-        reduction="maximum over the losses",
+        reduction="the largest of the losses",
         cost="shared with guess_loss",
         source="Backsight",
     ),

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from backsight.diagnosis._requirement import Requirement
-from backsight.diagnosis._rule import Rule, Sample, named, short
+from backsight.diagnosis._rule import Rule, Sample, named, percent, short
 
 __all__ = ["ClipMisplaced"]
 
@@ -19,7 +19,7 @@ class ClipMisplaced(Rule):
     cause: ClassVar[bool] = True
     spares: ClassVar = ("BKS402",)
     reads: ClassVar = ("clip_misplaced", "clip_scaled")
-    optional_signals: ClassVar = ("gradient_left",)
+    optional_signals: ClassVar = ("gradient_left", "weights_clamped")
     explanation: ClassVar[str] = (
         "Clipping works on the gradients that are there when it is called. Before backward these "
         "are zero or those of the last step, and after the step nobody reads them any more: the "
@@ -29,19 +29,22 @@ class ClipMisplaced(Rule):
     )
     criterion: ClassVar[str] = (
         "In {samples:.0f} samples in a row, clip_grad_norm_ or clip_grad_value_ is called before "
-        "the backward pass or after the step and not in between, or gradients that are zeroed next "
-        "are shortened after the step, or clip_grad_norm_ is given no parameters at all; and the "
-        "step reads a gradient above the limit. Or, in as "
-        "many, one of them shortens the gradient, and the step reads a gradient at least 64 times "
-        "below the limit; or gradients arrive at scaler.step at least 64 times shorter than they "
-        "were computed and still scaled, with 8 or more elements alike to the bit, or with one "
-        "norm whatever it was before. Where no gradient is above the limit in {harmless:.0f} "
-        "samples, a misplaced call is told as a note. A clip by hand of gradients that are None or "
-        "zero leaves no trace."
+        "the backward pass or after the step and not in between, or gradients that are zeroed "
+        "next are shortened after the step, or clip_grad_norm_ is given no parameters at all, or "
+        "those of a copy; and the step reads a gradient above the limit. Or, in as many, one of "
+        "them shortens the gradient, and the step reads a gradient at least 64 times below the "
+        "limit; or gradients arrive at scaler.step at least 64 times shorter than they were "
+        "computed and still scaled, with 8 or more elements alike to the bit, or with one norm "
+        "whatever it was before. Or {held:.0%} of the weights of the largest matrix or more are "
+        "at its largest value, to the bit, and were moved there between backward and the step. "
+        "Where no gradient is above the limit in {harmless:.0f} samples, a misplaced call is told "
+        "as a note. A clip by hand of gradients that are None or zero leaves no trace."
     )
     causes: ClassVar = (
         "the clip stands before loss.backward(), or after optimizer.step()",
         "parameters = model.parameters() is a generator: the second clip finds it empty",
+        "the parameters of an average or a target network are clipped, which have no gradient",
+        "the weights are clamped, p.data.clamp_(…), and not p.grad",
         "with a GradScaler, a clip without scaler.unscale_(optimizer) before it",
         "a loss that is multiplied by hand, and gradients that are divided after the clip",
     )
@@ -53,10 +56,14 @@ class ClipMisplaced(Rule):
     source: ClassVar[str] = "PyTorch's documentation of AMP, 'Gradient clipping'; public reports"
 
     samples: float = 3
+    held: float = 0.05
+    """Of the weights: no two of a matrix are alike by chance."""
     harmless: float = 20
     """Samples without a gradient above the limit."""
     _misplaced: dict[str, list[float]] = field(default_factory=dict, init=False, repr=False)
     _scaled: dict[str, int] = field(default_factory=dict, init=False, repr=False)
+    _held: dict[str, int] = field(default_factory=dict, init=False, repr=False)
+    """Samples in a row in which the weights were clamped instead."""
     _left: dict[str, float] = field(default_factory=dict, init=False, repr=False)
 
     @property
@@ -69,7 +76,7 @@ class ClipMisplaced(Rule):
 
     def _update(self, now: Sample) -> None:
         self._left |= now.numbers("gradient_left")
-        scaled = now.numbers("clip_scaled")
+        scaled, clamped = now.numbers("clip_scaled"), now.numbers("weights_clamped")
         for where, ratio in now.numbers("clip_misplaced").items():
             factor = scaled.get(where, 0.0)
             if not self.finite(where, ratio, factor):
@@ -78,15 +85,19 @@ class ClipMisplaced(Rule):
             # Gradients that are scaled down instead of zeroed are shorter after the step, too.
             row[:] = [*row, ratio][-int(self.harmless) :] if ratio and not self._kept(where) else []
             self._scaled[where] = self._scaled.get(where, 0) + 1 if factor else 0
-            self.usable(where, max(len(row), self._scaled[where]))
+            share = clamped.get(where, 0.0)
+            self._held[where] = self._held.get(where, 0) + 1 if share >= self.held else 0
+            self.usable(where, max(len(row), self._scaled[where], self._held[where]))
             above = [one for one in row if abs(one) > 1]
             if self._scaled[where] >= self.samples:
                 self._tell_scaled(where, now.iteration, factor)
+            elif self._held[where] >= self.samples:
+                self._tell_held(where, now.iteration, share)
             elif len(above) >= self.samples:
                 self._tell_misplaced(where, now.iteration, max(above, key=abs), "warning")
             elif len(row) >= self.harmless:
                 self._tell_misplaced(where, now.iteration, max(row, key=abs), "info")
-            elif not row and not factor:
+            elif not row and not factor and not self._held[where]:
                 self.ready = True
                 self.resolve(where, now.iteration)
 
@@ -104,6 +115,17 @@ class ClipMisplaced(Rule):
             signals=(named("clip_scaled", where),),
         )
 
+    def _tell_held(self, where: str, iteration: int, share: float) -> None:
+        self.ready = True
+        self.found(
+            where,
+            iteration,
+            f"the weights are clamped between backward and the step, and not their gradients: "
+            f"{percent(share)} of the largest matrix is at the limit",
+            {"share at the limit": share},
+            signals=(named("weights_clamped", where),),
+        )
+
     def _tell_misplaced(self, where: str, iteration: int, ratio: float, severity: str) -> None:
         self.ready = True
         effect = (
@@ -114,7 +136,8 @@ class ClipMisplaced(Rule):
         what = (
             "gradients are clipped before backward or after the step, not in between"
             if ratio > 0
-            else "clip_grad_norm_ is given no parameters, as by a generator that was used up"
+            else "clip_grad_norm_ is given no parameters, as by a generator that was used up, or "
+            "those of a copy, which have no gradient"
         )
         self.found(
             where,

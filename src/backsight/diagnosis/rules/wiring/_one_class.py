@@ -33,7 +33,9 @@ class OneClass(Rule):
         "of one answer, yes or no, that one unit of a layer of the training's own gives. "
         "Candidates of which the first is always the right one (a contrast) do not count, nor do "
         "differences of scores (a ranking), or an adversary's answers. One "
-        "target of another class ends it for good. The other sign: sequences that come again have "
+        "target of another class ends it for good. An info: in {samples:.0f} samples or more in a "
+        "row, the targets so far are of several classes, and those of nine samples in ten are each "
+        "of one class alone, 8 or more. The other sign: sequences that come again have "
         "targets that agree no better than those of other sequences, in {looks:.0f} samples in a "
         "row (answers_unrelated). Only targets of whole sequences count, and only where a model "
         "is given nothing beside the sequence. An info, in as many samples: the loss is that of a "
@@ -61,6 +63,8 @@ class OneClass(Rule):
     """In a row, in which the same sequences have other targets."""
     _row: dict[str, int] = field(default_factory=dict, init=False, repr=False)
     _others: dict[str, int] = field(default_factory=dict, init=False, repr=False)
+    _turns: set[str] = field(default_factory=set, init=False, repr=False)
+    """Where the last targets were of several classes, each in batches of its own."""
     _loose: int = field(default=0, init=False, repr=False)
 
     @property
@@ -82,11 +86,16 @@ class OneClass(Rule):
                 self._row[where] = 0
                 self.resolve(where, now.iteration)
                 continue
+            if (targets < 0) != (where in self._turns):
+                self.resolve(where, now.iteration)
+                self._turns ^= {where}
             self._row[where] = self._row.get(where, 0) + 1
             self.usable(where, self._row[where])
             if self._row[where] >= self.samples:
                 self.ready = True
-                if targets >= self.targets:
+                if targets < 0:
+                    self._tell_turns(where, now.iteration, -targets)
+                elif targets >= self.targets:
                     self.found(
                         where,
                         now.iteration,
@@ -94,6 +103,17 @@ class OneClass(Rule):
                         {"targets": targets},
                         signals=(named("one_class", where),),
                     )
+
+    def _tell_turns(self, where: str, iteration: int, targets: float) -> None:
+        self.found(
+            where,
+            iteration,
+            f"{targets:,.0f} targets were looked at, and each batch has those of one class alone, "
+            "not always the same: the data are sorted by class, and not shuffled",
+            {"targets": targets},
+            signals=(named("one_class", where),),
+            severity="info",
+        )
 
     def _untied(self, now: Sample) -> None:
         for rows in now.numbers("answers_untied").values():

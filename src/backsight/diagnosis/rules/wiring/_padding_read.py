@@ -36,13 +36,17 @@ class PaddingRead(InARow):
         "of a loop over a cell, of which the last state alone is read. A note where there is "
         "one target a sequence and a gradient arrives at 95 % of all steps, padding as well: a "
         "mean, or an attention, without a mask; or where a mean is taken over the steps of what "
-        "pad_packed_sequence returns. A loss that gathers the last valid step of each "
-        "sequence does not count, nor do states that a mask keeps."
+        "pad_packed_sequence returns. A warning where a gradient arrives at 95 % of the padding "
+        "and, of these sequences, at no other step. "
+        "A loss that gathers the last valid step of each sequence does not count, nor do states "
+        "that a mask keeps."
     )
     causes: ClassVar = (
         "output[:, -1] of a batch that pad_sequence, or a tokenizer, has padded",
         "h_n of a padded batch that was not packed",
         "output[:, -1] of what pad_packed_sequence returns",
+        "an attention whose mask is the wrong way round: scores.masked_fill(mask, -inf) hides what "
+        "is True in the mask",
     )
     remedies: ClassVar = (
         "pack the batch: pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False), "
@@ -68,14 +72,21 @@ class PaddingRead(InARow):
 
     def counts(self, value: float) -> bool:
         """Whether there is enough of it."""
-        return abs(value) - (value > 1) >= self.share
+        return abs(value) - (value > 1) - (value > 2) >= self.share
 
     def severity_of(self, value: float) -> Severity:
         """Padding that is read together with all else weakens what is read, and no more."""
-        return "info" if value > 1 else self.severity
+        return "info" if 1 < value <= 2 else self.severity
 
     def tell(self, where: str, value: float, now: Sample) -> tuple[str, Evidence]:
         """How much of the batch is padding."""
+        if value > 2:
+            return (
+                f"of the output{of_module(where)}, the loss reads the padding, which is "
+                f"{percent(value - 2)} of all steps, and no step before it: a mask is the wrong "
+                "way round",
+                {"padding": float(short(value - 2))},
+            )
         if value > 1:
             return (
                 f"one answer a sequence is made from all steps of the output{of_module(where)}, "

@@ -41,6 +41,8 @@ class _Course:
     """When it changed last."""
     before: "_Course | None" = None
     """That of the phase before, until it is known that this is another phase."""
+    later: bool = False
+    """Whether it is another phase than the first."""
 
 
 @dataclass
@@ -77,7 +79,8 @@ class RateCourse(Rule):
     )
     criterion: ClassVar[str] = (
         "The learning rate of an optimizer has been 0 from the beginning on, for at least "
-        "{stuck:.0f} iterations; of one group beside others, {group:.0f}. Or it has been below "
+        "{stuck:.0f} iterations; of one group beside others, {group:.0f}, or {aside:g} of theirs. "
+        "Or it has been below "
         "{nothing:g} of its highest for at least {idle:.0f} iterations, and for as many as it was "
         "above: a schedule that reaches 0 at the end does not count, because there the training "
         "ends, nor does a single drop to a new phase. Where it was constant for {held:.0f} "
@@ -119,6 +122,8 @@ class RateCourse(Rule):
     """Iterations."""
     group: float = 120
     """Iterations; a group that is to be thawed later begins at 0 as well."""
+    aside: float = 1e-6
+    """Of the highest rate of another group: float32 has seven digits."""
     idle: float = 50
     """Iterations."""
     nothing: float = 1e-3
@@ -281,9 +286,9 @@ class RateCourse(Rule):
                 self._follow(before, known.began, known.last)
                 self._courses[where] = known = before
         if known is None or (0 < rate * self.drop < known.last and known.low_since is None):
-            known = _Course(
-                iteration, rate, rate, rate, changed=iteration, before=self._courses.get(where)
-            )
+            phase = self._courses.get(where)
+            known = _Course(iteration, rate, rate, rate, changed=iteration, before=phase)
+            known.later = phase is not None
             self._courses[where] = known
         return known
 
@@ -304,14 +309,13 @@ class RateCourse(Rule):
 
     def _judge(self, where: str, course: _Course, now: Sample) -> None:
         lasted = now.iteration - course.began + 1
-        if course.highest == 0:
+        others = [other.highest for name, other in self._courses.items() if _together(name, where)]
+        most = max(others, default=0.0)
+        if course.highest <= (0.0 if course.later else self.aside * most):
             self.usable(where, lasted)
-            others = [
-                other.highest for name, other in self._courses.items() if _together(name, where)
-            ]
-            if lasted >= (self.group if any(others) else self.stuck):
+            if lasted >= (self.group if most else self.stuck):
                 self.ready = True
-                self._tell_stuck(where, now.iteration, lasted, any(others))
+                self._tell_stuck(where, now.iteration, lasted, course.highest, beside=most > 0)
             return
         self.ready = True
         low = course.low_since
@@ -324,14 +328,16 @@ class RateCourse(Rule):
         elif low is None and where not in self._again:
             self.resolve(where, now.iteration)
 
-    def _tell_stuck(self, where: str, iteration: int, lasted: int, beside: bool) -> None:
+    def _tell_stuck(
+        self, where: str, iteration: int, lasted: int, rate: float, *, beside: bool
+    ) -> None:
         rest = ", while that of other groups is not" if beside else ": nothing moves"
         self.found(
             where,
             iteration,
-            f"the learning rate{_whose(where)} has been 0 for {lasted:,} iterations, from the "
-            f"beginning on{rest}",
-            {"learning rate": 0.0, "iterations": float(lasted)},
+            f"the learning rate{_whose(where)} has been {short(rate)} for {lasted:,} iterations, "
+            f"from the beginning on{rest}",
+            {"learning rate": rate, "iterations": float(lasted)},
             signals=(named("group_lr", where),),
             severity="warning" if beside else "error",
         )

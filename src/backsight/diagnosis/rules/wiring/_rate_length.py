@@ -61,7 +61,7 @@ class Fit:
     idle: int = 50
     """Iterations."""
     nothing: float = 0.01
-    """Of the rate that the schedule was given."""
+    """Of the rate that the schedule was given, or of the highest one, if that is higher."""
     begun: float = 0.1
     """Share of its length at which such a schedule has hardly begun."""
     alike: float = 0.25
@@ -123,7 +123,8 @@ class Fit:
                 )  # fmt: skip
 
     def _low(self, member: str, aims: Mapping[str, float]) -> bool:
-        return aims.get(member, 1.0) <= self.nothing
+        known = self._shares.get(member)
+        return aims.get(member, 1.0) <= self.nothing * max(1.0, known.highest if known else 0.0)
 
     def _factors(self, now: Sample) -> Iterator[Misfit]:
         rates = now.numbers("lr")

@@ -7,6 +7,7 @@ the model for another forward.
 from backsight.monitor.measurements._measurement import Measurement
 from backsight.monitor.measurements.wiring._answer_given import AnswerInInput
 from backsight.monitor.measurements.wiring._axis_of_time import AxisOfTime
+from backsight.monitor.measurements.wiring._clamped import Clamped
 from backsight.monitor.measurements.wiring._clip_moment import ClipMoment
 from backsight.monitor.measurements.wiring._decay import DecayShare
 from backsight.monitor.measurements.wiring._first_step import FirstStep
@@ -45,6 +46,7 @@ __all__ = [
     "WIRING",
     "AnswerInInput",
     "AxisOfTime",
+    "Clamped",
     "ClipMoment",
     "DecayShare",
     "FirstStep",
@@ -101,6 +103,7 @@ WIRING: tuple[type[Measurement], ...] = (
     ZeroWeights,
     InitialGain,
     InitialState,
+    Clamped,
     ClipMoment,
     TrainingMode,
     OptimizerAnew,

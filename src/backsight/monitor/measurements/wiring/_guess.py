@@ -22,6 +22,9 @@ EXACT = 1e-3
 
 YES_OR_NO = frozenset({"BinaryCrossEntropy", "BinaryCrossEntropyWithLogits"})
 
+ALONE, NEARLY = 8, 0.9
+"""Targets of one class that are no chance, and the share of the iterations that have such ones."""
+
 SINGLY = 8
 """Losses up to which each has frequencies of its own; of more, a loop adds one a step."""
 
@@ -33,10 +36,11 @@ class Guess(Measurement):
     and of numbers, or of squared or absolute errors written by hand, and nothing else; classes may
     have weights, targets a mask or label smoothing. It has the same reduction. ``guess_answer``:
     what that answer is, by kind. ``one_class``: the targets of a loss of classes so far, or of yes
-    or no, if all of them are the same; otherwise 0. Where the rest of the loss is a penalty on
-    weights, ``penalty`` is its value, and ``penalty_guess`` the guess of the loss without it.
-    ``target_size`` and ``answer_size``: the root mean squares of the targets of losses of numbers,
-    and of what is predicted.
+    or no, if all of them are the same; minus as many, if they are not, and those of nearly each
+    iteration are (data that are sorted by class); otherwise 0. Where the rest of the loss is a
+    penalty on weights, ``penalty`` is its value, and ``penalty_guess`` the guess of the loss
+    without it. ``target_size`` and ``answer_size``: the root mean squares of the targets of losses
+    of numbers, and of what is predicted.
 
     Example:
         >>> import torch
@@ -67,7 +71,7 @@ class Guess(Measurement):
     def on_iteration_begin(self, now: Iteration) -> None:
         """No pass has been seen."""
         self._known.loss, self._known.passes = None, 0
-        self._known.labels = set()
+        self._known.labels = {}
         self._known.said = {}
         self._known.penalty = self._known.sizes = None
 
@@ -110,10 +114,13 @@ class Guess(Measurement):
             now.record("penalty", value)
             now.record("penalty_guess", rest)
         # An adversary is asked whether it is deceived: always, or by one batch in two.
-        labels = {key for key in self._known.labels if not (now.opposed and key[0] in YES_OR_NO)}
-        if labels:
-            counts = [self._known.answers[key] for key in labels]
-            now.record("one_class", float(max(n if c >= 0 else 0 for c, n in counts)))
+        counts = [
+            self._known.alike(key, *asked)
+            for key, asked in self._known.labels.items()
+            if not (now.opposed and key[0] in YES_OR_NO)
+        ]
+        if counts:
+            now.record("one_class", float(max(counts, key=abs)))
 
     @staticmethod
     def _key(term: LossTerm, number: int, terms: int) -> tuple[str, tuple[int, ...], int]:
@@ -182,7 +189,10 @@ class _Known:
         self.loss: float | None = None
         """The guess of this iteration's passes, and how many they are."""
         self.passes = 0
-        self.labels: set[tuple[str, int]] = set()
+        self.labels: dict[tuple[str, int], tuple[int, int]] = {}
+        """The same of this iteration alone."""
+        self.turns: dict[tuple[str, int], tuple[int, int]] = {}
+        """By loss, iterations with targets of one class alone, and all of them."""
         self.said: dict[str, float] = {}
         """By kind, what the guess answers."""
         self.penalty: tuple[float, float] | None = None
@@ -200,13 +210,23 @@ class _Known:
         answers = given.target.reshape(-1)[term.amounts != 0 if yes_or_no else given.counted]
         if not len(answers):
             return
-        self.labels.add(key)
         first = float(answers[0])
         one = int(first) if first in (0.0, 1.0) or not yes_or_no else -1
         if not bool((answers == first).all()):
             one = -1
-        known, count = self.answers.get(key, (one, 0))
-        self.answers[key] = one if one == known else -1, count + len(answers)
+        for told in (self.answers, self.labels):
+            known, count = told.get(key, (one, 0))
+            told[key] = one if one == known else -1, count + len(answers)
+
+    def alike(self, key: tuple[str, int], one: int, count: int) -> int:
+        """One more iteration: how many targets of the same class, or minus, of classes in turn."""
+        alone, iterations = self.turns.get(key, (0, 0))
+        alone += one >= 0 and count >= ALONE
+        self.turns[key] = alone, iterations + 1
+        only, targets = self.answers[key]
+        if only >= 0:
+            return targets
+        return -targets if alone >= NEARLY * (iterations + 1) else 0
 
 
 def _sizes(terms: list[LossTerm]) -> tuple[float, float] | None:

@@ -289,9 +289,10 @@ class InitialState(Measurement):
             drawn = 0.0 if _is_nothing(x) else self._is_drawn(call.path, state)
             carried = None
             if call.path in self._ended and state.dim() in (2, 3):
-                ended = self._ended[call.path]
                 begins = state[:SEQUENCES] if state.dim() == 2 else state[:, :SEQUENCES]
-                carried = float(not follows and same_direction(begins, ended))
+                # Its own final state, or that of a decoder that has begun in this one's.
+                ends = not follows and any(same_direction(begins, e) for e in self._ended.values())
+                carried = float(ends)
                 if carried and state.dim() == 2 and not self._is_other_data(call.path, x):
                     carried = None
             self._found[call.path] = drawn, carried

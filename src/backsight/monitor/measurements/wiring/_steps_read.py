@@ -9,6 +9,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall
 from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
+from backsight.monitor.measurements.wiring._padded_steps import SHORTEST, PaddedSteps
 from backsight.probes import (
     ColumnTaken,
     LossTarget,
@@ -17,11 +18,9 @@ from backsight.probes import (
     columns_taken,
     compares_padding,
     counts_all,
-    embedded_from,
     error_compares_padding,
     errors_by_hand,
     filled_targets,
-    is_padding,
     loss_targets,
     padding_of,
     step_by_step,
@@ -35,9 +34,6 @@ NEARLY = 0.95
 LOSSES = 4
 """Terms of a loss whose targets are looked at."""
 
-SHORTEST = 3
-"""Steps of a sequence of which one can be read too early."""
-
 REVERSE, FORWARD, ONLY = 1.0, 2.0, 4.0
 """Which direction is read where it has seen one step, of two; their sum where both are; or the only
 one."""
@@ -48,7 +44,8 @@ class StepsOfLoss(Measurement):
 
     ``one_step_read``: a direction is read at the step where it begins, and nowhere else.
     ``padding_read``: the last step alone is read, and most sequences end in padding before it.
-    Above 1 where all steps are read together for one answer a sequence, padding as well.
+    Above 1 where all steps are read together for one answer a sequence, padding as well; above 2
+    where nothing else is read.
     ``padding_packed``: the sequences were packed with the length of the padded batch, each.
     ``one_unit_read``, ``one_row_read``: an index takes one unit of several, or one sequence, and no
     gradient arrives at any other.
@@ -82,13 +79,13 @@ class StepsOfLoss(Measurement):
         self._begin()
 
     def _begin(self) -> None:
-        self._calls: dict[str, list[tuple[StepsRead, _Padding | None]]] = defaultdict(list)
+        self._calls: dict[str, list[tuple[StepsRead, PaddedSteps | None]]] = defaultdict(list)
         """By path."""
-        self._compared: list[tuple[_Padding, StepsRead | None]] | None = None
+        self._compared: list[tuple[PaddedSteps, StepsRead | None]] | None = None
         """What losses compare with their targets, and what of it carries a gradient."""
         self._filled = 0.0
         """Share of a filler in targets, where no data are given at each step."""
-        self._ends: list[_Padding] = []
+        self._ends: list[PaddedSteps] = []
         """Of batches that were packed, the steps behind each sequence."""
         self._averaged = False
         """Whether a mean is taken over the steps of what was packed."""
@@ -114,12 +111,12 @@ class StepsOfLoss(Measurement):
         padding = None
         if min(read.steps, read.batch) >= SHORTEST:
             if not isinstance(x, PackedSequence):
-                padding = _Padding.of(x, read, layer.batch_first)
+                padding = PaddedSteps.of(x, read, layer.batch_first)
             elif not read.full:
-                self._ends.append(_Padding.packed(x, read))
+                self._ends.append(PaddedSteps.packed(x, read))
             else:
                 whole = x.data.view(read.steps, read.batch, -1).transpose(0, 1)
-                padding = _Padding(*padding_of(whole, exact=x.data.grad_fn is None))
+                padding = PaddedSteps(*padding_of(whole, exact=x.data.grad_fn is None))
         self._calls[call.path].append((read, padding))
 
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
@@ -139,13 +136,13 @@ class StepsOfLoss(Measurement):
         symbols = [
             padding
             for _, node in passed.operations.those({"Embedding"})
-            if (padding := _Padding.embedded(node._saved_indices))  # type: ignore[attr-defined]
+            if (padding := PaddedSteps.embedded(node._saved_indices))  # type: ignore[attr-defined]
         ]
         self._filled = max(self._filled, filled_targets(passed.operations, terms))
         losses = loss_targets(passed.operations)
         loop = step_by_step(losses, passed.operations, terms)
         if loop is not None:
-            padding = _Padding.embedded(loop[1])
+            padding = PaddedSteps.embedded(loop[1])
             if padding is not None and padding.certain:
                 self._compared = self._compared or []
                 if compares_padding(loop[0], padding.at_end):
@@ -164,10 +161,11 @@ class StepsOfLoss(Measurement):
                 if padding.certain and compares_padding(loss, padding.at_end):
                     self._compared.append((padding, None))
 
-        for error in errors_by_hand(passed.operations) if given else ():
-            for padding, read in given:
+        for error in errors_by_hand(passed.operations) if given or self._ends else ():
+            ends = self._ends if self._ends and counts_all(error, terms) else []
+            for padding, by in [*given, *((one, None) for one in ends)]:
                 if padding.certain and error_compares_padding(error, padding.at_end):
-                    self._compared.append((padding, read))
+                    self._compared.append((padding, by))
 
     def on_backward_end(self, passed: BackwardPass, now: Iteration) -> None:
         """What arrives from now on is not the training's."""
@@ -190,7 +188,7 @@ class StepsOfLoss(Measurement):
     def _one_read(
         self,
         name: str,
-        calls: list[tuple[StepsRead, "_Padding | None"]],
+        calls: list[tuple[StepsRead, PaddedSteps | None]],
         taken: list[ColumnTaken],
         now: Iteration,
     ) -> None:
@@ -213,7 +211,7 @@ class StepsOfLoss(Measurement):
     @staticmethod
     def _record(
         name: str,
-        calls: list[tuple[StepsRead, "_Padding | None"]],
+        calls: list[tuple[StepsRead, PaddedSteps | None]],
         targets: list[LossTarget],
         averaged: bool,
         now: Iteration,
@@ -226,6 +224,8 @@ class StepsOfLoss(Measurement):
             return
         now.record(f"one_step_read/{name}", min(_begun(*one) for one in reached))
         behind = max(_behind(*one) for one in reached)
+        if not behind and len(reached) == 1:
+            behind = _alone(*reached[0])
         if not behind and len(reached) == 1 and _one_each(targets, reached[0][0]):
             behind = _together(*reached[0])
         if not behind and averaged and (packed := [read for read, _ in reached if read.packed]):
@@ -233,58 +233,6 @@ class StepsOfLoss(Measurement):
         now.record(f"padding_read/{name}", behind)
         if any(read.packed for read, _ in reached):
             now.record(f"padding_packed/{name}", max(_packed(*one) for one in reached))
-
-
-class _Padding:
-    """Padding at the end of what a layer was given, ``(B, T)``."""
-
-    def __init__(self, at_end: Tensor, inside: Tensor) -> None:
-        self.at_end, self._inside = at_end, inside
-        self._certain: bool | None = None
-
-    @classmethod
-    def of(cls, x: Tensor, read: StepsRead, batch_first: bool) -> "_Padding":
-        symbols = embedded_from(x, read.steps, read.batch)
-        if symbols is not None:
-            return cls(*padding_of(symbols))
-        return cls(*padding_of(x if batch_first else x.transpose(0, 1), exact=x.grad_fn is None))
-
-    @classmethod
-    def packed(cls, x: PackedSequence, read: StepsRead) -> "_Padding":
-        """What a batch in the order of before has behind its sequences."""
-        lengths = read.lengths
-        if x.unsorted_indices is not None:
-            lengths = lengths[x.unsorted_indices.to(lengths.device)]
-        at_end = torch.arange(read.steps, device=lengths.device) >= lengths[:, None]
-        return cls(at_end, torch.zeros_like(at_end))
-
-    @classmethod
-    def embedded(cls, symbols: Tensor) -> "_Padding | None":
-        """Of symbols ``(B, T)`` or ``(T, B)``, whichever way they end in padding."""
-        if symbols.dim() != 2 or min(symbols.shape) < SHORTEST:
-            return None
-        one = cls(*padding_of(symbols))
-        return one if one.certain else cls(*padding_of(symbols.t()))
-
-    @property
-    def certain(self) -> bool:
-        """Whether it is padding; to ask waits for the device."""
-        if self._certain is None:
-            self._certain = is_padding(self.at_end, self._inside)
-        return self._certain
-
-    @property
-    def share(self) -> float:
-        """Of all steps."""
-        return float(self.at_end.float().mean())
-
-    def counts(self, read: StepsRead | None) -> bool:
-        """Whether most of it carries a gradient; so it does where that is not asked."""
-        if read is None:
-            return True
-        if read.output is None:
-            return False
-        return float(read.output.any(0).t()[self.at_end].float().mean()) > 0.5
 
 
 def _only_unit(read: StepsRead, taken: list[ColumnTaken]) -> ColumnTaken | None:
@@ -312,7 +260,7 @@ def _only(there: Tensor, taken: list[ColumnTaken]) -> ColumnTaken | None:
     return max(found, key=lambda one: one.mixed) if found else None
 
 
-def _begun(read: StepsRead, padding: _Padding | None) -> float:
+def _begun(read: StepsRead, padding: PaddedSteps | None) -> float:
     """Which directions are read at the step where they begin, and at no other."""
     if read.steps < SHORTEST or read.final_read:
         return 0.0
@@ -331,7 +279,7 @@ def _begun(read: StepsRead, padding: _Padding | None) -> float:
     return value
 
 
-def _behind(read: StepsRead, padding: _Padding | None) -> float:
+def _behind(read: StepsRead, padding: PaddedSteps | None) -> float:
     """Share of padding before the last step, where that alone is read; else 0."""
     if read.packed:
         return _beyond(read)
@@ -352,7 +300,7 @@ def _one_each(targets: list[LossTarget], read: StepsRead) -> bool:
     return (len(shape) == 1 or few) and shape[0] == read.batch
 
 
-def _together(read: StepsRead, padding: _Padding | None) -> float:
+def _together(read: StepsRead, padding: PaddedSteps | None) -> float:
     """1 and the share of padding, where nearly all steps and nearly all of the padding are read."""
     if padding is None or read.packed or read.output is None or read.final_read:
         return 0.0
@@ -363,6 +311,20 @@ def _together(read: StepsRead, padding: _Padding | None) -> float:
     if min(float(there[at_end].float().mean()), float(there[~at_end].float().mean())) < NEARLY:
         return 0.0
     return 1 + padding.share
+
+
+def _alone(read: StepsRead, padding: PaddedSteps | None) -> float:
+    """2 and the share of padding, where of rows that end in some, nothing else is read."""
+    if padding is None or read.packed or read.output is None or read.final_read:
+        return 0.0
+    if not padding.certain or read.steps == read.batch:
+        return 0.0
+    there = read.output.any(0).t()
+    at_end = padding.at_end.to(there.device)
+    padded = at_end.any(1, keepdim=True)
+    if bool(there[~at_end & padded].any()) or float(there[at_end].float().mean()) < NEARLY:
+        return 0.0
+    return 2 + padding.share
 
 
 def _last_alone(read: StepsRead) -> bool:
@@ -387,7 +349,7 @@ def _beyond(read: StepsRead) -> float:
     return 1 - float(read.lengths.sum()) / (read.steps * read.batch)
 
 
-def _packed(read: StepsRead, padding: _Padding | None) -> float:
+def _packed(read: StepsRead, padding: PaddedSteps | None) -> float:
     """Share of padding in what was packed as if it were whole, where the end of it is read."""
     if not read.packed or padding is None or not _last_alone(read):
         return 0.0

@@ -1,0 +1,65 @@
+"""Which steps of a batch are padding, as far as its values or its lengths tell."""
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence
+
+from backsight.probes import StepsRead, embedded_from, is_padding, padding_of
+
+__all__ = ["SHORTEST", "PaddedSteps"]
+
+SHORTEST = 3
+"""Steps of a sequence of which one can be read too early."""
+
+
+class PaddedSteps:
+    """Padding at the end of what a layer was given, ``(B, T)``."""
+
+    def __init__(self, at_end: Tensor, inside: Tensor) -> None:
+        self.at_end, self._inside = at_end, inside
+        self._certain: bool | None = None
+
+    @classmethod
+    def of(cls, x: Tensor, read: StepsRead, batch_first: bool) -> "PaddedSteps":
+        """Of what a layer was given: symbols that were embedded, or features."""
+        symbols = embedded_from(x, read.steps, read.batch)
+        if symbols is not None:
+            return cls(*padding_of(symbols))
+        return cls(*padding_of(x if batch_first else x.transpose(0, 1), exact=x.grad_fn is None))
+
+    @classmethod
+    def packed(cls, x: PackedSequence, read: StepsRead) -> "PaddedSteps":
+        """What a batch in the order of before has behind its sequences."""
+        lengths = read.lengths
+        if x.unsorted_indices is not None:
+            lengths = lengths[x.unsorted_indices.to(lengths.device)]
+        at_end = torch.arange(read.steps, device=lengths.device) >= lengths[:, None]
+        return cls(at_end, torch.zeros_like(at_end))
+
+    @classmethod
+    def embedded(cls, symbols: Tensor) -> "PaddedSteps | None":
+        """Of symbols ``(B, T)`` or ``(T, B)``, whichever way they end in padding."""
+        if symbols.dim() != 2 or min(symbols.shape) < SHORTEST:
+            return None
+        one = cls(*padding_of(symbols))
+        return one if one.certain else cls(*padding_of(symbols.t()))
+
+    @property
+    def certain(self) -> bool:
+        """Whether it is padding; to ask waits for the device."""
+        if self._certain is None:
+            self._certain = is_padding(self.at_end, self._inside)
+        return self._certain
+
+    @property
+    def share(self) -> float:
+        """Of all steps."""
+        return float(self.at_end.float().mean())
+
+    def counts(self, read: StepsRead | None) -> bool:
+        """Whether most of it carries a gradient; so it does where that is not asked."""
+        if read is None:
+            return True
+        if read.output is None:
+            return False
+        return float(read.output.any(0).t()[self.at_end].float().mean()) > 0.5
