@@ -10,6 +10,7 @@ from torch.nn.functional import cross_entropy, one_hot, scaled_dot_product_atten
 from backsight.probes import (
     LayerInput,
     LossOperations,
+    answers_given,
     asks_for_last,
     attends_across,
     batch_axes,
@@ -140,3 +141,34 @@ def test_an_absolute_error_of_the_last_value(step: int) -> None:
     error = (nn.Linear(6, 1)(series)[:, 0] - series[:, step]).abs().mean()
     (one,) = errors_by_hand(LossOperations([error]))
     assert asks_for_last(one, series) == (step == -1)
+
+
+def predicted(causal: bool, ahead: int = 1, *, norm: bool = False, encoded: bool = False) -> Tensor:
+    """Logits of each step by an attention, and what is asked for: so many steps ahead."""
+    torch.manual_seed(0)
+    text, embed = torch.randint(CLASSES, (BATCH, STEPS + 2)), nn.Embedding(CLASSES, UNITS)
+    x = embed(text[:, :STEPS])
+    if norm:
+        x = nn.BatchNorm1d(UNITS)(x.transpose(1, 2)).transpose(1, 2)
+    mask = nn.Transformer.generate_square_subsequent_mask(STEPS) if causal else None
+    z = nn.TransformerEncoderLayer(UNITS, 2, UNITS, 0.0, batch_first=True)(x, src_mask=mask)
+    if encoded:  # what it reads as a whole, beside what it has said so far
+        z = z + embed(text).mean(1, keepdim=True)
+    z = nn.Linear(UNITS, CLASSES)(z)
+    return cross_entropy(z.flatten(0, 1), text[:, ahead : ahead + STEPS].flatten())
+
+
+@pytest.mark.parametrize(
+    ("loss", "kind"),
+    [
+        (lambda: predicted(causal=False), "seen"),
+        (lambda: predicted(causal=True), None),
+        (lambda: predicted(causal=True, norm=True), None),
+        (lambda: predicted(causal=True, encoded=True), None),
+        (lambda: predicted(causal=True, ahead=2), "two ahead"),
+        (lambda: predicted(causal=True, ahead=0), "this step"),
+    ],
+)
+def test_a_symbol_that_is_asked_for_later(loss: Callable[[], Tensor], kind: str | None) -> None:
+    found = answers_given(LossOperations([loss()]))
+    assert [one.kind for one in found or []] == ([kind] if kind else [])

@@ -47,14 +47,10 @@ def targets_turned(made: LossOperations, sizes: Collection[tuple[int, int]]) -> 
         0
     """
     known = {(t, b) for t, b in sizes if t != b and min(t, b) >= SHORTEST}
-    symbols = _symbols(made, known)
-    if not symbols:
-        return []
-    return [
-        given
-        for given in loss_targets(made)[:SHORTEST]
-        if given.of_classes and given.target.dim() == 1 and _is_turned(given, symbols)
-    ]
+    asked = loss_targets(made)[:SHORTEST] if known else []
+    asked = [given for given in asked if given.of_classes and given.target.dim() == 1]
+    symbols = _symbols(made, known) if asked else []
+    return [given for given in asked if symbols and _is_turned(given, symbols)]
 
 
 def _symbols(made: LossOperations, sizes: set[tuple[int, int]]) -> list[Tensor]:

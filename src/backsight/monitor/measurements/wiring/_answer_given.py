@@ -13,7 +13,6 @@ from backsight.probes import (
     answers_given,
     asks_for_last,
     errors_by_hand,
-    inputs_read,
     loss_targets,
     mark_input,
     tensors_in,
@@ -98,9 +97,8 @@ class AnswerInInput(Measurement):
                 self._lag = max(self._lag, answer.lag)
             if not answers:
                 made = passed.operations
-                given = self._given or [read.given for read in inputs_read(made)]
                 targets = loss_targets(made) or [*islice(errors_by_hand(made), 1)]
-                asked = [one for one in targets if any(asks_for_last(one, x) for x in given)]
+                asked = [one for one in targets if any(asks_for_last(one, x) for x in self._given)]
                 if asked:
                     self._found["last step"] += sum(one.target.numel() for one in asked)
 
