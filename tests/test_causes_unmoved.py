@@ -1,4 +1,4 @@
-"""Trainings in which nothing is moved, or in which a layer is made anew, and what looks like it."""
+"""Trainings in which nothing is moved, or a part is not, and what looks like it."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -74,27 +74,6 @@ def test_a_loss_of_no_parameter(step: Step, many: int, tmp_path: Path) -> None:
     found = told(tmp_path, step, "BKS409")
     assert [one.severity for one in found] == ["error"] * many
     assert all("none of the 6 parameters" in one.message for one in found)
-
-
-def made_in_forward(net: Net, optimizer: Optimizer, x: Tensor) -> None:
-    optimizer.zero_grad()
-    nn.Linear(UNITS, 1)(net.rnn(x)[0][-1]).square().mean().backward()
-    optimizer.step()
-
-
-def with_noise(net: Net, optimizer: Optimizer, x: Tensor) -> None:
-    """A parameter that is made anew, and added: of an attack, for example."""
-    noise = nn.Parameter(torch.randn(6, 1))
-    optimizer.zero_grad()
-    (net(x) + noise).square().mean().backward()
-    optimizer.step()
-
-
-@pytest.mark.parametrize(("step", "many"), [(made_in_forward, 1), (with_noise, 0)])
-def test_a_layer_that_is_made_anew(step: Step, many: int, tmp_path: Path) -> None:
-    found = told(tmp_path, step, "BKS409")
-    assert len(found) == many
-    assert all("layers that are made anew for each pass" in one.message for one in found)
 
 
 def test_a_part_that_was_replaced_while_the_rest_is_frozen(tmp_path: Path) -> None:

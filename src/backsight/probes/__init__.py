@@ -10,6 +10,7 @@ from backsight.probes._answer_given import (
 )
 from backsight.probes._attention_axis import attends_across, softmax_across
 from backsight.probes._autograd import retained
+from backsight.probes._beyond import Beyond, targets_beyond
 from backsight.probes._broadcast import loss_broadcasts, steps_of_one_target
 from backsight.probes._classes_by_hand import classes_by_hand
 from backsight.probes._closures import Closures, closure_of
@@ -44,6 +45,7 @@ from backsight.probes._following import Window, is_asked, last_targets
 from backsight.probes._graph_tags import GraphTags
 from backsight.probes._guesses import ConstantAnswer, Guesses
 from backsight.probes._half_sums import additions_in_half
+from backsight.probes._hidden_steps import hides_all_but, looks_around
 from backsight.probes._holders import places_of
 from backsight.probes._identity import IdentityMap
 from backsight.probes._initial_state import (
@@ -59,7 +61,11 @@ from backsight.probes._loop_carried import LoopCarried
 from backsight.probes._loop_inputs import loop_inputs
 from backsight.probes._loop_states import LoopStates, loop_begun, loop_products, loop_weights
 from backsight.probes._loss_operations import LossOperations
-from backsight.probes._loss_sign import likelihoods_lowered, terms_without_bound
+from backsight.probes._loss_sign import (
+    likelihoods_lowered,
+    terms_without_bound,
+    weighs_likelihoods,
+)
 from backsight.probes._loss_target import LossTarget
 from backsight.probes._loss_targets import asks_a_layer, asks_a_unit, loss_targets
 from backsight.probes._loss_terms import LossTerm, loss_terms
@@ -77,6 +83,7 @@ from backsight.probes._mixed_rows import (
 )
 from backsight.probes._module_calls import ModuleCalls
 from backsight.probes._modules import (
+    Model,
     children_of,
     listed_optimizers,
     modules_above,
@@ -92,6 +99,7 @@ from backsight.probes._padded_loss import (
     compares_padding,
     counts_all,
     error_compares_padding,
+    row_by_row,
     step_by_step,
 )
 from backsight.probes._padded_mean import averages_padding
@@ -164,6 +172,7 @@ __all__ = [
     "WIDEST",
     "AnswerGiven",
     "Arithmetic",
+    "Beyond",
     "Catcher",
     "Closures",
     "ColumnTaken",
@@ -196,6 +205,7 @@ __all__ = [
     "Memories",
     "MemoryCapacity",
     "MemoryProfile",
+    "Model",
     "ModuleCalls",
     "ParameterUpdates",
     "Persistence",
@@ -259,6 +269,7 @@ __all__ = [
     "hangs_on_spent",
     "has_schedule",
     "hidden_norms",
+    "hides_all_but",
     "inputs_read",
     "inspection",
     "is_asked",
@@ -276,6 +287,7 @@ __all__ = [
     "likelihoods_lowered",
     "listed_inputs",
     "listed_optimizers",
+    "looks_around",
     "loop_begun",
     "loop_inputs",
     "loop_products",
@@ -319,6 +331,7 @@ __all__ = [
     "register_reader",
     "replay",
     "retained",
+    "row_by_row",
     "row_keys",
     "row_orders",
     "rows_lost",
@@ -342,6 +355,7 @@ __all__ = [
     "steps_side_by_side",
     "symbols_of",
     "taken_apart",
+    "targets_beyond",
     "targets_turned",
     "tensor_norm_values",
     "tensor_norms",
@@ -357,5 +371,6 @@ __all__ = [
     "unwrapped_optimizer",
     "views_that_mix",
     "walk",
+    "weighs_likelihoods",
     "what_was_found",
 ]

@@ -35,15 +35,14 @@ class UnownedParameters(InARow):
         "holds them (or one that has not made a step in 64 iterations), and they are what they "
         "were 10 or more iterations before, in {samples:.0f} samples in a row. Parameters that are "
         "frozen (requires_grad=False) do not count, nor do those that another optimizer or the "
-        "script's own code moves. Or the weights of a layer are other ones at each look, of the "
-        "same shape, and the former ones are in no loss. Or no pass of an iteration reaches any "
+        "script's own code moves. Or no pass of an iteration reaches any "
         "parameter, and its step finds no gradient. A warning where no "
         "optimizer has been seen, and all parameters stand still, for {long:.0f} iterations."
     )
     causes: ClassVar = (
         "the optimizer was made of one part of the model only",
         "modules in a Python list or dict, which parameters() does not find",
-        "a layer that was replaced, or made, after the optimizer; or that forward makes anew",
+        "a layer that was replaced, or made, after the optimizer",
         "a second optimizer whose step() is never called",
         "p = p - lr * p.grad, which leaves the parameter as it is: p -= lr * p.grad",
         "a loss of .item()s, or of an argmax, that is given requires_grad",
@@ -102,7 +101,5 @@ class UnownedParameters(InARow):
 def _place(module: str) -> str:
     if module == "no module":
         return "of no module of the model"
-    if module == "no module, made anew":
-        return "of layers that are made anew for each pass"
     kind, alone, _ = module.partition(" in no module")
     return f"of {kind} modules that no other module holds" if alone else module

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.graph import Node
 
 from backsight.monitor._iteration import BackwardPass, Iteration, OptimizerStep
 from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
@@ -27,21 +26,15 @@ GROUPS = 12
 
 NOBODY = "no module"
 
-ANEW = "no module, made anew"
-"""Parameters that each pass has others of, such as those of a layer that is made in ``forward``."""
-
 NONE = "no parameter in the loss"
-
-WEIGHS = frozenset({"Convolution", "Embedding", "T"})
-"""What a layer does with its weight; a noise that is made anew is added."""
 
 
 class Unowned(Measurement):
     """Parameters in the loss's graph that no observed optimizer holds and that stand still, or one
     that never makes a step.
 
-    So are tensors with a gradient that a module keeps as an attribute, and the weights of a layer
-    that is made anew for each pass.
+    So are tensors with a gradient that a module keeps as an attribute. ``made_anew``: parameters of
+    which there are others at each look, of the same shape, while the former ones are gone.
 
     Where no optimizer moves the model at all, its parameters count if one steps beside it on
     parameters that have never had a gradient, as those of a model that was made anew. If there is
@@ -69,7 +62,7 @@ class Unowned(Measurement):
     """
 
     name = "unowned parameters"
-    signals = ("stale", "unowned")
+    signals = ("made_anew", "stale", "unowned")
     schedule = FIRST_AND_RARELY
 
     def __init__(self) -> None:
@@ -79,6 +72,9 @@ class Unowned(Measurement):
         self._moving: dict[int, Tensor] = {}
         """Those that somebody else moves."""
         self._stale = 0
+        self._passing: list[_Passing] = []
+        """Parameters of the newest look that no optimizer holds."""
+        self._anew: list[_Passing] | None = None
         self._idle = 0
         """Parameters of an optimizer that steps in vain, where none moves this model."""
         self._stepped: set[int] = set()
@@ -87,17 +83,13 @@ class Unowned(Measurement):
         """Whether the passes so far reach no parameter."""
         self._missed = 0
         """Parameters of an optimizer that has stepped after such passes, without a gradient."""
-        self._anew = 0
-        """Parameters in place of others of the last look, which the loss reaches no more."""
-        self._newest: list[tuple[torch.Size, weakref.ref[Tensor]]] = []
-        """Those that the last look has seen for the first time."""
         self._places: dict[int, str | None] = {}
         """By the parameter's identity, the path of those that no observed model holds."""
 
     def on_iteration_begin(self, now: Iteration) -> None:
         """No pass has been seen."""
-        self._still, self._moving, self._stale, self._anew = None, {}, 0, 0
-        self._blind, self._missed = None, 0
+        self._still, self._moving, self._stale = None, {}, 0
+        self._anew, self._blind, self._missed = None, None, 0
 
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
         """Look at the parameters of the pass that no optimizer holds."""
@@ -115,11 +107,11 @@ class Unowned(Measurement):
             return  # of something else, such as an attack
         if held.isdisjoint(reached) and not now.by_hand and not _hold(now.models, reached):
             return  # of another training
+        strangers = [p for number, p in reached.items() if number not in held]
+        parameters = [_Passing.of(p) for p in strangers if isinstance(p, nn.Parameter)]
+        self._anew = (self._anew or []) + parameters
         still = self._still or {}
         known = True
-        anew = self._made_anew({n: p for n, p in reached.items() if n not in held}, passed)
-        for number in anew:
-            del reached[number]
         for number, parameter in reached.items():
             if number in held & unused:
                 self._stands_still(parameter, now.number)  # to be known later
@@ -150,6 +142,10 @@ class Unowned(Measurement):
     def on_iteration_end(self, now: Iteration) -> None:
         """How many they are, in all and by module."""
         self._idle = now.idle
+        if self._anew is not None and not now.by_hand:
+            gone = [one.shape for one in self._passing if one.parameter() is None]
+            now.record("made_anew", float(sum(one.shape in gone for one in self._anew)))
+            self._passing = self._anew
         if self._missed:
             now.record("unowned", float(self._missed))
             now.record(f"unowned/{NONE}", float(self._missed))
@@ -157,7 +153,7 @@ class Unowned(Measurement):
         if self._still is None or self._missed:
             return
         if now.by_hand and not self._idle:
-            alone = self._still and not self._moving and not self._anew
+            alone = self._still and not self._moving
             now.record("unowned", -float(len(self._still)) if alone else 0.0)
             return
         names = [self._name_of(p, now) for p in self._still.values()]
@@ -166,10 +162,8 @@ class Unowned(Measurement):
             others = [self._name_of(p, now) for p in self._moving.values()]
             moved = {_module_of(name) for name in others if name is not None}
             names = [name for name in names if name is None or _module_of(name) not in moved]
-        now.record("unowned", float(len(names) + self._anew))
-        by_module = _by_module(names)
-        by_module |= Counter({ANEW: self._anew} if self._anew else {})
-        for module, count in by_module.items():
+        now.record("unowned", float(len(names)))
+        for module, count in _by_module(names).items():
             now.record(f"unowned/{module}", float(count))
         now.record("stale", float(self._stale))
         self._still, self._moving = None, {}
@@ -184,21 +178,6 @@ class Unowned(Measurement):
                         found[id(value)] = value
                         self._places[id(value)] = ".".join(filter(None, (name, path, attribute)))
         return found
-
-    def _made_anew(self, strangers: dict[int, Tensor], passed: BackwardPass) -> set[int]:
-        """Identities of the weights and biases that the last look had others of."""
-        gone = {shape for shape, one in self._newest if id(one()) not in strangers}
-        first = {n: p for n, p in strangers.items() if not self._is_known(p)}
-        self._newest = [(p.shape, weakref.ref(p)) for p in first.values()]
-        anew = {n for n, p in first.items() if p.shape in gone}
-        if anew and any(_weighs(node, anew) for _, node in passed.operations.those(WEIGHS)):
-            self._anew = len(anew)
-            return anew
-        return set()
-
-    def _is_known(self, parameter: Tensor) -> bool:
-        before = self._seen.get(id(parameter))
-        return before is not None and before.of() is parameter
 
     def _name_of(self, parameter: Tensor, now: Iteration) -> str | None:
         """Its path, also that of a parameter of no observed model."""
@@ -232,10 +211,16 @@ def _hold(models: Mapping[str, nn.Module], reached: Mapping[int, Tensor]) -> boo
     return any(id(p) in reached for model in models.values() for p in model.parameters())
 
 
-def _weighs(node: Node, parameters: set[int]) -> bool:
-    """Whether an operation is given one of them."""
-    leaves = (getattr(below, "variable", None) for below, _ in node.next_functions)
-    return any(id(leaf) in parameters for leaf in leaves if leaf is not None)
+@dataclass(frozen=True, slots=True)
+class _Passing:
+    """A parameter that no optimizer holds, which may be gone at the next look."""
+
+    parameter: "weakref.ref[Tensor]"
+    shape: tuple[int, ...]
+
+    @classmethod
+    def of(cls, parameter: Tensor) -> "_Passing":
+        return cls(weakref.ref(parameter), tuple(parameter.shape))
 
 
 def _sums_of(parameter: Tensor) -> tuple[float, float]:
