@@ -270,8 +270,8 @@ class NoLearning(LossRule):
         if baseline is None:
             lines = self._guesses_at(member, places, stretch)
             known = lines < first.began  # NaN is not
-            fallen = first.began - history.deep > FALLEN * abs(first.began)
-            known &= ~(fallen & (history.deep > lines + np.abs(lines)))  # as in _far_above
+            below = first.began - history.deep > FALLEN * abs(first.began)
+            known &= ~(below & (history.deep > lines + np.abs(lines)))  # as in _far_above
             lines = np.where(known, lines, first.began)
         else:
             lines, known = np.full(len(places), baseline), np.ones(len(places), bool)
