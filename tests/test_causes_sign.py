@@ -36,12 +36,27 @@ REWARD = torch.tensor([0.5, 0.0, 2.0, 1.0, 0.0, 1.0])
 Loss = Callable[[Tensor], Tensor]
 
 
+def clipped(x: Tensor, choose: Callable[[Tensor, Tensor], Tensor], sign: float = 1) -> Tensor:
+    """A policy gradient whose ratio is cut off."""
+    chosen = x.log_softmax(-1)[range(N), Y]
+    ratio = (chosen - chosen.detach()).exp()
+    by = sign * (REWARD - 0.6)
+    return choose(ratio * by, ratio.clamp(0.8, 1.2) * by).mean()
+
+
 def count(loss: Loss, *, maximised: bool = False) -> int:
     root = loss(X.clone().requires_grad_())
     return terms_without_bound([root], [None], maximised=maximised)
 
 
 WRONG: list[tuple[Loss, int]] = [
+    (lambda x: (x.diag() - x[:3].logsumexp(-1)).mean(), 1),  # of pairs, against all others
+    (lambda x: (x.diag() / 0.1).exp().div((x[:3] / 0.1).exp().sum(-1)).log().mean(), 1),
+    (lambda x: (f.one_hot(Y, CLASSES) * x.log_softmax(-1)).sum(-1).mean(), 1),
+    (lambda x: -f.kl_div(x.log_softmax(-1), TARGET.softmax(-1), reduction="batchmean"), 1),
+    (lambda x: 10 * (TARGET.square().sum() / ((x - TARGET).square().sum() + 1e-8)).log10(), 1),
+    (lambda x: 20 * (1 / f.mse_loss(x, TARGET).sqrt()).log10(), 1),
+    (lambda x: -f.mse_loss(x, TARGET).sqrt(), 1),
     (lambda x: -f.cross_entropy(x, Y), 1),
     (lambda x: -1 * f.cross_entropy(x, Y), 1),
     (lambda x: f.cross_entropy(x, Y) * -0.5, 1),
@@ -177,6 +192,12 @@ def reverse(x: Tensor) -> Tensor:
 
 
 FINE: list[Loss] = [
+    lambda x: (x[:3].logsumexp(-1) - x.diag()).mean(),
+    lambda x: f.kl_div(x.log_softmax(-1), TARGET.softmax(-1), reduction="batchmean"),
+    lambda x: -10 * (TARGET.square().sum() / ((x - TARGET).square().sum() + 1e-8)).log10(),
+    lambda x: 0.5 * x.square().log().mean() + (TARGET / x).square().mean(),  # a likelihood
+    lambda x: (MASK[:, None] * x.log_softmax(-1)).mean(),  # of all classes
+    lambda x: (x.softmax(-1) * x.log_softmax(-1)).sum(),  # an entropy that is to be large
     lambda x: (-x.log_softmax(-1)[range(N), Y] * REWARD).mean(),
     lambda x: (x.log_softmax(-1)[range(N), Y] * -REWARD).mean(),
     lambda x: (x.log_softmax(-1)[range(N), Y] * REWARD).mean(),  # of a cost
@@ -371,6 +392,7 @@ def test_an_adversary_and_a_climber_are_not_accused(
 
 
 GAINS: list[Loss] = [
+    lambda x: clipped(x, torch.min),
     lambda x: (x.log_softmax(-1).gather(1, Y[:, None])[:, 0] * REWARD).mean(),
     lambda x: (Categorical(logits=x).log_prob(Y) * REWARD).sum(),  # type: ignore[no-untyped-call]
     lambda x: (-f.cross_entropy(x, Y, reduction="none") * REWARD).mean(),
@@ -392,6 +414,7 @@ def test_what_is_rewarded_has_to_become_more_likely(gain: Loss) -> None:
         lambda x: (f.cross_entropy(x, Y, reduction="none") * MASK).sum(),  # of a mask
         lambda x: (x.square().sum(-1) * REWARD).mean(),  # no log-probability
         lambda x: (x.softmax(-1) * x.log_softmax(-1)).sum(),  # an entropy
+        lambda x: clipped(x, torch.max, -1),  # the greater of two costs
     ],
 )
 def test_other_losses_lower_no_likelihood(loss: Loss) -> None:

@@ -137,6 +137,68 @@ def test_weights_that_stay_what_they_were_are_not_accused(before: Between, tmp_p
     assert codes(trained(tmp_path / "run", before)) == set()
 
 
+def averages(rate: float, *, restored: bool = False) -> Callable[[nn.Sequential, Optimizer], None]:
+    """Of the weights, copied into the model after each step."""
+    held: dict[str, Tensor] = {}
+
+    def after(net: nn.Sequential, _: Optimizer) -> None:
+        now = {name: one.clone() for name, one in net.state_dict().items()}
+        for name, one in now.items():
+            held[name] = rate * one + (1 - rate) * held.get(name, one)
+        net.load_state_dict(held)
+        if restored:  # after an evaluation
+            net.load_state_dict(now)
+
+    return after
+
+
+@pytest.mark.parametrize(
+    ("after", "severities"),
+    [
+        (averages(0.001), ["info"]),  # what is learned is taken back
+        (averages(0.5), []),  # looks ahead
+        (averages(0.001, restored=True), []),
+    ],
+)
+def test_steps_that_are_taken_back(
+    after: Callable[[nn.Sequential, Optimizer], None], severities: list[str], tmp_path: Path
+) -> None:
+    found = trained(tmp_path / "run", nothing, after=after).findings
+    assert [one.severity for one in found if one.code == "BKS425"] == severities
+
+
+@pytest.mark.parametrize(("anew", "told"), [(True, {"BKS425"}), (False, set())])
+def test_a_layer_that_forward_makes_learns_nothing(
+    anew: bool, told: set[str], tmp_path: Path
+) -> None:
+    """Nor is it a model of the script's own, with a run of its own."""
+
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.rnn, self.head = nn.GRU(3, 4), nn.Linear(4, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            head = nn.Linear(4, 2) if anew else self.head
+            return head(self.rnn(x)[0][-1])  # type: ignore[no-any-return]
+
+    recorder = LateRecorder(tmp_path / "run", kind="run", config={})
+    monitor = ProcessMonitor(recorder, every=1)
+    try:
+        net = Net()
+        optimizer = Adam(net.parameters(), lr=1e-2)
+        for _ in range(6):
+            optimizer.zero_grad()
+            net(torch.randn(5, 8, 3)).square().mean().backward()
+            optimizer.step()
+    finally:
+        monitor.close()
+        recorder.close()
+    run = Run(tmp_path / "run")
+    assert len(run["loss"]) == 6
+    assert codes(diagnose(run)) == told
+
+
 def clamp(net: nn.Sequential, _: Optimizer) -> None:
     with torch.no_grad():
         for p in net.parameters():

@@ -46,6 +46,7 @@ def severities(found: Diagnosis) -> set[str]:
     [
         ({"loss": COLLAPSED}, Facts(objective=False), "as the run says"),
         ({"loss": COLLAPSED, "adversary": [0.0] * 9 + [1.0]}, None, "against another one"),
+        ({"loss": COLLAPSED, "likelihood_weighted": [1.0]}, None, "a policy gradient"),
         ({"loss": [*NOISE, *COLLAPSED]}, None, "noise around zero from the start"),
     ],
 )

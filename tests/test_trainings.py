@@ -18,9 +18,9 @@ from torch.optim import SGD
 from backsight import Run, watch
 from backsight.diagnosis import diagnose
 from backsight.monitor import LateRecorder, ProcessMonitor
-from backsight.monitor._process import BARE
 from backsight.monitor._trainings import ALONE
 from backsight.monitor.events import IterationDetector, ObservedParameters
+from backsight.monitor.events._first_calls import BARE
 from tests import processes
 
 
@@ -374,7 +374,7 @@ def test_a_model_that_builds_itself_when_called_is_observed(tmp_path: Path) -> N
         for _ in range(2):
             model(activation(torch.randn(6, 2, 3)))
         losses = by_hand(model)
-        asked = process.monitor._bare
+        asked = process.monitor._first._bare
         for _ in range(30):
             activation(torch.zeros(1))
         assert asked[activation] == BARE

@@ -20,6 +20,19 @@ def nothing_recorded(seen: Seen) -> str:
             f"recorded nothing: modules were called under {seen.looker} alone, where observing "
             "pauses; a run begins with the first call outside of it that is trained"
         )
+    if not seen.models and seen.bare:
+        return (
+            "recorded nothing: this process called no torch.nn.Module, and "
+            f"{_counted(seen.bare, 'backward pass', 'backward passes')} brought gradients to "
+            "tensors that were others each time, or that did not move; tensors that no module "
+            "holds are observed once the script's own code moves the same ones, in place, between "
+            "two passes"
+        )
+    if not seen.models and seen.transformed:
+        return (
+            "recorded nothing: this process called no torch.nn.Module, and its gradients are those "
+            f"of torch.func ({_counted(seen.transformed, 'call')}), which are not observed"
+        )
     if not seen.models:
         return (
             "recorded nothing: this process called no torch.nn.Module; a process that it starts as "

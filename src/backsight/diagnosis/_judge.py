@@ -152,7 +152,7 @@ class Judge:
     def families(self) -> frozenset[str]:
         """Signals that any rule looks at."""
         return frozenset(
-            {"loss", "lr", "adversary", "phase"}.union(
+            {"loss", "lr", "adversary", "likelihood_weighted", "phase"}.union(
                 *((*r.reads, *r.optional_signals) for r in self.rules)
             )
         )

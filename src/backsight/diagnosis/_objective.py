@@ -26,6 +26,7 @@ CHANGES = 4
 
 NO_MEASURE = "that loss is no measure of progress"
 DECLARED = f"{NO_MEASURE}: it is not what this training minimises, as the run says"
+POLICY = f"{NO_MEASURE}: it is that of a policy gradient"
 OPPOSED = f"{NO_MEASURE}: this model is trained against another one"
 SIGNS = (
     f"{NO_MEASURE}: it is noise around zero from the start, as that of a policy gradient or of a "
@@ -77,6 +78,7 @@ class Objectives:
     def __init__(self) -> None:
         self._rates: dict[str, _Rate] = {}
         self._opposed: set[str] = set()
+        self._policies: set[str] = set()
         self._in_turn = False
         self._changes: dict[str, tuple[int, int, int]] = {}
         """Finite losses so far, how often their sign changed, and the newest sign."""
@@ -86,6 +88,7 @@ class Objectives:
         for member, loss in now.numbers("loss").items():
             self._add(member, loss)
         self._opposed.update(m for m, against in now.numbers("adversary").items() if against > 0)
+        self._policies.update(now.numbers("likelihood_weighted"))
         self._in_turn |= LOSSES_IN_TURN in now.numbers("phase").values()
         for member, rate in now.numbers("lr").items():
             self._rate(member, now.iteration, rate)
@@ -99,6 +102,7 @@ class Objectives:
         for column in stretch.scalars("adversary"):
             if bool(np.any(column.numbers > 0)):
                 self._opposed.add(column.member)
+        self._policies.update(one.member for one in stretch.scalars("likelihood_weighted"))
         for column in stretch.scalars("lr"):
             at = stretch.iterations[column.at].tolist()
             for iteration, rate in zip(at, column.values, strict=True):
@@ -123,6 +127,8 @@ class Objectives:
             return DECLARED
         if member in self._opposed:
             return OPPOSED
+        if member in self._policies:
+            return POLICY
         if self._in_turn and finding.code in LEVELS:
             return IN_TURN
         return SIGNS if self._changes.get(member, (0, 0, 0))[1] >= CHANGES else ""

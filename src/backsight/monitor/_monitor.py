@@ -39,7 +39,7 @@ from backsight.monitor._on_request import record_context, record_deep, record_sh
 from backsight.monitor._reach_notes import ReachNotes
 from backsight.monitor._seen import Seen
 from backsight.monitor._settings import check_settings
-from backsight.monitor.events import Every, Sampler
+from backsight.monitor.events import Every, Model, Sampler
 from backsight.monitor.measurements import MEASUREMENTS, Measurement, chosen
 from backsight.monitor.sinks import Gate, JudgingSink, Outbox, Recording, Tell, announce
 from backsight.probes import GradientProfile, Readers, ReaderSettings, Sharpness, parameters_of
@@ -249,7 +249,7 @@ class Monitor:
         """Whether any parameter of ``model`` is one that is observed."""
         return not self.parameters.isdisjoint(map(id, parameters_of(model)))
 
-    def adopt(self, name: str, model: nn.Module, inputs: Sequence[str] | None = None) -> None:
+    def adopt(self, name: str, model: Model, inputs: Sequence[str] | None = None) -> None:
         """Observe a model's modules, too, under ``name``; None as ``inputs`` finds them."""
         self._observed.adopt(name, model, inputs)
 

@@ -21,7 +21,7 @@ from backsight.monitor._seen import Seen
 from backsight.monitor.events import Forwards, IterationDetector, ObservedParameters, Sampler
 from backsight.monitor.measurements import Measurement, MeasurementSet
 from backsight.monitor.sinks import Outbox
-from backsight.probes import Readers, largest_value, on_host, read_as_loop
+from backsight.probes import Model, Readers, largest_value, on_host, read_as_loop
 
 __all__ = ["Observation"]
 
@@ -114,19 +114,19 @@ class Observation:
         self.detector.thread, self.detector.paused = get_ident() if here else None, False
         self._feed_begin()
 
-    def adopt(self, name: str, model: nn.Module, inputs: Sequence[str] | None = None) -> None:
+    def adopt(self, name: str, model: Model, inputs: Sequence[str] | None = None) -> None:
         """Observe the modules of ``model``, under paths that begin with ``name``.
 
         Args:
             name: of the model, empty where there is one.
-            model: the caller's.
-            inputs: paths of the modules that embed its input; where none are given and the model
-                has no recurrent layer, they are found.
+            model: the caller's; or tensors, by name, that no module holds.
+            inputs: paths of what embeds its input; else found, unless it has a recurrent layer.
         """
-        has_layers = self.forwards.watch_all(name, model)
-        if inputs or not has_layers:
-            self.forwards.search(name, model, inputs or None)
-        self.forwards.watch_decays(name, model)
+        if isinstance(model, nn.Module):
+            has_layers = self.forwards.watch_all(name, model)
+            if inputs or not has_layers:
+                self.forwards.search(name, model, inputs or None)
+            self.forwards.watch_decays(name, model)
         self.readers.loops.watch(model, name)
         self.parameters.name(name, model)
 
@@ -335,9 +335,7 @@ class Observation:
         """Whether an iteration that has ended need not be recorded at once."""
         if not self.measurements.ends_late or now.number - self._first < AT_ONCE or now.told:
             return False
-        if now.number == self._grown:
-            return False
-        if at - self._recorded_at > WAIT or len(self._waiting) >= MOST:
+        if now.number == self._grown or at - self._recorded_at > WAIT or len(self._waiting) >= MOST:
             return False
         loss = now.loss
         if now.states_broken or not math.isfinite(now.gradient or 0.0):

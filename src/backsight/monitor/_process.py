@@ -9,16 +9,15 @@ with it. Which monitors are one training, ``_trainings`` decides.
 import logging
 import weakref
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial, wraps
 from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.utils.weak import WeakIdKeyDictionary
 
 from backsight.distributed import is_first_process
 from backsight.errors import SettingError
@@ -28,9 +27,9 @@ from backsight.monitor._monitor import Monitor
 from backsight.monitor._named_inputs import NamedInputs
 from backsight.monitor._seen import Seen
 from backsight.monitor._settings import check_settings
-from backsight.monitor._trainings import Group, Trainings
+from backsight.monitor._trainings import LOOSE, Group, Trainings, alive, described, seen_of
 from backsight.monitor._watch import describe_models
-from backsight.monitor.events import Every, Owners
+from backsight.monitor.events import BareTensors, Every, FirstCalls, Owners
 from backsight.monitor.sinks import NullRecorder, Recording
 from backsight.probes import (
     ModuleCalls,
@@ -43,9 +42,6 @@ from backsight.probes import (
 __all__ = ["ProcessMonitor"]
 
 _log = logging.getLogger("backsight")
-
-BARE = 10
-"""Calls of a module without parameters after which none are expected of it."""
 
 
 class ProcessMonitor:
@@ -132,9 +128,11 @@ class ProcessMonitor:
         self._failed = False
         self._owners = Owners()
         self._init = Optimizer.__init__
-        self._bare: Any = WeakIdKeyDictionary()
-        """How often each model has been called that has no parameters yet."""
+        self._first = FirstCalls()
         self._calls = ModuleCalls(self._looking_failed, self._found)
+        self._bare_tensors = BareTensors(
+            self._found_bare, self._looking_failed, lambda: bool(self._seen.models)
+        )
         self._wrap_optimizers()
         observers.add(self)
 
@@ -144,8 +142,9 @@ class ProcessMonitor:
         seen = Seen()
         seen.add(self._seen)
         for group in self._groups:
-            seen.add(_seen_of(group))
+            seen.add(seen_of(group))
         seen.looker = self._calls.looker
+        seen.bare, seen.transformed = self._bare_tensors.passes, self._bare_tensors.transforms
         return seen
 
     @property
@@ -166,6 +165,7 @@ class ProcessMonitor:
     def close(self) -> None:
         """Leave PyTorch as it was."""
         observers.discard(self)
+        self._bare_tensors.close()
         self._calls.close()
         self._owners.close()
         if Optimizer.__init__ is self._told_init:
@@ -211,22 +211,23 @@ class ProcessMonitor:
             for _, part in named_modules(whole):
                 self._calls.know(part)
         if next(parameters_of(model), None) is None:
-            self._ask_again(module)
+            if self._first.again(module):
+                self._calls.forget(module)
             return
         if self._left.has(set(map(id, parameters_of(model)))):
+            return
+        movers = [group for group in self._groups if group.monitor.optimizers]
+        steps = sum(group.steps for group in movers) + self._bare_tensors.passes
+        moved = not movers or any(group.monitor.moves(model) for group in movers)
+        if not moved and self._first.passing(module, steps):  # else it may stay
+            for _, part in named_modules(module):
+                self._calls.forget(part)
             return
         inner = (part for _, part in named_modules(model) if not list(children_of(part)))
         self._seen.inner.update(type(part).__name__ for part in inner)
         owner = self._assign(model)
         if torch.is_grad_enabled():  # it trains here, wherever its optimizers were made
             owner.monitor.runs_here()
-
-    def _ask_again(self, module: nn.Module) -> None:
-        """It has no parameters: a function, or a model that builds itself in its first calls."""
-        asked = self._bare.get(module, 0) + 1
-        self._bare[module] = asked
-        if asked < BARE:
-            self._calls.forget(module)
 
     def _count_forward(self, *_: Any) -> None:
         self._seen.forwards += 1
@@ -253,7 +254,7 @@ class ProcessMonitor:
             known = group.monitor.optimizers or group.steps
             if known and self._held(group) & moved:  # it goes on counting, whatever moves them now
                 group.monitor.add(optimizer)
-                self._trainings.tell(group, "optimizer", _described(optimizer))
+                self._trainings.tell(group, "optimizer", described(optimizer))
                 self._protect(group)
                 return
         group = self._group([optimizer])
@@ -261,9 +262,16 @@ class ProcessMonitor:
             if any(id(p) in moved for p in parameters_of(model)):
                 self._assign(model)
 
+    def _found_bare(self, tensors: Mapping[str, Tensor]) -> None:
+        """The script's own code moves tensors that no module holds."""
+        group = self._group([])
+        group.kind = LOOSE
+        group.monitor.adopt("", tensors)
+        group.monitor.runs_here()
+
     def _held(self, group: Group) -> set[int]:
         """Parameters of its models, and those that it observes of no model that was called."""
-        models = _alive(self._models[group])
+        models = alive(self._models[group])
         return group.monitor.parameters.union(id(p) for one in models for p in parameters_of(one))
 
     def _group(self, optimizers: Sequence[Optimizer]) -> Group:
@@ -280,7 +288,7 @@ class ProcessMonitor:
         )
         self._groups.append(group)
         self._models[group] = []
-        group.alive = lambda: bool(_alive(self._models.get(group, []))) or not self._models[group]
+        group.alive = lambda: bool(alive(self._models.get(group, []))) or not self._models[group]
         self._trainings.add(group)
         return group
 
@@ -290,7 +298,7 @@ class ProcessMonitor:
             model
             for group in self._groups
             if not group.monitor.optimizers and not group.steps
-            for model in _alive(self._models[group])
+            for model in alive(self._models[group])
         ]
 
     def _assign(self, model: nn.Module) -> Group:
@@ -307,7 +315,7 @@ class ProcessMonitor:
             movers = [self._group([])]
         owner, *others = movers
         for other in others:
-            models = _alive(self._models[other])
+            models = alive(self._models[other])
             owner.monitor.join(other.monitor)
             self._drop(other)
             for one in models:
@@ -349,7 +357,7 @@ class ProcessMonitor:
     def _leave(self, group: Group) -> None:
         """It is observed no longer."""
         if group in self._groups:
-            self._seen.add(_seen_of(group))
+            self._seen.add(seen_of(group))
             self._groups.remove(group)
             self._models.pop(group, None)
 
@@ -380,7 +388,7 @@ class ProcessMonitor:
 
         A model that shows itself later is guarded with the others, by a guard that begins anew.
         """
-        monitor, models = group.monitor, _alive(self._models[group])
+        monitor, models = group.monitor, alive(self._models[group])
         if self._policies is None or not models or not monitor.optimizers:
             return
         if monitor.guard is not None:
@@ -395,20 +403,3 @@ class ProcessMonitor:
         guard.tally = self.tally
         self.guarded = True
         monitor.protect(guard)
-
-
-def _seen_of(group: Group) -> Seen:
-    seen = group.monitor.seen
-    seen.steps = group.steps
-    if not seen.passes:  # a copy whose weights are averages, a teacher: nothing goes back in it
-        seen.unmeasured, seen.untold = {}, []
-    return seen
-
-
-def _described(optimizer: Optimizer) -> dict[str, Any]:
-    """A new optimizer, for the run."""
-    return {"class": type(optimizer).__name__, "lr": float(optimizer.param_groups[0]["lr"])}
-
-
-def _alive(models: list[weakref.ref[nn.Module]]) -> list[nn.Module]:
-    return [model for model in (reference() for reference in models) if model is not None]

@@ -26,6 +26,10 @@ class Seen:
     """Backward passes that brought gradients to their parameters."""
     queries: int = 0
     """Calls of ``torch.autograd.grad`` that were taken for no backward pass."""
+    bare: int = 0
+    """Passes that brought gradients to tensors that no module holds and no optimizer moves."""
+    transformed: int = 0
+    """Calls of ``torch.autograd.grad`` by ``torch.func``."""
     steps: int = 0
     """Steps of optimizers, or, where there is none, backward passes."""
     recurrent: bool = False
@@ -48,6 +52,7 @@ class Seen:
         self.forwards += other.forwards
         self.passes += other.passes
         self.queries = max(self.queries, other.queries)  # each group hears of all of them
+        self.bare = max(self.bare, other.bare)
         self.steps += other.steps
         self.recurrent = self.recurrent or other.recurrent
         self.inner |= other.inner

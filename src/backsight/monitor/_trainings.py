@@ -9,15 +9,20 @@ that is known, what is measured waits in memory.
 import logging
 import os
 import threading
+import weakref
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any
 
+from torch import nn
+from torch.optim import Optimizer
+
 from backsight.monitor._monitor import Monitor
+from backsight.monitor._seen import Seen
 from backsight.monitor.sinks import Recording
 
-__all__ = ["Group", "Trainings"]
+__all__ = ["LOOSE", "Group", "Trainings", "alive", "described", "seen_of"]
 
 _log = logging.getLogger("backsight")
 
@@ -222,3 +227,22 @@ def free_label(taken: Iterable[str], kind: str) -> str:
     while (label := kind if number == 1 else f"{kind}-{number}") in taken:
         number += 1
     return label
+
+
+def seen_of(group: Group) -> Seen:
+    """What was seen of it."""
+    seen = group.monitor.seen
+    seen.steps = group.steps
+    if not seen.passes:  # a copy whose weights are averages, a teacher: nothing goes back in it
+        seen.unmeasured, seen.untold = {}, []
+    return seen
+
+
+def described(optimizer: Optimizer) -> dict[str, Any]:
+    """A new optimizer, for the run."""
+    return {"class": type(optimizer).__name__, "lr": float(optimizer.param_groups[0]["lr"])}
+
+
+def alive(models: list[weakref.ref[nn.Module]]) -> list[nn.Module]:
+    """Those of them that are still there."""
+    return [model for model in (reference() for reference in models) if model is not None]

@@ -9,6 +9,7 @@ from backsight.probes._answer_given import (
     mark_input,
 )
 from backsight.probes._autograd import retained
+from backsight.probes._beyond import Beyond, targets_beyond
 from backsight.probes._broadcast import loss_broadcasts, steps_of_one_target
 from backsight.probes._classes_by_hand import classes_by_hand
 from backsight.probes._closures import Closures, closure_of
@@ -59,7 +60,11 @@ from backsight.probes._loop_carried import LoopCarried
 from backsight.probes._loop_inputs import loop_inputs
 from backsight.probes._loop_states import LoopStates, loop_begun, loop_products, loop_weights
 from backsight.probes._loss_operations import LossOperations
-from backsight.probes._loss_sign import likelihoods_lowered, terms_without_bound
+from backsight.probes._loss_sign import (
+    likelihoods_lowered,
+    terms_without_bound,
+    weighs_likelihoods,
+)
 from backsight.probes._loss_target import LossTarget
 from backsight.probes._loss_targets import asks_a_layer, asks_a_unit, loss_targets
 from backsight.probes._loss_terms import LossTerm, loss_terms
@@ -76,6 +81,7 @@ from backsight.probes._mixed_rows import (
 )
 from backsight.probes._module_calls import ModuleCalls
 from backsight.probes._modules import (
+    Model,
     children_of,
     listed_optimizers,
     modules_above,
@@ -163,6 +169,7 @@ __all__ = [
     "WIDEST",
     "AnswerGiven",
     "Arithmetic",
+    "Beyond",
     "Catcher",
     "Closures",
     "ColumnTaken",
@@ -195,6 +202,7 @@ __all__ = [
     "Memories",
     "MemoryCapacity",
     "MemoryProfile",
+    "Model",
     "ModuleCalls",
     "ParameterUpdates",
     "Persistence",
@@ -342,6 +350,7 @@ __all__ = [
     "steps_side_by_side",
     "symbols_of",
     "taken_apart",
+    "targets_beyond",
     "targets_turned",
     "tensor_norm_values",
     "tensor_norms",
@@ -356,5 +365,6 @@ __all__ = [
     "unwrapped_optimizer",
     "views_that_mix",
     "walk",
+    "weighs_likelihoods",
     "what_was_found",
 ]

@@ -4,13 +4,14 @@ A user's module may define ``==``, ``hash``, ``len`` or ``parameters`` as it lik
 and must not be asked: PyTorch's own dictionaries are read.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 __all__ = [
+    "Model",
     "children_of",
     "listed_optimizers",
     "modules_above",
@@ -21,6 +22,9 @@ __all__ = [
     "unwrapped_optimizer",
 ]
 
+
+Model = nn.Module | Mapping[str, Tensor]
+"""A module; or tensors, by name, that no module holds and that the user's own code moves."""
 
 WRAPPED = ("_orig_mod", "_fsdp_wrapped_module", "_original_module")
 """Under which name a wrapper holds the model: of torch.compile, of FSDP, of Lightning Fabric."""

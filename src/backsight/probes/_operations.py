@@ -82,7 +82,7 @@ def operation(node: Node) -> str:
 
 @functools.cache
 def _operation(name: str) -> str:
-    return re.sub(r"Backward\d*$", "", name.rpartition("::")[2])
+    return re.sub(r"Backward\d*(_copy)?$", "", name.rpartition("::")[2])
 
 
 def shape_of(node: Node, number: int) -> tuple[int, ...]:

@@ -121,22 +121,19 @@ class RowTies:
         squares = (xy - x[:, None] * y).square() / spread
         return float(torch.where(spread > 1e-12, squares, 0.0).max())
 
-    @property
-    def variance(self) -> float:
-        """Of the targets, their columns added up."""
-        if self._sums is None:
+    @torch.no_grad()
+    def guess_of(self, target: Tensor, *, squared: bool) -> float:
+        """The mean loss of the best constant answer for the targets of one batch, which were added:
+        of squared errors, the columns added up, or of classes, or of yes or no in one column."""
+        y = _answers(target)
+        if self._sums is None or not len(y) or y.shape[1] != len(self._sums[2]):
             return 0.0
-        _, _, y, yy, _ = (one / self.rows for one in self._sums)
-        return float((yy - y.square()).clamp(min=0).sum())
-
-    @property
-    def entropy(self) -> float:
-        """Of the classes' frequencies; of a single column, which is yes or no, of its mean."""
-        if self._sums is None:
-            return 0.0
-        shares = self._sums[2] / self.rows + self._around[1]
-        shares = torch.cat([shares, 1 - shares]) if len(shares) == 1 else shares
-        return float(torch.special.entr(shares.clamp(min=0)).sum())
+        mean = self._sums[2] / self.rows + self._around[1]
+        if squared:
+            return float((y - mean).square().sum()) / len(y)
+        if len(mean) == 1:
+            mean, y = torch.cat([mean, 1 - mean]), torch.cat([y, 1 - y], 1)
+        return -float((y * mean.clamp(min=1 / self.rows).log()).sum()) / len(y)
 
     @property
     def chance(self) -> float:

@@ -28,7 +28,7 @@ from backsight.monitor.events._clipping import clipping
 from backsight.monitor.events._gradient_queries import GradientQuery
 from backsight.probes import left_by_compilers, retained, skipped, tensors_in
 
-__all__ = ["Listener", "in_backward", "listen", "tell_step"]
+__all__ = ["Listener", "in_backward", "listen", "tell_step", "tell_unclaimed"]
 
 
 class Listener(Protocol):
@@ -75,7 +75,18 @@ class Listener(Protocol):
         """``GradScaler.step`` is about to divide gradients, which nobody has divided before."""
 
 
+class Stranger(Protocol):
+    """Somebody who is told of passes that brought nothing to any listener."""
+
+    def passed(self, roots: tuple[Tensor, ...], inputs: tuple[Tensor, ...]) -> None:
+        """Of ``backward``, or of ``autograd.grad``, which was asked of ``inputs``."""
+
+    def transformed(self) -> None:
+        """Of ``torch.func``."""
+
+
 _listeners: list[Listener] = []
+_strangers: list[Stranger] = []
 _originals: list[tuple[Any, str, Any, Any]] = []
 """What was wrapped: whose, its name, itself, and what is in its place."""
 _here = threading.local()
@@ -136,14 +147,23 @@ def _scale_of(roots: tuple[Tensor, ...], *, keep: bool = False) -> Tensor | None
 
 def listen(listener: Listener) -> Callable[[], None]:
     """Tell ``listener`` of every backward pass; returns what ends that."""
-    if not _listeners:
+    return _enter(_listeners, listener)
+
+
+def tell_unclaimed(stranger: Stranger) -> Callable[[], None]:
+    """Tell of every pass that brings nothing to any listener; returns what ends that."""
+    return _enter(_strangers, stranger)
+
+
+def _enter(those: list[Any], one: Any) -> Callable[[], None]:
+    if not _listeners and not _strangers:
         _wrap()
-    _listeners.append(listener)
+    those.append(one)
 
     def leave() -> None:
-        if listener in _listeners:
-            _listeners.remove(listener)
-            if not _listeners:
+        if one in those:
+            those.remove(one)
+            if not _listeners and not _strangers:
                 _unwrap()
 
     return leave
@@ -157,13 +177,17 @@ def _wrap() -> None:
         if in_backward() or named.get("accumulate_grad", True):
             return engine(outputs, *args, **named)
         query, listeners = _query_begins(outputs, *args)
+        alone = _strangers and query is not None and not listeners and not query.inner
         _here.within = True  # a forward inside is a recomputation
         try:
             found = engine(outputs, *args, **named)
         finally:
             _here.within = False
-        if query is not None:
+        if query is not None and listeners:
             _query_passed(query, listeners, found)
+        if alone and query is not None and query.inputs:
+            for stranger in [*_strangers]:
+                stranger.passed(query.roots, query.inputs)
         return found
 
     def told_backward(*args: Any, **named: Any) -> None:
@@ -194,6 +218,8 @@ def _wrap() -> None:
                 reached.append(listener)
         for listener in reached if len(reached) > 1 else ():
             listener.shared([other for other in reached if other is not listener])
+        for stranger in [*_strangers] if not reached else ():
+            stranger.passed(roots, ())
 
     def told_scale(self: GradScaler, outputs: Any) -> Any:
         result = scale(self, outputs)
@@ -267,10 +293,12 @@ def _query_begins(
     *__: Any,
 ) -> tuple[GradientQuery | None, list[Listener]]:
     """What ``autograd.grad`` is asked, and who wants to be told of its end."""
+    for stranger in [*_strangers] if torch._C._functorch.maybe_current_level() is not None else ():
+        stranger.transformed()
     leaves = [(n, x) for n, x in enumerate(inputs) if isinstance(x, Tensor) and x.is_leaf]
     batched = any(map(torch._C._functorch.is_legacy_batchedtensor, filter(_is_tensor, gradients)))
     listeners = _around(None)
-    if not listeners or batched:  # many gradients in one
+    if not (listeners or _strangers) or batched:  # many gradients in one
         return None, []
     roots, given = _roots(outputs, gradients)
     places, parameters = tuple(n for n, _ in leaves), tuple(x for _, x in leaves)
@@ -281,7 +309,7 @@ def _query_begins(
         told = [listener for listener in listeners if listener.query_begins(query)]
     finally:
         _here.within = False
-    return (query if told else None), told
+    return (query if told or _strangers else None), told
 
 
 @skipped

@@ -174,6 +174,8 @@ class IterationDetector:
             alone = self._passes and not self._in_step and not self.queries.told
             if alone and all(mark < 0 for _, mark in marks):
                 self._discard()
+            elif alone and self._parameters.bare:
+                self._notice_discarded()
         if not (self._in_step and self._in_step_again):
             self.observer.graph_whole(BackwardPass(roots, gradients, scale))
 
@@ -202,8 +204,7 @@ class IterationDetector:
         if self._in_step and self._in_step_again:
             return True  # a closure's later evaluation: the iteration is about the first
         whole = left if len(left) == len(marks) else ()
-        passed = BackwardPass(roots, gradients, scale, left=whole, moved=moved)
-        self._count(passed, marks)
+        self._count(BackwardPass(roots, gradients, scale, left=whole, moved=moved), marks)
         return True
 
     def _count(self, passed: BackwardPass, marks: list[tuple[int, int]]) -> None:

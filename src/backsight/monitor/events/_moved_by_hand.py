@@ -3,14 +3,14 @@
 from collections.abc import Collection
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from backsight.probes import on_host
 
 __all__ = ["MovedByHand", "nothing_left"]
 
 
-def nothing_left(parameters: Collection[nn.Parameter]) -> bool:
+def nothing_left(parameters: Collection[Tensor]) -> bool:
     """Whether no gradient is there; one that is zero is none, where to look does not wait."""
     gradients = [p.grad for p in parameters if p.grad is not None]
     return not gradients or (on_host(gradients[0]) and not any(bool(g.any()) for g in gradients))
@@ -40,16 +40,16 @@ class MovedByHand:
         """By the parameter's identity."""
         self._kept: tuple[int, Tensor] | None = None
 
-    def remember(self, parameters: Collection[nn.Parameter]) -> None:
-        """Those that have a gradient, before anything moves them."""
-        there = [p for p in parameters if p.grad is not None]
+    def remember(self, parameters: Collection[Tensor], *, all_of: bool = False) -> None:
+        """Those that have a gradient, or ``all_of`` them, before anything moves them."""
+        there = [p for p in parameters if all_of or p.grad is not None]
         self._versions = {id(p): p._version for p in there}
         smallest = min((p for p in there if p.numel()), key=torch.numel, default=None)
         self._kept = None
         if smallest is not None and on_host(smallest):
             self._kept = id(smallest), smallest.detach().clone()
 
-    def since(self, parameters: Collection[nn.Parameter]) -> bool:
+    def since(self, parameters: Collection[Tensor]) -> bool:
         """Whether half of them have: a layer that renormalises what it reads moves but its own."""
         known = {id(p): p for p in parameters if id(p) in self._versions}
         counted = sum(p._version != self._versions[key] for key, p in known.items())

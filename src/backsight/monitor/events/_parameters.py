@@ -4,13 +4,13 @@ import weakref
 from collections.abc import Iterator
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils.weak import WeakIdKeyDictionary
 
-from backsight.probes import named_parameters
+from backsight.probes import Model, named_parameters
 
-__all__ = ["ObservedParameters"]
+__all__ = ["Model", "ObservedParameters"]
 
 
 class ObservedParameters:
@@ -46,15 +46,26 @@ class ObservedParameters:
         self._found: dict[int, dict[str, nn.Parameter]] = {}
         self._number_of: dict[int, int] = {}
         """By optimizer's identity, as long as :attr:`_found` holds."""
+        self._bare: dict[str, weakref.ref[Tensor]] = {}
+        """Tensors that no module holds, by name."""
         self.by_hand = True
         """Whether no optimizer has been seen: the user's own code moves the parameters."""
 
-    def name(self, prefix: str, model: nn.Module) -> None:
-        """Learn the names of a model's parameters."""
+    def name(self, prefix: str, model: Model) -> None:
+        """Learn the names of a model's parameters; or of tensors that no module holds."""
+        if not isinstance(model, nn.Module):
+            self._bare = {name: weakref.ref(tensor) for name, tensor in model.items()}
+            self._names |= {id(tensor): name for name, tensor in model.items()}
+            return
         for path, parameter in named_parameters(model):
             self._names.setdefault(id(parameter), ".".join(filter(None, (prefix, path))))
         self._models.append((weakref.ref(model), prefix))
         self._found, self._number_of = {}, {}
+
+    @property
+    def bare(self) -> bool:
+        """Whether they are tensors that no module holds: no forward of a module shows anything."""
+        return self.by_hand and bool(self._bare)
 
     def models(self) -> dict[str, nn.Module]:
         """The observed models, by what the paths of their modules begin with."""
@@ -124,7 +135,9 @@ class ObservedParameters:
 
     def _of_models(self) -> dict[str, nn.Parameter]:
         models = (reference() for reference, _ in self._models)
-        return {
+        there = [(name, reference()) for name, reference in self._bare.items()]
+        bare: dict[str, Any] = {name: one for name, one in there if one is not None}
+        return bare | {
             self._names.get(id(parameter), path): parameter
             for model in models
             if model is not None

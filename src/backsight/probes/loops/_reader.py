@@ -14,7 +14,7 @@ from torch.autograd.graph import GradientEdge
 
 from backsight.probes._compilers import undisturbed
 from backsight.probes._identity import IdentityMap
-from backsight.probes._modules import parameters_of
+from backsight.probes._modules import Model, parameters_of
 from backsight.probes._profile import GradientProfile
 from backsight.probes._reader import LayerReader, ReaderSettings, Readings
 from backsight.probes.loops._chains import Loop, chains_in
@@ -82,14 +82,17 @@ class LoopReader(LayerReader):
         self.found = False
         """Whether a loop has been measured."""
 
-    def watch(self, model: nn.Module, name: str = "") -> None:
+    def watch(self, model: Model, name: str = "") -> None:
         """Loops over parameters of ``model`` are to be read.
 
         Args:
-            model: the caller's.
+            model: the caller's; or tensors, by name, that no module holds.
             name: put before its paths, where there are several models.
         """
-        self._paths |= paths_of(model, name)
+        if isinstance(model, nn.Module):
+            self._paths |= paths_of(model, name)
+        else:
+            self._paths |= {id(tensor): called for called, tensor in model.items()}
 
     @property
     def names(self) -> list[str]:

@@ -245,6 +245,17 @@ SIGNALS = (
         source="Backsight",
     ),
     Signal(
+        name="weights_undone",
+        title="share of the steps that a write takes back",
+        formula="1 - ‖w₁ - w₀‖ / ‖w - w₀‖ of the largest matrices: w₀ as something else than an "
+        "optimizer has left them, w after the steps since then, w₁ as they are written next",
+        axes=("iteration",),
+        unit="1",
+        reduction="maximum over the optimizers",
+        cost="shared with weights_replaced",
+        source="Backsight",
+    ),
+    Signal(
         name="put_back",
         title="parameters that are put back after each step",
         formula="parameters that a step moves, up and down, and that the next pass finds to be "

@@ -19,6 +19,17 @@ SIGNALS = (
         per="module, and in all",
     ),
     Signal(
+        name="made_anew",
+        title="parameters that are others each time",
+        formula="parameters in the graph of L that no observed optimizer holds, if others of the "
+        "same shape were there at the look before, and are gone",
+        axes=("iteration",),
+        unit="parameters",
+        reduction="none",
+        cost="shared with unowned",
+        source="Backsight",
+    ),
+    Signal(
         name="stale",
         title="parameters of no module",
         formula="parameters that an optimizer holds, that no observed module holds, and that are "
@@ -55,6 +66,20 @@ SIGNALS = (
         cost="shared with unowned",
         source="Backsight",
         per="function and loss, and in all",
+    ),
+    Signal(
+        name="targets_beyond",
+        title="targets out of reach of the answers",
+        formula="share of the targets of squared errors, Huber's and smooth L1 included, that lie "
+        "outside of the range of the sigmoid, softmax, tanh, ReLU or softplus that their answers "
+        "come out of, by more than 2 % of it, or of the targets' deviation where it has no end; "
+        "the largest over the losses of an iteration",
+        axes=("iteration",),
+        unit="1",
+        reduction="maximum over the losses of an iteration",
+        cost="shared with unowned",
+        source="Backsight",
+        per="function",
     ),
     Signal(
         name="loss_broadcast",
@@ -177,6 +202,17 @@ SIGNALS = (
         unit="1",
         reduction="none",
         cost="the names of three operations",
+        source="Backsight",
+    ),
+    Signal(
+        name="likelihood_weighted",
+        title="a policy gradient",
+        formula="1 if L has log-probabilities times given numbers of both signs, such as "
+        "advantages. Recorded only then",
+        axes=("iteration",),
+        unit="1",
+        reduction="none",
+        cost="a walk from the loss to its terms",
         source="Backsight",
     ),
     Signal(

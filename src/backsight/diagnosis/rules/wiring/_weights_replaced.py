@@ -22,7 +22,7 @@ class Reinitialised(Rule):
     severity: ClassVar = "error"
     cause: ClassVar[bool] = True
     reads: ClassVar = ("weights_replaced", "weights_restored")
-    optional_signals: ClassVar = ("put_back",)
+    optional_signals: ClassVar = ("made_anew", "put_back", "weights_undone")
     explanation: ClassVar[str] = (
         "Between two steps, something else than the optimizer writes new weights into the model, "
         "which have nothing of the former ones. What was learned until then is lost, each time."
@@ -35,7 +35,11 @@ class Reinitialised(Rule):
         "a note. Or parameters that each step moves, up and down, are what they were "
         "before it when the next pass begins, in three looks in a row or more, while others move "
         "(put_back). Or all matrices are exactly what they were before the first step, {back:.0f} "
-        "times, after steps that had moved them (weights_restored). Averaged, clamped, normalised "
+        "times, after steps that had moved them (weights_restored). Or the loss depends on "
+        "parameters that no optimizer holds and that are others in each of {anew:.0f} looks in a "
+        "row, the former ones being gone (made_anew). A note: what is written between two steps "
+        "takes back {undone:.0%} or more of what the steps have done since the write before, "
+        "{often:.0f} times in a row (weights_undone). Averaged, clamped, normalised "
         "or reloaded weights are like the former ones, and a new optimizer begins a new training."
     )
     causes: ClassVar = (
@@ -43,10 +47,15 @@ class Reinitialised(Rule):
         "reset_parameters() in forward, or in a method that is called to reset the state",
         "a constant that is a parameter, and is written again after each step",
         "a checkpoint of another run, or of the beginning, that is loaded in each epoch",
+        "a layer that forward() makes, anew in each call",
+        "averaged weights that are copied into the model for an evaluation, and stay there; or a "
+        "target network that is copied into the one that learns",
     )
     remedies: ClassVar = (
         "initialise the model once, before the loop",
+        "make layers in __init__, and use them in forward",
         "make what is to stay as it is a buffer (register_buffer)",
+        "put the weights back after they were averaged for an evaluation, or evaluate a copy",
         "to reset a recurrent state, write zeros into the state instead of initialising the layer",
     )
     source: ClassVar[str] = "Backsight; public reports"
@@ -61,6 +70,12 @@ class Reinitialised(Rule):
     """Times that a part of them is."""
     back: float = 3
     """Times that all is what it was before the first step: twice may be folds."""
+    anew: float = 3
+    undone: float = 0.98
+    often: float = 5
+    """One that learns to learn takes back less, and averaging over a few steps half."""
+    _anew: dict[str, int] = field(default_factory=dict, init=False, repr=False)
+    _undone: dict[str, int] = field(default_factory=dict, init=False, repr=False)
     _part: dict[str, int] = field(default_factory=dict, init=False, repr=False)
     """How often it was."""
     _row: dict[str, int] = field(default_factory=dict, init=False, repr=False)
@@ -79,6 +94,14 @@ class Reinitialised(Rule):
         for where, count in in_all(now, "put_back").items():
             if count > 0:
                 self._tell_put_back(where, count, now)
+        for where, count in now.numbers("made_anew").items():
+            self._anew[where] = self._anew.get(where, 0) + 1 if count > 0 else 0
+            if self._anew[where] >= self.anew:
+                self._tell_anew(where, count, now.iteration)
+        for where, share in now.numbers("weights_undone").items():
+            self._undone[where] = self._undone.get(where, 0) + 1 if share >= self.undone else 0
+            if self._undone[where] >= self.often and where not in self._times:
+                self._tell_undone(where, share, now.iteration)
         for where, restored in now.numbers("weights_restored").items():
             self._back[where] = self._back.get(where, 0) + (restored > 0)
             if self._back[where] >= self.back:
@@ -122,6 +145,29 @@ class Reinitialised(Rule):
             f"{'was' if are == 'is' else 'were'} before: whatever the optimizer does is undone",
             {"parameters": count},
             signals=(named("put_back", where),),
+        )
+
+    def _tell_anew(self, where: str, count: float, iteration: int) -> None:
+        self.found(
+            where,
+            iteration,
+            f"{count:.0f} parameters that the loss depends on are others in each iteration, and no "
+            "optimizer holds them: a layer is made anew in each call, and learns nothing",
+            {"parameters": count},
+            signals=(named("made_anew", where),),
+        )
+
+    def _tell_undone(self, where: str, share: float, iteration: int) -> None:
+        times = self._undone[where]
+        self.found(
+            where,
+            iteration,
+            f"what is written into the weights between steps takes back {percent(share)} of what "
+            f"the steps before it have done, {times} times in a row: they stay about where they "
+            "were",
+            {"share taken back": share, "times": float(times)},
+            signals=(named("weights_undone", where),),
+            severity="info",
         )
 
     def _tell_restored(self, where: str, iteration: int) -> None:

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall
 from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
-from backsight.probes import loss_broadcasts, squashed_twice, steps_of_one_target
+from backsight.probes import loss_broadcasts, squashed_twice, steps_of_one_target, targets_beyond
 
 __all__ = ["LossInput"]
 
@@ -17,7 +17,9 @@ class LossInput(Measurement):
     ``loss_squashed``: a softmax or sigmoid goes into a loss that applies its own; or probabilities
     go into one that expects their logarithms. ``loss_broadcast``: prediction and target are both
     expanded, so that each prediction is held against each target; negative where the target alone
-    is, and the answers of that many steps are held against it.
+    is, and the answers of that many steps are held against it. ``targets_beyond``: the share of a
+    squared error's targets, or of its like, that lie outside of what the last operation can give;
+    the largest of several, by that operation.
 
     Example:
         >>> import torch
@@ -36,18 +38,21 @@ class LossInput(Measurement):
     """
 
     name = "loss input"
-    signals = ("loss_broadcast", "loss_squashed")
+    signals = ("loss_broadcast", "loss_squashed", "targets_beyond")
     schedule = FIRST_AND_RARELY
 
     def __init__(self) -> None:
         self._squashed: Counter[str] | None = None
         self._broadcast = 0
+        self._beyond: dict[str, float] = {}
+        """The largest share of targets, by what they are out of reach of."""
         self._sizes: set[tuple[int, int]] = set()
         """Steps and sequences of what fused layers were given."""
 
     def on_iteration_begin(self, now: Iteration) -> None:
         """No pass has been seen."""
         self._squashed, self._broadcast, self._sizes = None, 0, set()
+        self._beyond = {}
 
     def on_forward_end(self, call: LayerCall, now: Iteration) -> None:
         """See how long sequences are."""
@@ -63,6 +68,8 @@ class LossInput(Measurement):
         self._squashed = self._squashed or Counter()
         for before, loss in squashed_twice(passed.operations):
             self._squashed[f"{before}, {loss}"] += 1
+        for one in targets_beyond(passed.operations):
+            self._beyond[one.operation] = max(one.share, self._beyond.get(one.operation, 0.0))
         both = loss_broadcasts(passed.operations)
         if both or self._broadcast > 0:
             self._broadcast = max(self._broadcast, both)
@@ -78,3 +85,5 @@ class LossInput(Measurement):
         for which, count in self._squashed.items():
             now.record(f"loss_squashed/{which}", float(count))
         now.record("loss_broadcast", float(self._broadcast))
+        for which, share in self._beyond.items():
+            now.record(f"targets_beyond/{which}", share)

@@ -13,6 +13,7 @@ from backsight.probes import (
     likelihoods_lowered,
     some_elements,
     terms_without_bound,
+    weighs_likelihoods,
 )
 
 __all__ = ["LossSign"]
@@ -25,7 +26,8 @@ class LossSign(Measurement):
     """Terms of the loss that fall without bound as the step minimises them, where all do.
 
     And log-probabilities, times numbers such as rewards, that the step makes smaller; and distances
-    between distributions that it makes larger.
+    between distributions that it makes larger. ``likelihood_weighted``: the numbers have both
+    signs, recorded only then.
 
     Where a step moves a part of what the loss depends on, or of what is trained, the other part may
     be an adversary: then nothing is counted.
@@ -44,7 +46,7 @@ class LossSign(Measurement):
     """
 
     name = "sign of the loss"
-    signals = ("divergence_raised", "likelihood_lowered", "loss_unbounded")
+    signals = ("divergence_raised", "likelihood_lowered", "likelihood_weighted", "loss_unbounded")
     schedule = FIRST_AND_RARELY
 
     def __init__(self) -> None:
@@ -86,6 +88,8 @@ class LossSign(Measurement):
                 likelihoods_lowered(passed.roots, passed.gradients, maximised=True),
             )
         )
+        if weighs_likelihoods(passed.roots, passed.gradients):
+            now.record("likelihood_weighted", 1.0)
         raised, lowered = (
             divergences_raised(passed.roots, passed.gradients, maximised=maximised)
             for maximised in (False, True)

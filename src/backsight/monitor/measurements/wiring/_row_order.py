@@ -86,7 +86,7 @@ class RowOrder(Measurement):
         """Whether more sequences would tell if anything goes with their targets."""
         self._answers: dict[tuple[str, int], RowAnswers] = {}
         """By loss, and by its place among the losses."""
-        self._ties: dict[tuple[str, int], tuple[RowTies, deque[float]]] = {}
+        self._ties: dict[tuple[str, int], tuple[RowTies, deque[tuple[float, float]]]] = {}
         """The same; with the newest losses of a target."""
         self._begin()
 
@@ -320,18 +320,20 @@ class RowOrder(Measurement):
         if len(rows) != 1 or len(rows[0]) != batch or len(rows) < len(embedded):
             return
         ties, losses = self._ties.setdefault((term.given.loss, number), (RowTies(), deque()))
-        if term.elements:
-            losses.append(term.value / term.elements)
-        ties.add(rows[0], term.given.target)
-        guess = ties.variance if term.given.loss == "MseLoss" else ties.entropy
-        by_guess = term.given.of_classes or term.given.loss in ("MseLoss", *YES_OR_NO)
+        target, squared = term.given.target, term.given.loss == "MseLoss"
+        ties.add(rows[0], target)
+        by_guess = term.given.of_classes or squared or term.given.loss in YES_OR_NO
         self._untied = by_guess and not ties.full
+        if by_guess and term.elements:
+            # Of the same targets: how far these vary from batch to batch tells nothing.
+            guess = ties.guess_of(target, squared=squared)
+            losses.append((term.value / term.elements, guess))
         if not by_guess or ties.rows < ENOUGH:
             return
         while len(losses) > NEWEST:
             losses.popleft()
-        guessed = sum(losses) >= NO_BETTER * guess * len(losses) > 0
-        untied = guessed and not ties.tied
+        guess = sum(guess for _, guess in losses)
+        untied = sum(loss for loss, _ in losses) >= NO_BETTER * guess > 0 and not ties.tied
         self._untied = untied and not ties.full
         self._note("answers_untied", ties.rows * untied)
 

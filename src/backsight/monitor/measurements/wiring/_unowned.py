@@ -31,7 +31,8 @@ class Unowned(Measurement):
     """Parameters in the loss's graph that no observed optimizer holds and that stand still, or one
     that never makes a step.
 
-    So are tensors with a gradient that a module keeps as an attribute.
+    So are tensors with a gradient that a module keeps as an attribute. ``made_anew``: parameters of
+    which there are others at each look, of the same shape, while the former ones are gone.
 
     Where no optimizer moves the model at all, its parameters count if one steps beside it on
     parameters that have never had a gradient, as those of a model that was made anew.
@@ -55,7 +56,7 @@ class Unowned(Measurement):
     """
 
     name = "unowned parameters"
-    signals = ("stale", "unowned")
+    signals = ("made_anew", "stale", "unowned")
     schedule = FIRST_AND_RARELY
 
     def __init__(self) -> None:
@@ -65,6 +66,9 @@ class Unowned(Measurement):
         self._moving: dict[int, Tensor] = {}
         """Those that somebody else moves."""
         self._stale = 0
+        self._passing: list[_Passing] = []
+        """Parameters of the newest look that no optimizer holds."""
+        self._anew: list[_Passing] | None = None
         self._idle = 0
         """Parameters of an optimizer that steps in vain, where none moves this model."""
         self._stepped: set[int] = set()
@@ -75,6 +79,7 @@ class Unowned(Measurement):
     def on_iteration_begin(self, now: Iteration) -> None:
         """No pass has been seen."""
         self._still, self._moving, self._stale = None, {}, 0
+        self._anew = None
 
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
         """Look at the parameters of the pass that no optimizer holds."""
@@ -91,6 +96,9 @@ class Unowned(Measurement):
         reached |= self._kept(now.models, others) if others else {}
         if held.isdisjoint(reached) and not now.by_hand:
             return  # of another training
+        strangers = [p for number, p in reached.items() if number not in held]
+        parameters = [_Passing.of(p) for p in strangers if isinstance(p, nn.Parameter)]
+        self._anew = (self._anew or []) + parameters
         still = self._still or {}
         known = True
         for number, parameter in reached.items():
@@ -121,6 +129,10 @@ class Unowned(Measurement):
     def on_iteration_end(self, now: Iteration) -> None:
         """How many they are, in all and by module."""
         self._idle = now.idle
+        if self._anew is not None and not now.by_hand:
+            gone = [one.shape for one in self._passing if one.parameter() is None]
+            now.record("made_anew", float(sum(one.shape in gone for one in self._anew)))
+            self._passing = self._anew
         if self._still is None:
             return
         names = [self._name_of(p, now) for p in self._still.values()]
@@ -171,6 +183,18 @@ class _Look:
     of: "weakref.ref[Tensor]"
     iteration: int
     content: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class _Passing:
+    """A parameter that no optimizer holds, which may be gone at the next look."""
+
+    parameter: "weakref.ref[Tensor]"
+    shape: tuple[int, ...]
+
+    @classmethod
+    def of(cls, parameter: Tensor) -> "_Passing":
+        return cls(weakref.ref(parameter), tuple(parameter.shape))
 
 
 def _sums_of(parameter: Tensor) -> tuple[float, float]:

@@ -28,9 +28,15 @@ ALIKE = 0.5
 """A cosine that two matrices have where one was made of the other."""
 
 
+SHRUNK = 0.01
+"""Of a change, how much is no change of scale."""
+
+
 class WeightsReplaced(Measurement):
     """The share of matrices that something else than an optimizer has made anew between two steps,
     and whether it has put back what they were before the first one (``weights_restored``).
+    ``weights_undone``: at such a write, the share of what the steps have done since the write
+    before it that it takes back.
 
     In every iteration PyTorch's own count of writes is read, and one number of the largest matrix,
     as far as it is on the host: writes through ``.data`` are not counted. Contents are compared
@@ -52,7 +58,7 @@ class WeightsReplaced(Measurement):
     """
 
     name = "weights replaced"
-    signals = ("weights_replaced", "weights_restored")
+    signals = ("weights_replaced", "weights_restored", "weights_undone")
 
     def __init__(self) -> None:
         self._left: dict[int, _Left] = {}
@@ -61,6 +67,8 @@ class WeightsReplaced(Measurement):
         """Changes that are still compared; 0 until there is one."""
         self._share: dict[int, float] = {}
         """What the changes since the last step come to."""
+        self._undone: dict[int, float] = {}
+        """What they take back of the steps before."""
         self._restored: set[int] = set()
         """Numbers of optimizers before whose next step all is as before their first."""
 
@@ -92,6 +100,8 @@ class WeightsReplaced(Measurement):
             if number in self._share:  # told already
                 continue
             if left.contents:
+                if (undone := left.undone(matrices)) is not None:
+                    self._undone[number] = undone
                 self._share[number] = _replaced(left.contents, matrices)
                 self._wary = LOOKS if self._share[number] else max(self._wary - 1, -1)
             elif self._wary == 0:
@@ -101,13 +111,18 @@ class WeightsReplaced(Measurement):
         """Another optimizer begins another training."""
         left, share = self._left.get(step.number), self._share.pop(step.number, 0.0)
         same = left is not None and left.optimizer() is step.optimizer
+        undone = self._undone.pop(step.number, None)
+        if left is not None and same and left.anchor:
+            if undone is not None:
+                now.record("weights_undone", undone)
+            left.keep_anchor()
         if not same:
             self._left[step.number] = _Left.before_the_first(step)
         if step.number in self._restored:
             self._restored.discard(step.number)
             if same:
                 now.record("weights_restored", 1.0)
-        if (share and same) or now.looked or now.sampled:
+        if (share and same) or undone is not None or now.looked or now.sampled:
             share = share if same else 0.0
             now.record("weights_replaced", max(share, now.numbers.get("weights_replaced", 0.0)))
 
@@ -150,6 +165,8 @@ class _Left:
     """What they were before its first step."""
     versions: list[int] = field(default_factory=list)
     contents: list[Tensor] = field(default_factory=list)
+    anchor: list[Tensor] = field(default_factory=list)
+    """What the last write by somebody else has left."""
     last: float | None = None
     """The last number of the largest matrix; the first one of an embedding may be padding."""
     quick: "weakref.ref[nn.Parameter] | None" = field(init=False, default=None)
@@ -173,6 +190,27 @@ class _Left:
             [weakref.ref(p) for p in largest],
             [] if step.closure else [some_elements(p) for p in largest],
         )
+
+    def undone(self, matrices: list[nn.Parameter]) -> float | None:
+        """The share of the way since the last write that this one goes back; None of the first, of
+        one that makes all weights smaller alike, and of one to the very same place: as between
+        tasks."""
+        now = [some_elements(p, torch.float32) for p in matrices]
+        before, self.anchor = self.anchor, now
+        if len(before) != len(now) or len(self.contents) != len(now):
+            return None
+        went = _distance(self.contents, before)
+        if _is_shrunk(self.contents, now):
+            return None
+        kept = _distance(now, before)
+        return 1 - kept / went if went > 0 and kept > 0 else None
+
+    def keep_anchor(self) -> None:
+        """Unless something else is written between backward and the step, such as what leads to
+        a place nearby where the gradient was asked for."""
+        here = [-1 if (p := one()) is None else p._version for one in self.matrices]
+        if here != self.versions:
+            self.anchor = []
 
     def is_back(self, matrices: list[nn.Parameter]) -> bool:
         """Whether all of these are what they were before the first step, and were not after the
@@ -203,6 +241,19 @@ class _Left:
 def _largest(parameters: Mapping[str, nn.Parameter]) -> list[nn.Parameter]:
     matrices = [p for p in parameters.values() if p.dim() > 1]
     return sorted(matrices, key=lambda p: -p.numel())[:MATRICES]
+
+
+def _is_shrunk(before: list[Tensor], now: list[Tensor]) -> bool:
+    """Whether all are what they were times one number, nearly."""
+    product = sum(float((a * b).sum()) for a, b in zip(before, now, strict=True))
+    square = sum(float(a.square().sum()) for a in before)
+    alike = [a * (product / square) for a in before] if square else before
+    return _distance(alike, now) <= SHRUNK * _distance(before, now)
+
+
+def _distance(one: list[Tensor], other: list[Tensor]) -> float:
+    parts = [torch.linalg.vector_norm(a - b) for a, b in zip(one, other, strict=True)]
+    return float(torch.linalg.vector_norm(torch.stack([part.cpu() for part in parts])))
 
 
 def _replaced(before: list[Tensor], now: list[nn.Parameter]) -> float:
