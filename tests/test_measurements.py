@@ -687,7 +687,7 @@ def test_ours_declare_what_they_record(kind: type[Measurement], every_family: se
     seldom |= {"phase"}  # of a second one
     seldom |= {"answer_size", "target_size", "targets_beyond"}  # of numbers
     seldom |= {"penalty", "penalty_guess"}  # of weights, in the loss
-    seldom |= {"likelihood_weighted"}  # of a policy gradient
+    seldom |= {"entropy_lowered", "likelihood_weighted"}  # of a policy gradient
     seldom |= {"weights_restored", "weights_undone"}  # where something puts them back
     seldom |= {"half_eps", "half_lost"}  # of weights in half precision
     assert set(kind.signals) - seldom <= every_family
