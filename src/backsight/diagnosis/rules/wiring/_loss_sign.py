@@ -49,8 +49,8 @@ class WrongSign(InARow):
         "positive, which is right for a cost and wrong for a reward; or, beside such numbers "
         "of both signs, an entropy is added to the loss with a positive factor. Another note: "
         "the loss is more than {deep:g} times as far below 0 as it began above or below it, and "
-        "each time the iterations have doubled, over the last four samples, it has fallen {faster:g} times as "
-        "far as the time before or more."
+        "each time the iterations have doubled, over the last four samples, it has fallen "
+        "{faster:g} times as far as the time before or more."
     )
     causes: ClassVar = (
         "a minus in front of a loss that PyTorch has negated already",
