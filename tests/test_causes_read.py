@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
+from backsight import diagnose, watch
+from backsight.diagnosis import Finding
 from backsight.probes import StepsRead, is_padding, padding_of
 from tests.causes import BATCH, INPUTS, STEPS, UNITS, Loss, drawn, findings, rnn
 from tests.crossed import crossed
@@ -395,6 +397,18 @@ def attention(hide: bool) -> Callable[[Tensor], Tensor]:
     return pool
 
 
+def run_of(loss: Loss, folder: Path, modules: dict[str, nn.Module]) -> list[Finding]:
+    """What BKS415 finds, also where no layer is recurrent."""
+    model = nn.ModuleDict(modules)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
+    with watch(model, optimizer, folder / "run", every=1):
+        for _ in range(3):
+            optimizer.zero_grad()
+            loss(model).backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+    return [one for one in diagnose(folder / "run").findings if one.code == "BKS415"]
+
+
 def pooling() -> dict[str, nn.Module]:
     head = nn.Linear(UNITS, 1)
     return {"embed": nn.Embedding(SYMBOLS, INPUTS), "rnn": rnn(batch_first=True), "head": head}
@@ -418,6 +432,23 @@ def test_a_mask_the_wrong_way_round_is_found(tmp_path: Path) -> None:
     (finding,) = findings("BKS415", pooled(pool), tmp_path, pooling())
     assert finding.severity == "warning"
     assert "the wrong way round" in finding.message
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_transformer_whose_mask_is_the_wrong_way_round(
+    turned: bool, dropout: float, tmp_path: Path
+) -> None:
+    block = nn.TransformerEncoderLayer(8, 2, 8, dropout, batch_first=True)
+
+    def loss(m: nn.ModuleDict) -> Tensor:
+        output = m["block"](m["embed"](symbols()), src_key_padding_mask=PADDING ^ turned)
+        result: Tensor = output.masked_fill(PADDING[..., None], 0).square().mean()
+        return result
+
+    modules = {"embed": nn.Embedding(SYMBOLS, 8), "block": block}
+    found = run_of(loss, tmp_path, modules)
+    assert [one.module for one in found] == ["attention"] * turned
 
 
 @pytest.mark.parametrize(
@@ -632,6 +663,21 @@ def test_padding_behind_packed_features(sound: bool, tmp_path: Path) -> None:
 
     modules = {"rnn": rnn(batch_first=True), "head": nn.Linear(UNITS, 1)}
     assert bool(findings("BKS420", loss, tmp_path, modules)) != sound
+
+
+@pytest.mark.parametrize("cut", [False, True])
+def test_a_loss_of_each_sequence(cut: bool, tmp_path: Path) -> None:
+    def loss(m: nn.ModuleDict) -> Tensor:
+        x = symbols()
+        logits = m["head"](m["rnn"](m["embed"](x))[0])
+        total = torch.zeros(())
+        for row, length in enumerate(LENGTHS.tolist()):
+            n = length if cut else x.shape[1]
+            total = total + functional.cross_entropy(logits[row, :n], x[row, :n]) / len(x)
+        return total
+
+    modules: dict[str, nn.Module] = {"rnn": rnn(batch_first=True), **EMBED, **HEAD}
+    assert bool(findings("BKS420", loss, tmp_path, modules)) != cut
 
 
 @pytest.mark.parametrize("masked", [False, True])

@@ -80,6 +80,7 @@ def test_a_group_at_nought_is_a_warning(rate: float) -> None:
         (lambda o: lr.ExponentialLR(o, 0.95), 1),
         (lambda o: lr.ExponentialLR(o, 0.5), 5),
         (lambda o: lr.MultiStepLR(o, [30, 60, 90], 0.1), 1),
+        (lambda o: lr.LambdaLR(o, lambda i: 1 / (1 + 100 * i)), 1),
         (lambda o: lr.LambdaLR(o, lambda i: max(0.0, 1 - i / 50)), 1),
     ],
 )

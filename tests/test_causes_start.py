@@ -124,6 +124,10 @@ PARTS: dict[str, nn.Module] = {"in": nn.Linear(INPUTS, UNITS), "keep": nn.Linear
 DRAWN: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
     "randn": (begun(lambda m: torch.randn(1, BATCH, UNITS)), {"rnn": layer()}),
     "of an LSTM": (begun(lambda m: pair(torch.randn)), {"rnn": layer("LSTM")}),
+    "of the cell state alone": (
+        begun(lambda m: (torch.zeros(1, BATCH, UNITS), torch.randn(1, BATCH, UNITS))),
+        {"rnn": layer("LSTM")},
+    ),
     "rand": (begun(lambda m: torch.rand(2, BATCH, UNITS)), {"rnn": layer("RNN", num_layers=2)}),
     "of a size of its own": (begun(lambda m: 2 * torch.randn(1, BATCH, UNITS)), {"rnn": layer()}),
     "of a cell of one's own": (stepped, {"cell": Own()}),

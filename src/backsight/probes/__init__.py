@@ -45,6 +45,7 @@ from backsight.probes._following import Window, is_asked, last_targets
 from backsight.probes._graph_tags import GraphTags
 from backsight.probes._guesses import ConstantAnswer, Guesses
 from backsight.probes._half_sums import additions_in_half
+from backsight.probes._hidden_steps import hides_all_but, looks_around
 from backsight.probes._holders import places_of
 from backsight.probes._identity import IdentityMap
 from backsight.probes._initial_state import (
@@ -97,6 +98,7 @@ from backsight.probes._padded_loss import (
     compares_padding,
     counts_all,
     error_compares_padding,
+    row_by_row,
     step_by_step,
 )
 from backsight.probes._padded_mean import averages_padding
@@ -264,6 +266,7 @@ __all__ = [
     "hangs_on_spent",
     "has_schedule",
     "hidden_norms",
+    "hides_all_but",
     "inputs_read",
     "inspection",
     "is_asked",
@@ -281,6 +284,7 @@ __all__ = [
     "likelihoods_lowered",
     "listed_inputs",
     "listed_optimizers",
+    "looks_around",
     "loop_begun",
     "loop_inputs",
     "loop_products",
@@ -324,6 +328,7 @@ __all__ = [
     "register_reader",
     "replay",
     "retained",
+    "row_by_row",
     "row_keys",
     "row_orders",
     "rows_lost",

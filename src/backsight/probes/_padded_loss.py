@@ -16,6 +16,7 @@ __all__ = [
     "compares_padding",
     "counts_all",
     "error_compares_padding",
+    "row_by_row",
     "step_by_step",
 ]
 
@@ -163,6 +164,38 @@ def step_by_step(
     steps = sorted(read, key=lambda node: node._sequence_nr())
     whole = replace(ordered[0], target=torch.stack([one.target for one in ordered]))
     return whole, torch.stack([read[node] for node in steps])
+
+
+def row_by_row(
+    losses: Sequence[LossTarget], terms: Sequence[LossTerm], batch: int
+) -> LossTarget | None:
+    """Of a loss for each sequence of a batch, which a sum brings together: all of their targets.
+
+    Args:
+        losses: those of a graph.
+        terms: what the loss is the sum of.
+        batch: how many sequences there are.
+
+    Returns:
+        targets ``(B, T)``; None where there are more losses or fewer, or some targets do not count.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import LossOperations, loss_targets, loss_terms, row_by_row
+        >>> z, y = torch.randn(3, 4, 5, requires_grad=True), torch.randint(5, (3, 4))
+        >>> loss = sum(torch.nn.functional.cross_entropy(z[b], y[b]) for b in range(3)) / 3
+        >>> found = row_by_row(loss_targets(LossOperations([loss])), loss_terms([loss]), 3)
+        >>> torch.equal(found.target, y)
+        True
+    """
+    if len(losses) != batch or batch < FEWEST or losses[0].target.dim() != 1:
+        return None
+    if len({one.target.shape for one in losses}) != 1:
+        return None
+    if not all(counts_all(one, terms) for one in losses):
+        return None
+    ordered = sorted(losses, key=lambda one: one.node._sequence_nr())
+    return replace(ordered[0], target=torch.stack([one.target for one in ordered]))
 
 
 def class_counts(given: LossTarget, symbol: int) -> bool:

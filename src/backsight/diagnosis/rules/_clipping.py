@@ -113,7 +113,7 @@ class Clipping(Rule):
             where = member or VALUES
             held = self._held[where] = self._held.get(where, 0) + 1 if share >= self.held else 0
             course = now.courses.get(now.label)
-            if held >= self.alike:
+            if held >= self.alike and member not in self.findings:
                 self.ready = True
                 self.found(
                     where,
@@ -124,7 +124,7 @@ class Clipping(Rule):
                     signals=(named("gradient_clamped", member),),
                     severity="info" if course is not None and course.learned else "warning",
                 )
-            elif 2 * share < self.held:
+            if 2 * share < self.held:
                 self.resolve(where, now.iteration)
 
     def _update(self, now: Sample) -> None:

@@ -10,6 +10,9 @@ from backsight.diagnosis.rules._in_a_row import InARow
 
 __all__ = ["PaddingRead"]
 
+ATTENTION = "attention"
+"""In place of a layer."""
+
 
 @dataclass
 class PaddingRead(InARow):
@@ -28,17 +31,17 @@ class PaddingRead(InARow):
         "but the longest."
     )
     criterion: ClassVar[str] = (
-        "In {samples:.0f} samples in a row, no gradient arrives at any step but the last, at least "
-        "half of the sequences end in one and the same value, over at least three different "
+        "In {samples:.0f} samples in a row, no gradient arrives at any step but the last, at "
+        "least half of the sequences end in one and the same value, over at least three different "
         "numbers of steps, that value makes up at most 10 % of the steps before, and at least "
         "{share:.0%} of all steps are such an end. Of packed sequences, at least half are shorter "
-        "than the longest, and a gradient arrives at the longest alone. The same counts "
-        "of a loop over a cell, of which the last state alone is read. A note where there is "
-        "one target a sequence and a gradient arrives at 95 % of all steps, padding as well: a "
-        "mean, or an attention, without a mask; or where a mean is taken over the steps of what "
+        "than the longest, and a gradient arrives at the longest alone. The same counts of a loop "
+        "over a cell, of which the last state alone is read. A note where there is one target a "
+        "sequence and a gradient arrives at 95 % of all steps, padding as well: a mean, or an "
+        "attention, without a mask; or where a mean is taken over the steps of what "
         "pad_packed_sequence returns. A warning where a gradient arrives at 95 % of the padding "
-        "and, of these sequences, at no other step. "
-        "A loss that gathers the last valid step of each sequence does not count, nor do states "
+        "and, of these sequences, at no other step; or an attention has weights there alone. A "
+        "loss that gathers the last valid step of each sequence does not count, nor do states "
         "that a mask keeps."
     )
     causes: ClassVar = (
@@ -81,10 +84,14 @@ class PaddingRead(InARow):
     def tell(self, where: str, value: float, now: Sample) -> tuple[str, Evidence]:
         """How much of the batch is padding."""
         if value > 2:
+            seen = (
+                "an attention looks at the padding"
+                if where == ATTENTION
+                else f"of the output{of_module(where)}, the loss reads the padding"
+            )
             return (
-                f"of the output{of_module(where)}, the loss reads the padding, which is "
-                f"{percent(value - 2)} of all steps, and no step before it: a mask is the wrong "
-                "way round",
+                f"{seen}, which is {percent(value - 2)} of all steps, and at no step before it: a "
+                "mask is the wrong way round",
                 {"padding": float(short(value - 2))},
             )
         if value > 1:

@@ -280,9 +280,9 @@ class RateCourse(Rule):
         """The course of the phase that this rate belongs to."""
         known = self._courses.get(where)
         if known is not None and known.before is not None:
-            # What falls by half again within a sample does not begin: it fell all the time.
+            # What falls by a third again within a sample does not begin: it fell all the time.
             before, known.before = known.before, None
-            if 2 * rate < known.last:
+            if 1.5 * rate < known.last:
                 self._follow(before, known.began, known.last)
                 self._courses[where] = known = before
         if known is None or (0 < rate * self.drop < known.last and known.low_since is None):

@@ -273,7 +273,7 @@ class InitialState(Measurement):
 
     def _first(self, call: LayerCall, now: Iteration) -> None:
         given = call.inputs[1] if len(call.inputs) > 1 else call.named.get("hx")
-        state = next(tensors_in(given), None)
+        state = _telling(list(tensors_in(given)))
         follows = self._follows(call, now.input_of(call))
         if state is None:
             self._found[call.path] = 0.0, 0.0
@@ -363,6 +363,13 @@ class InitialState(Measurement):
         follows = asked or (before is not None and window.follows(before))
         self._go_on |= follows
         return follows
+
+
+def _telling(states: list[Tensor]) -> Tensor | None:
+    """Of those of a layer, the first that has a graph, or is not zero: an LSTM has two."""
+    attached = [state for state in states if state.requires_grad]
+    there = attached or [state for state in states if bool(state.any())] or states
+    return there[0] if there else None
 
 
 def _is_nothing(x: Any) -> bool:

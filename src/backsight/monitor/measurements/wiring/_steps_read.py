@@ -21,8 +21,11 @@ from backsight.probes import (
     error_compares_padding,
     errors_by_hand,
     filled_targets,
+    hides_all_but,
+    looks_around,
     loss_targets,
     padding_of,
+    row_by_row,
     step_by_step,
 )
 
@@ -85,6 +88,8 @@ class StepsOfLoss(Measurement):
         """What losses compare with their targets, and what of it carries a gradient."""
         self._filled = 0.0
         """Share of a filler in targets, where no data are given at each step."""
+        self._turned = 0.0
+        """2 and the share of padding, where an attention looks at that alone."""
         self._ends: list[PaddedSteps] = []
         """Of batches that were packed, the steps behind each sequence."""
         self._averaged = False
@@ -138,6 +143,10 @@ class StepsOfLoss(Measurement):
             for _, node in passed.operations.those({"Embedding"})
             if (padding := PaddedSteps.embedded(node._saved_indices))  # type: ignore[attr-defined]
         ]
+        for padding in [*symbols, *(one for one, _ in given)]:
+            if looks_around(passed.operations) and padding.certain:
+                hides = hides_all_but(passed.operations, padding.at_end)
+                self._turned = max(self._turned, 2 + padding.share if hides else 0.0)
         self._filled = max(self._filled, filled_targets(passed.operations, terms))
         losses = loss_targets(passed.operations)
         loop = step_by_step(losses, passed.operations, terms)
@@ -150,7 +159,9 @@ class StepsOfLoss(Measurement):
         if not given and not symbols and not self._ends and not self._filled:
             return
         self._compared = self._compared or []
-        for loss in losses:
+        sizes = {len(one.at_end) for one in [*symbols, *(one for one, _ in given)]}
+        rows = [row_by_row(losses, terms, size) for size in sizes]
+        for loss in [*losses, *(one for one in rows if one is not None)]:
             for padding, read in given:
                 if padding.certain and compares_padding(loss, padding.at_end):
                     self._compared.append((padding, read))
@@ -175,6 +186,9 @@ class StepsOfLoss(Measurement):
         """Record it, of each layer that a gradient arrived at."""
         calls, compared, taken = self._calls, self._compared, self._taken
         targets, filled, averaged = self._targets, self._filled, self._averaged
+        each = [one for read in calls.values() for one in read if one[0].arrived]
+        if self._turned and not any(_alone(*one) for one in each):
+            now.record("padding_read/attention", self._turned)
         self._begin()
         self.each_layer(
             calls,
