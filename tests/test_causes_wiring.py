@@ -387,6 +387,7 @@ VALUES = torch.linspace(0, 1, BATCH)
         lambda y: (y[:, :1] - VALUES).square().mean(),
         lambda y: ((VALUES - y[:, :1]) ** 2).sum(),
         lambda y: (y[:, 0] - VALUES[:, None]).abs().mean(),
+        lambda y: torch.stack([mse_loss(y[:, :1], VALUES), y.new_zeros(())]).mean(),
     ],
 )
 def test_each_prediction_against_each_target(loss: Loss, run_path: Path) -> None:
@@ -403,6 +404,7 @@ def test_each_prediction_against_each_target(loss: Loss, run_path: Path) -> None
     [
         lambda y: mse_loss(y[:, :1], VALUES[:, None]),
         lambda y: mse_loss(y[:, 0], VALUES),
+        lambda y: torch.stack([mse_loss(y[:, 0], VALUES), y.new_zeros(())]).mean(),
         lambda y: mse_loss(y, VALUES[:, None]),  # three quantiles of one value
         lambda y: mse_loss(y[:, :1], torch.ones(BATCH, 4)),  # four raters of one prediction
         lambda y: (y - VALUES[:, None]).square().mean(),

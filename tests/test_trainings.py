@@ -84,15 +84,21 @@ def numbered(run: Run, name: str = "loss") -> list[int]:
     return [int(iteration) for iteration in run.series(name).iterations]
 
 
-@pytest.mark.parametrize("moved", [False, True], ids=["stands still", "moved by hand"])
-def test_a_model_that_was_made_anew_after_its_optimizer(moved: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("moved", "zeroed"), [(False, True), (True, True), (False, False)],
+    ids=["stands still", "moved by hand", "by the optimizer's zero_grad"],
+)  # fmt: skip
+def test_a_model_that_was_made_anew_after_its_optimizer(
+    moved: bool, zeroed: bool, tmp_path: Path
+) -> None:
     """The optimizer steps on the old one, which no loss asks any more."""
     with observed(tmp_path, every=1) as process:
         model = Net()
         optimizer = SGD(model.parameters(), lr=0.1)
         model = Net()
         for _ in range(34):
-            model.zero_grad()
+            if zeroed:
+                model.zero_grad()
             step(model, optimizer)
             with torch.no_grad():
                 for parameter in model.parameters() if moved else ():
@@ -102,6 +108,21 @@ def test_a_model_that_was_made_anew_after_its_optimizer(moved: bool, tmp_path: P
     told = [one for one in diagnose(run).findings if one.code == "BKS409"]
     assert [one.severity for one in told] == ([] if moved else ["error"])
     assert moved or "holds 6 that are in no loss" in told[0].message
+
+
+def test_a_layer_that_is_made_inside_of_a_forward_is_no_training(tmp_path: Path) -> None:
+    class Anew(Net):
+        def forward(self, x: Tensor) -> Tensor:
+            answers: Tensor = nn.Linear(4, 1)(super().forward(x).expand(-1, 4))
+            return answers
+
+    with observed(tmp_path, every=1) as process:
+        model = Anew()
+        optimizer = SGD(model.parameters(), lr=0.1)
+        for _ in range(34):
+            step(model, optimizer)
+    (run,) = process.runs
+    assert numbered(run) == list(range(34))
 
 
 # -- one training after another --------------------------------------------------------------------

@@ -182,7 +182,8 @@ class Trainings:
         that were too short to be decided."""
         earlier = list(takewhile(lambda one: one is not group, self._groups))
         for other in [one for one in earlier if one.steps and not one.alive()]:
-            if other.run is None:
+            # One pass, as of a layer that was made inside of a forward, is no training.
+            if other.run is None and other.monitor.next_iteration:
                 self._settle(other, "", self._begin())
             self._end(other)
 

@@ -8,6 +8,7 @@ from backsight.probes._answer_given import (
     inputs_read,
     mark_input,
 )
+from backsight.probes._attention_axis import attends_across, softmax_across
 from backsight.probes._autograd import retained
 from backsight.probes._beyond import Beyond, targets_beyond
 from backsight.probes._broadcast import loss_broadcasts, steps_of_one_target
@@ -74,6 +75,7 @@ from backsight.probes._memory import MemoryProfile, compared_of, ladder, memory
 from backsight.probes._memory_capacity import MemoryCapacity, driven, memory_capacity
 from backsight.probes._mixed_rows import (
     batch_axes,
+    convolved_mixed,
     data_mixed,
     mixes,
     moved,
@@ -141,6 +143,7 @@ from backsight.probes._steps_read import StepsRead
 from backsight.probes._targets_turned import targets_turned
 from backsight.probes._tensors import tensors_in
 from backsight.probes._time_axis import moves_across, padded_across, smooth_across, symbols_of
+from backsight.probes._unsquashed import unsquashed
 from backsight.probes._white_noise import noise_spread
 from backsight.probes._whole_memory import Lanes, affordable, memory_of_whole, thinned
 from backsight.probes.fused import (
@@ -226,6 +229,7 @@ __all__ = [
     "asks_a_layer",
     "asks_a_unit",
     "asks_for_last",
+    "attends_across",
     "autocast_now",
     "averages_padding",
     "batch_axes",
@@ -242,6 +246,7 @@ __all__ = [
     "compared_of",
     "compares_padding",
     "compilers_take",
+    "convolved_mixed",
     "counts_all",
     "data_behind",
     "data_below",
@@ -340,6 +345,7 @@ __all__ = [
     "sharpness",
     "skipped",
     "smooth_across",
+    "softmax_across",
     "some_elements",
     "sorted_apart",
     "spectrum",
@@ -362,6 +368,7 @@ __all__ = [
     "total_norm_value",
     "undisturbed",
     "units_alike",
+    "unsquashed",
     "unwrapped",
     "unwrapped_optimizer",
     "views_that_mix",

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import GradientEdge, Node
 
+from backsight.probes._answer_ahead import ahead_of, next_ones
 from backsight.probes._answer_windows import STEPS, in_packing, same, varies, windows
 from backsight.probes._autograd import gradients_of
 from backsight.probes._delayed import lag_of
@@ -22,10 +23,13 @@ __all__ = ["AnswerGiven", "LayerInput", "answers_given", "inputs_read", "mark_in
 
 MARK, FINAL = "backsight input", "backsight final"
 
-AnswerKind = Literal["this step", "next step", "reproduced", "earlier step"]
+AnswerKind = Literal["this step", "next step", "seen", "two ahead", "reproduced", "earlier step"]
 
 MOST = 64
 """Losses of one graph that are looked at: a loop has one a step."""
+
+OVER_THE_BATCH = frozenset({"CudnnBatchNorm", "NativeBatchNorm", "NativeGroupNorm"})
+"""They let each answer depend on all inputs, a little."""
 
 BEFORE_PACKING = {"Clone", "IndexSelect", "Mul", "NativeDropout", "Transpose"}
 """Between an embedding and the packing: sorted, dropped in part."""
@@ -70,7 +74,9 @@ class AnswerGiven:
     """``this step``: the newest input that an answer depends on is the answer. ``next step``: a
     bidirectional layer reads the input after it, which is. ``reproduced``: as the first, but of
     numbers and by a model that may be an autoencoder. ``earlier step``: it was read some steps
-    before, as where a delay is to be learned."""
+    before, as where a delay is to be learned. ``seen``: the answer depends on the input after it,
+    which is its target, without a bidirectional layer. ``two ahead``: the target is the symbol
+    after the next."""
     targets: int
     """How many there are."""
     lag: int = 0
@@ -143,6 +149,9 @@ def answers_given(made: LossOperations) -> list[AnswerGiven] | None:
         one = next((answer for answer in ways if answer is not None), None)
         if one is not None:
             found.append(one)
+    if not found and len(losses) == 1:
+        one = _later(losses[0], streams, causal=bool(marks or made.those(OVER_THE_BATCH)))
+        found += [] if one is None else [one]
     return found
 
 
@@ -174,11 +183,14 @@ LayerInputs = list[tuple[Node, LayerInput]]
 
 
 def _marks(made: LossOperations) -> LayerInputs:
-    found = (
-        (node, node.metadata.get(MARK))  # type: ignore[attr-defined]  # a property
-        for _, node in made.named()
-    )
-    return [(node, mark) for node, mark in found if isinstance(mark, LayerInput)]
+    if MARK not in made.told:
+        found = (
+            (node, node.metadata.get(MARK))  # type: ignore[attr-defined]  # a property
+            for _, node in made.named()
+        )
+        made.told[MARK] = [(node, mark) for node, mark in found if isinstance(mark, LayerInput)]
+    marks: LayerInputs = made.told[MARK]
+    return marks
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,7 +364,7 @@ def _ahead(loss: LossTarget, given: Tensor, marks: LayerInputs) -> AnswerGiven |
             continue
         if given.shape[steps] < STEPS:
             continue
-        for now, later in _next_ones(given, steps, target.numel()):
+        for now, later in next_ones(given, steps, target.numel()):
             if not same(later, target[now], counted[now]):
                 continue
             (gradient,) = _support(loss, [(node, 0)])
@@ -361,16 +373,27 @@ def _ahead(loss: LossTarget, given: Tensor, marks: LayerInputs) -> AnswerGiven |
     return None
 
 
-def _next_ones(given: Tensor, steps: int, asked: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Which of the targets, in order, and the inputs of the step after theirs."""
-    inputs = given.movedim(steps, 1)
-    later = inputs[:, 1:]
-    b, t = inputs.shape
-    for length in (t, t - 1):
-        if asked == b * length:
-            places = torch.arange(asked, device=given.device)
-            for now in (places.view(b, length), places.view(length, b).T):
-                yield now[:, : t - 1].flatten(), later.flatten()
+def _later(loss: LossTarget, streams: Sequence[_Stream], *, causal: bool) -> AnswerGiven | None:
+    """Whether a model that may not be ``causal`` sees the next symbol, which is the answer; or
+    whether each answer is the symbol after the next."""
+    given = [(symbols_of(stream.given), stream) for stream in streams if stream.places is None]
+    varied = [(one, stream) for one, stream in given if one is not None and varies(one)]
+    if len(varied) != 1 or not loss.of_classes:
+        return None  # such as an encoder whose text is to be reproduced
+    ((symbols, stream),) = varied
+    asked, counted = _rows(loss), loss.counted
+    if len(asked) > symbols.numel():
+        return None
+    steps = ahead_of(symbols, asked, counted, 1)
+    if steps is None:
+        second = ahead_of(symbols, asked, counted, 2)
+        return None if second is None else AnswerGiven("two ahead", int(counted.sum()))
+    if causal or not bool(counted[0]):
+        return None
+    seen = _positions(loss, stream)
+    if seen is None or not bool(seen[(0, 1) if steps else (1, 0)]):
+        return None
+    return AnswerGiven("seen", int(counted.sum()))
 
 
 def _from_behind(gradient: Tensor) -> bool:

@@ -39,6 +39,9 @@ PASSES = POINTWISE | SAME_ORDER | LAYERS | {"Permute", "Transpose"}
 
 DIFFERENCES = frozenset({"Add", "Rsub", "Sub"})
 
+PICKED = frozenset({"Cat", "Index", "IndexSelect", "MaskedSelect", "Slice", "Stack"})
+"""The losses of several sequences side by side, or some of them."""
+
 
 def loss_broadcasts(made: LossOperations) -> int:
     """How many elements a loss is the sum or mean of where prediction and target both broadcast.
@@ -154,7 +157,7 @@ def _compared(made: LossOperations) -> Iterator[Node]:
         name = operation(node)
         if name in POINTWISE_KERNELS or name in DIFFERENCES or name == "Mul":
             yield node
-        passes = name in REDUCTIONS or name in POINTWISE or name in SAME_ORDER
+        passes = name in REDUCTIONS or name in POINTWISE or name in SAME_ORDER or name in PICKED
         if not passes or name in POINTWISE_KERNELS:
             continue
         for below, _ in made.inputs(node):

@@ -17,9 +17,18 @@ from backsight.probes._operations import (
     operation,
     saved,
     shape_of,
+    unpacked,
 )
 
-__all__ = ["batch_axes", "data_mixed", "mixes", "moved", "states_mixed", "views_that_mix"]
+__all__ = [
+    "batch_axes",
+    "convolved_mixed",
+    "data_mixed",
+    "mixes",
+    "moved",
+    "states_mixed",
+    "views_that_mix",
+]
 
 Shape = tuple[int, ...]
 
@@ -32,6 +41,9 @@ ROW_BY_ROW = (
     }
 )
 """Of a tensor whose first axis holds rows, these keep each row to itself."""
+
+FIRST = 4
+"""Convolutions farthest from the loss, which may be given data."""
 
 FAR = 32
 """Operations between the view that joins two axes and the one that parts them."""
@@ -197,6 +209,33 @@ def data_mixed(x: Tensor) -> tuple[Shape, Shape] | None:
     return (rows, second, *base.shape[2:]), tuple(x.shape)
 
 
+def convolved_mixed(made: LossOperations) -> list[tuple[Shape, Shape]]:
+    """The same of the data that convolutions are given, of whose axes a view exchanges the sizes.
+
+    Args:
+        made: the operations of the loss, while the graph is whole.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import LossOperations, convolved_mixed
+        >>> data, layer = torch.randn(32, 8, 3), torch.nn.Conv1d(3, 4, 2)
+        >>> for x in (data.view(32, 3, 8), data.transpose(1, 2)):
+        ...     convolved_mixed(LossOperations([layer(x).sum()]))
+        [((32, 8, 3), (32, 3, 8))]
+        []
+    """
+    found = []
+    for _, node in made.those({"Convolution"})[-FIRST:]:
+        x = None if node.next_functions[0][0] else unpacked(node, "input")
+        base = None if x is None else x._base
+        if x is None or base is None or not x.is_contiguous() or x.numel() != base.numel():
+            continue
+        old, new = tuple(base.shape), tuple(x.shape)
+        if _in_rows(base) and len(old) == len(new) and _exchanged(old, new):
+            found.append((old, new))
+    return found
+
+
 def states_mixed(state: Tensor) -> tuple[Shape, Shape] | None:
     """The same of the initial states of a layer, which were stored by sequence and then viewed.
 
@@ -232,7 +271,7 @@ def _mixed(
     states: Collection[Shape],
     tokens: set[Shape],
 ) -> bool:
-    axis = 1 if old in states else axes.get(old[:2])
+    axis = 1 if old in states or _is_of_states(below[0], old, states) else axes.get(old[:2])
     if axis is not None and _exchanged(old, new):
         return True
     if axis is not None:
@@ -252,6 +291,13 @@ def _mixed(
         if axis is not None:
             return mixes((*joined, *old[1:]), new, axis)
     return False
+
+
+def _is_of_states(node: Node, old: Shape, states: Collection[Shape]) -> bool:
+    """Whether it takes some of the final states, or puts some side by side."""
+    if len(old) != 3 or operation(node) not in ("Index", "IndexSelect", "Slice", "Stack"):
+        return False
+    return any(old[1:] == shape[1:] and old[0] <= shape[0] for shape in states)
 
 
 def _shape_before(edge: Edge) -> Shape:

@@ -1,7 +1,9 @@
 """What of a graph is squashed twice: a softmax or sigmoid below one that a loss applies itself."""
 
+import math
 from collections.abc import Iterator
 
+from torch import Tensor
 from torch.autograd.graph import Node
 
 from backsight.probes._loss_operations import LossOperations
@@ -21,13 +23,33 @@ LOSSES = {
 OWN = frozenset({"BinaryCrossEntropyWithLogits", "LogSigmoid", "LogSoftmax"})
 """They apply their own."""
 
-CUT = frozenset({"Clamp", "ClampMax", "ClampMin"})
-"""What logarithms of probabilities need, and logits do not."""
+LOGARITHMS = frozenset({"Log", "Log1P"})
+"""The first half of a loss by hand; and the last part of one that does without a sigmoid."""
+
+OF_PROBABILITIES = LOGARITHMS | {"BinaryCrossEntropy"}
+"""What is given probabilities: two squashings are one too many."""
+
+KEPT = frozenset(
+    {"Amax", "Clamp", "ClampMax", "ClampMin", "Expand", "Gather", "Index", "IndexSelect"}
+    | {"MaskedFill", "MaskedSelect", "Max", "Mean", "MeanDim", "NativeDropout"}
+)
+"""They leave probabilities between 0 and 1, or cut off, left out or filled in: some of them, and
+the means and the largest ones over steps."""
+
+WRITTEN = frozenset({"Logsumexp", "Softplus"})
+"""Of such numbers, less what is asked for of them: both losses by hand."""
+
+NEAREST = 128
+"""Operations nearest to the loss, among which losses by hand are."""
 
 SQUASHED = frozenset({"Hardsigmoid", "LogSigmoid", "Sigmoid", "Softmax"})
 
 LEAST, MOST = 0.25, 2.0
-"""What probabilities may be multiplied by: a temperature makes logits of them."""
+"""What probabilities may be multiplied by: a temperature makes logits of them. A mask, and that of
+a dropout, has zeros as well."""
+
+BETWEEN = 6
+"""Operations between such numbers and what is asked for of them."""
 
 FAR = 16
 """Operations between the two."""
@@ -57,23 +79,27 @@ def squashed_twice(made: LossOperations) -> Iterator[tuple[str, str]]:
         [('softmax', 'cross-entropy')]
         []
     """
-    for name, node in made.those(LOSSES.keys()):
-        loss, before = LOSSES[name], _before(node)
+    yield from _by_hand(made)
+    for name, node in made.those(LOSSES.keys() | LOGARITHMS):
+        before = _before(node)
         from_name = None if before is None else _squash(before)
         if before is None or from_name is None:
             continue
-        if name == "BinaryCrossEntropy":  # which is given probabilities
-            before = _before(before) if from_name in ("Hardsigmoid", "Sigmoid") else None
-            from_name = None if before is None else _squash(before)
-            if from_name not in ("Hardsigmoid", "Sigmoid"):
+        if name in OF_PROBABILITIES:
+            if from_name not in ("Hardsigmoid", "Sigmoid", "Softmax"):
                 continue
-            yield from_name.lower(), "binary cross-entropy, after another sigmoid"
+            inner = _before(before)
+            first = None if inner is None else _squash(inner)
+            # An attention may be a softmax of scores that were squashed before.
+            if first == from_name:
+                loss = "binary cross-entropy" if "igmoid" in first else "cross-entropy"
+                yield f"{first.lower()} of a {first.lower()}", loss
         elif name in OWN:
             if name != "LogSoftmax" and from_name == "Softmax":
                 continue
-            yield from_name.lower(), loss
-        elif from_name != "LogSigmoid":  # these should be logarithms
-            yield from_name.lower(), loss
+            yield from_name.lower(), LOSSES[name]
+        elif from_name != "LogSigmoid":  # should be logarithms
+            yield from_name.lower(), LOSSES[name]
 
 
 def _before(node: Node) -> Node | None:
@@ -91,7 +117,7 @@ def _passes(node: Node) -> bool:
     """Whether probabilities stay about what they are."""
     name = operation(node)
     sides = [below for below, _ in node.next_functions]
-    if name in CUT or _are_alike(node):
+    if name in KEPT or _are_alike(node):
         return sides[0] is not None
     if len(sides) != 2 or all(side is None for side in sides):
         return False
@@ -106,10 +132,50 @@ def _passes(node: Node) -> bool:
     if name not in ("Div", "Mul") or (name == "Div" and side):
         return False
     by = unpacked(node, "other" if side == 0 else "self")
-    if by is None or by.numel() != 1:
+    if by is None:
         return False
+    if by.numel() != 1:
+        return name == "Mul" and _is_mask(by, shape_of(node, 0))
     factor = abs(float(by))
     return LEAST <= (factor if name == "Mul" else 1 / factor if factor else 0.0) <= MOST
+
+
+def _is_mask(by: Tensor, shape: tuple[int, ...]) -> bool:
+    """Whether it leaves numbers as they are, or at most doubles them, and others out."""
+    if by.numel() > math.prod(shape) or not by.numel() or by.is_complex():
+        return False
+    least, most = (float(x) for x in by.detach().aminmax())
+    return least >= 0 and LEAST <= most <= MOST
+
+
+def _by_hand(made: LossOperations) -> Iterator[tuple[str, str]]:
+    """``logsumexp(p) - p[y]`` and ``softplus(p) - y * p`` of a ``p`` that is squashed."""
+    for name, node in made.named(NEAREST):
+        if name not in ("Add", "Sub") or len(node.next_functions) != 2:
+            continue
+        sides = [LossOperations.source(below) for below, _ in node.next_functions]
+        for side, other in (sides, sides[::-1]):
+            kind = None if side is None else operation(side)
+            if side is None or kind not in WRITTEN or other is None:
+                continue
+            given = LossOperations.source(side.next_functions[0][0])
+            before = None if given is None else _squash(given)
+            if given is not None and before is not None and _leads(other, given):
+                soft = kind == "Logsumexp"
+                yield before.lower(), LOSSES["LogSoftmax" if soft else "LogSigmoid"]
+
+
+def _leads(node: Node | None, to: Node) -> bool:
+    """Whether numbers of ``to``, picked and weighed, are what an operation is given."""
+    for _ in range(BETWEEN):
+        node = LossOperations.source(node)
+        if node is None or node is to:
+            return node is to
+        if operation(node) not in ("Gather", "Index", "Mul", "Neg", "Sum"):
+            return False
+        carried = [below for below, _ in node.next_functions if below is not None]
+        node = carried[0] if len(carried) == 1 else None
+    return False
 
 
 def _squash(node: Node) -> str | None:

@@ -6,10 +6,12 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import Node
 
+from backsight.probes._answer_given import inputs_read
 from backsight.probes._loss_operations import LossOperations
 from backsight.probes._loss_targets import LossTarget, loss_targets
 from backsight.probes._operations import SAME_ORDER, operation, saved, shape_of
 from backsight.probes._padding import is_padding, may_be_padded, padding_of
+from backsight.probes._time_axis import symbols_of
 
 __all__ = ["targets_turned"]
 
@@ -45,14 +47,10 @@ def targets_turned(made: LossOperations, sizes: Collection[tuple[int, int]]) -> 
         0
     """
     known = {(t, b) for t, b in sizes if t != b and min(t, b) >= SHORTEST}
-    symbols = _symbols(made, known)
-    if not symbols:
-        return []
-    return [
-        given
-        for given in loss_targets(made)[:SHORTEST]
-        if given.of_classes and given.target.dim() == 1 and _is_turned(given, symbols)
-    ]
+    asked = loss_targets(made)[:SHORTEST] if known else []
+    asked = [given for given in asked if given.of_classes and given.target.dim() == 1]
+    symbols = _symbols(made, known) if asked else []
+    return [given for given in asked if symbols and _is_turned(given, symbols)]
 
 
 def _symbols(made: LossOperations, sizes: set[tuple[int, int]]) -> list[Tensor]:
@@ -64,7 +62,11 @@ def _symbols(made: LossOperations, sizes: set[tuple[int, int]]) -> list[Tensor]:
             found.append(indices)
         elif tuple(indices.shape[::-1]) in sizes and indices.dim() == 2:
             found.append(indices.t())
-    return found[:SHORTEST]
+    for read in inputs_read(made) if sizes and not found else ():
+        given = symbols_of(read.given) if read.given.dim() == 3 else None
+        if given is not None:
+            found.append(given.t() if read.steps else given)
+    return [one for one in found[:SHORTEST] if tuple(one.shape) in sizes]
 
 
 @torch.no_grad()
@@ -89,8 +91,12 @@ def _rows(node: Node | None) -> tuple[int, ...]:
             return ()
         name = operation(node)
         below, number = node.next_functions[0] if node.next_functions else (None, 0)
-        if below is None or (name not in SAME_ORDER and name != "LogSoftmax"):
+        if below is None or name not in SAME_ORDER | {"Cat", "LogSoftmax"}:
             return ()
+        if name == "Cat":  # of what a loop has answered at each step
+            shapes = {() if n is None else shape_of(n, i) for n, i in node.next_functions}
+            first = shapes.pop() if len(shapes) == 1 else ()
+            return (len(node.next_functions), first[0]) if len(first) == 2 else ()
         before, after = shape_of(below, number), shape_of(node, 0)
         if len(before) == 3 and len(after) == 2 and after[1] == before[2]:
             return before[:2]

@@ -21,6 +21,12 @@ TOLD = {
 }
 """By what ``time_across`` says."""
 
+ALONG = {
+    5.0: "the attention runs over the batch: what it takes for steps are the sequences",
+    6.0: "a softmax runs over the batch: its weights add up to 1 over the sequences, not the steps",
+}
+"""The same, where no layer has an axis for the batch."""
+
 
 @dataclass
 class LastColumn(InARow):
@@ -54,12 +60,17 @@ class LastColumn(InARow):
         "the target of each step is the next input along it, or depends on one of the three "
         "inputs on either side of its own there, and on none of the nearest ones along the axis "
         "that the layer takes for time; where no layer of PyTorch's runs, of a loop of one's own, "
-        "too. Curves that run along it are an info: the sequences of a batch may be neighbours."
+        "too. Curves that run along it are an info: the sequences of a batch may be neighbours. Or "
+        "all attentions of a model run along an axis that has a target for each element, or along "
+        "which symbols do not move on, as they do along the other one; or a softmax runs along the "
+        "axis that a layer takes for the batch."
     )
     causes: ClassVar = (
         "batch_first=True was forgotten: output[:, -1] is the last sequence then",
         "output[-1] where the batch comes first",
-        "an input of shape (batch, time, features) for a layer that expects time first",
+        "an input of shape (batch, time, features) for a layer that expects time first, such as a "
+        "TransformerEncoderLayer without batch_first=True",
+        "softmax(dim=0) of attention weights (batch, time)",
     )
     remedies: ClassVar = (
         "create the layer with batch_first=True, or transpose its input",
@@ -93,6 +104,8 @@ class LastColumn(InARow):
 
     def tell(self, where: str, value: float, now: Sample) -> tuple[str, Evidence]:
         """Of how many sequences, or by what."""
+        if -value in ALONG:
+            return ALONG[-value], {"told by": -value}
         if value < 0:
             layer = "a loop" if where == "loop" else where
             told = f"{TOLD[-value]} along the axis that {layer} takes for the batch"

@@ -155,9 +155,8 @@ class IterationDetector:
         self._leave()
         self.unhook()
         self._open.clear()
-        passed = self._passes and not self._lent
         automatic, self._automatic = self._automatic, False
-        if automatic and (passed or self._ended is not None):
+        if automatic and ((self._passes and not self._lent) or self._ended is not None):
             self.observer.iteration_ended(at=self._ended)
 
     # -- told by the wrapped backward ------------------------------------------------------
@@ -267,6 +266,7 @@ class IterationDetector:
             self._lent.append(other)
         elif self._passes and self._parameters.by_hand and isinstance(other, IterationDetector):
             self.idle = 0 if other.passes else len(other._parameters.of())
+            self._ended = self.clock() if self.idle and self._automatic else self._ended
 
     def step_skipped(self, optimizer: Optimizer) -> None:
         """The gradients were not finite: nothing was learned, but the iteration is over."""

@@ -9,8 +9,9 @@ SIGNALS = (
         name="answer_in_input",
         title="targets that their model reads",
         formula="targets of a loss that are the newest input their answer depends on (this step), "
-        "that a bidirectional layer reads one step later (next step), that are numbers to be "
-        "reproduced, or that were read some steps before (earlier step); in all, and by kind",
+        "that a bidirectional layer reads one step later (next step), or any other model (seen), "
+        "that are numbers to be reproduced, that were read some steps before (earlier step), or "
+        "that are the symbols after the next (two ahead); in all, and by kind",
         axes=("iteration",),
         unit="targets",
         reduction="none",

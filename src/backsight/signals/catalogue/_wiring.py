@@ -10,7 +10,8 @@ SIGNALS = (
         title="parameters that nothing moves",
         formula="parameters in the graph of L that no observed optimizer holds and whose content "
         "is what it was 10 or more iterations before; in all, and by the module that holds them "
-        "('no module' if none does)",
+        "('no module' if none does); less than 0 where nothing moves any of them, and no "
+        "optimizer is there",
         axes=("iteration",),
         unit="parameters",
         reduction="none",
@@ -46,7 +47,7 @@ SIGNALS = (
         formula="‖g before backward‖ / ‖g at the last step‖ over the parameters that the step "
         "moved: the least over the passes between two steps; the largest over optimizers; 0 in the "
         "first iteration; where it is 0 of some of them and not of others, of these, by the module "
-        "that holds them",
+        "that holds them; -1 where a step finds nothing of what backward has brought",
         axes=("iteration",),
         unit="1",
         reduction="none",

@@ -11,7 +11,7 @@ from backsight.diagnosis.rules._in_a_row import InARow
 __all__ = ["TargetIsInput"]
 
 
-MAY_BE_MEANT = {"reproduced", "earlier step"}
+MAY_BE_MEANT = {"reproduced", "earlier step", "two ahead"}
 """Kinds that a correct training may have."""
 
 
@@ -39,12 +39,14 @@ class TargetIsInput(InARow):
         "that may be an autoencoder, this is told as a note. Or the one number that each row is "
         "asked for is a feature of the last step of what the model was given. Or each target was "
         "read some steps before, and the first ones, which were not, are neither one value nor the "
-        "end of the window: that is told as a note."
+        "end of the window: that is told as a note. A target one step ahead also counts where no "
+        "layer is recurrent, one tensor of symbols alone is read, and the first answer depends on "
+        "the second symbol; where all targets are two steps ahead, a note says so."
     )
     causes: ClassVar = (
         "the target of a language model is not shifted: it is to be the next symbol",
         "a decoder is fed the answer itself, not the answer one step earlier",
-        "a bidirectional layer is to predict what comes next",
+        "a bidirectional layer, or an attention without a causal mask, is to predict the next step",
         "a window that ends in the value that is to be forecast",
         "inputs and targets exchanged: the series without its beginning is read, and the one "
         "without its end asked for",
@@ -52,7 +54,7 @@ class TargetIsInput(InARow):
     remedies: ClassVar = (
         "shift by one: read text[:, :-1] and ask for text[:, 1:]",
         "feed the decoder a start symbol and y[:, :-1], and ask for y",
-        "make the layer unidirectional (bidirectional=False)",
+        "make the layer unidirectional (bidirectional=False); give an attention a causal mask",
         "end the window a step earlier: read series[i:i + n] and ask for series[i + n]",
     )
     source: ClassVar[str] = "Backsight; a frequent question about language models and decoders"
@@ -82,6 +84,16 @@ class TargetIsInput(InARow):
             message = (
                 "the target of each step is the input of the next one, which a bidirectional layer "
                 "reads: it sees what it is to predict"
+            )
+        elif "seen" in kinds:
+            message = (
+                "the target of each step is the input of the next one, which the answer depends "
+                "on: the model sees what it is to predict (is a causal mask missing?)"
+            )
+        elif "two ahead" in kinds:
+            message = (
+                "the target of each step is the symbol after the next one: is it shifted twice, by "
+                "the script and by the model?"
             )
         elif "earlier step" in kinds:
             lag = max(in_all(now, "answer_lag").values(), default=0.0)

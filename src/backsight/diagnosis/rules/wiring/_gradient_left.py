@@ -15,7 +15,7 @@ class GradientKept(Rule):
     """``zero_grad`` is missing, or stands in the wrong loop."""
 
     code: ClassVar[str] = "BKS410"
-    title: ClassVar[str] = "gradients not zeroed"
+    title: ClassVar[str] = "gradients not zeroed, or too soon"
     severity: ClassVar = "warning"
     cause: ClassVar[bool] = True
     spares: ClassVar = ("BKS402",)
@@ -23,20 +23,24 @@ class GradientKept(Rule):
     explanation: ClassVar[str] = (
         "backward() adds to the gradients that are there. They still hold those of the steps "
         "before, so that every step repeats what earlier batches asked for: the gradient grows, "
-        "and the training behaves as with a far too large momentum."
+        "and the training behaves as with a far too large momentum. Zeroed between backward() and "
+        "step(), they tell the step nothing, and the model stays as it is."
     )
     criterion: ClassVar[str] = (
         "In at least {samples:.0f} of the last {window:.0f} samples, and in half of them, "
         "the gradient that the last step has read is there unchanged when the next backward "
         "begins, in each pass between the two steps; or that of some parameters is, while others "
         "are zeroed. Without an optimizer, a step is when the parameters move. What is there on "
-        "purpose (gradients that are scaled down instead of zeroed) is told as a note."
+        "purpose (gradients that are scaled down instead of zeroed) is told as a note. Or, in as "
+        "many samples, an optimizer begins its step without any of the gradients that backward has "
+        "brought: an error."
     )
     causes: ClassVar = (
         "optimizer.zero_grad() is missing",
         "it stands outside of the loop over batches, and is called once an epoch",
         "zero_grad() of another optimizer, of a part of the model, or of a model that does not "
         "hold these parameters",
+        "zero_grad() between backward() and step()",
     )
     remedies: ClassVar = (
         "call optimizer.zero_grad() before each backward(), or after each step()",
@@ -49,6 +53,8 @@ class GradientKept(Rule):
     same: float = 1e-4
     """A share that differs less from 1 was not changed."""
     _shares: dict[str, "deque[float]"] = field(default_factory=dict, init=False, repr=False)
+    _lost: int = field(default=0, init=False, repr=False)
+    """Samples in a row in which a step finds no gradient."""
 
     @property
     def requirement(self) -> Requirement:
@@ -62,6 +68,13 @@ class GradientKept(Rule):
         for where, share in now.numbers("gradient_left").items():
             if not self.finite(where, share):
                 continue
+            if share < 0:
+                self._lost += 1
+                if self._lost >= self.samples:
+                    self.ready = True
+                    self._tell_lost(where, now.iteration)
+                continue
+            self._lost = 0
             # An epoch's first step may find none.
             recent = self._shares.setdefault(where, deque(maxlen=int(self.window)))
             recent.append(share)
@@ -74,6 +87,17 @@ class GradientKept(Rule):
             elif len(kept) >= max(self.samples, len(recent) / 2):
                 self.ready = True
                 self._tell(where, now.iteration, share, all(one >= 1 - self.same for one in kept))
+
+    def _tell_lost(self, where: str, iteration: int) -> None:
+        self.found(
+            where,
+            iteration,
+            "each step begins without the gradient that backward has brought: gradients are zeroed "
+            "between backward() and step(), and nothing is learned",
+            {"share": 0.0},
+            signals=(named("gradient_left", where),),
+            severity="error",
+        )
 
     def _tell(self, where: str, iteration: int, share: float, unchanged: bool) -> None:
         if unchanged and where:

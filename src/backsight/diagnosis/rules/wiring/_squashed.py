@@ -25,28 +25,36 @@ class SquashedTwice(InARow):
         "Cross-entropy and binary cross-entropy with logits apply a softmax or a sigmoid "
         "themselves. Of numbers between 0 and 1, theirs is nearly the same for all classes: the "
         "loss cannot come near 0, and its gradient is small. Given to NLLLoss, probabilities do "
-        "not even make a likelihood: that expects their logarithms. Likewise, answers that come "
-        "out of a sigmoid, a tanh or a ReLU never come to targets outside of its range."
+        "not even make a likelihood: that expects their logarithms. Given logits, it falls without "
+        "bound. Likewise, answers that come out of a sigmoid, a tanh or a ReLU never come to "
+        "targets outside of its range."
     )
     criterion: ClassVar[str] = (
-        "In the graph of the loss, what goes into cross-entropy, NLLLoss, CTCLoss or binary "
-        "cross-entropy with logits was made by a softmax or a sigmoid, or what goes into binary "
-        "cross-entropy by two sigmoids, with nothing in between but reshaping, cutting off, a "
-        "shift or a factor of at most 2, in {samples:.0f} samples in a row. A log-softmax does "
-        "not count: applied twice, it is the same. Nor does a logarithm of probabilities. "
+        "In the graph of the loss, what goes into cross-entropy, NLLLoss, CTCLoss, KLDivLoss or "
+        "binary cross-entropy with logits was made by a softmax or a sigmoid, or what goes into "
+        "binary cross-entropy by two sigmoids, with nothing in between but reshaping, cutting off, "
+        "a mean or a maximum over steps, a shift, a mask or a factor of at most 2, in "
+        "{samples:.0f} samples in a row; the same by hand, as logsumexp(p) - p[y] or "
+        "softplus(p) - y p. A log-softmax does not count: applied twice, it is the same. Nor does "
+        "a logarithm of probabilities. Or what goes into NLLLoss, CTCLoss or KLDivLoss comes right "
+        "out of a layer, or of a log-softmax along another axis than that of the classes, and its "
+        "probabilities do not add up to 1; or what goes into BCELoss comes right out of a layer "
+        "and is cut off at 0 and 1. "
         "Or, in as many, {most:.0%} of the targets of a squared error, or of a smooth absolute "
         "one, lie outside of the range of the operation that its answers come out of; from "
         "{some:.0%} on, it is a note."
     )
     causes: ClassVar = (
         "a softmax or a sigmoid as the last layer of a model that is trained with cross-entropy",
-        "NLLLoss of probabilities instead of log-probabilities",
+        "NLLLoss or KLDivLoss of probabilities, or of logits, instead of log-probabilities",
+        "a softmax along the wrong axis",
         "a sigmoid or a tanh as the last layer, and targets that are not scaled to its range",
         "a ReLU after the last layer, and targets below 0",
     )
     remedies: ClassVar = (
         "return the logits: remove the softmax or sigmoid before the loss",
-        "with NLLLoss, use log_softmax; with a sigmoid, use BCELoss",
+        "with NLLLoss or KLDivLoss, use log_softmax(dim=…) of the classes; with a sigmoid, use "
+        "BCELoss",
         "for numbers of any size, let the last layer be linear; or scale the targets to its range",
     )
     source: ClassVar[str] = "PyTorch's documentation of CrossEntropyLoss; a frequent question"
@@ -80,8 +88,12 @@ class SquashedTwice(InARow):
             )
         kinds = [*parts_of(now, "loss_squashed", where)]
         before, _, loss = kinds[0].partition(", ") if kinds else ("softmax", "", "the loss")
+        says = "applies its own, or expects logarithms"
+        if before == "layer":
+            says = "expects probabilities" if "binary" in loss else "expects log-probabilities"
+        elif "axis" in before:
+            says = "expects those whose probabilities add up to 1 over the classes"
         return (
-            f"what goes into the {loss} loss comes out of a {before}: that loss applies its own, "
-            "or expects logarithms",
+            f"what goes into the {loss} loss comes out of a {before}: that loss {says}",
             {"losses": value},
         )

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from backsight.diagnosis._finding import Evidence
+from backsight.diagnosis._finding import Evidence, Severity
 from backsight.diagnosis._rule import Sample, in_all, parts_of
 from backsight.diagnosis.rules._in_a_row import InARow
 
@@ -25,6 +25,7 @@ class UnownedParameters(InARow):
     reads: ClassVar = ("unowned",)
     optional_signals: ClassVar = ("stale",)
     samples: float = 2
+    long: float = 100
     explanation: ClassVar[str] = (
         "The loss depends on parameters that the optimizer was not given, and nothing else moves "
         "them either: they stay as they were initialised, while the rest is trained around them."
@@ -34,13 +35,17 @@ class UnownedParameters(InARow):
         "holds them (or one that has not made a step in 64 iterations), and they are what they "
         "were 10 or more iterations before, in {samples:.0f} samples in a row. Parameters that are "
         "frozen (requires_grad=False) do not count, nor do those that another optimizer or the "
-        "script's own code moves."
+        "script's own code moves. Or no pass of an iteration reaches any "
+        "parameter, and its step finds no gradient. A warning where no "
+        "optimizer has been seen, and all parameters stand still, for {long:.0f} iterations."
     )
     causes: ClassVar = (
         "the optimizer was made of one part of the model only",
         "modules in a Python list or dict, which parameters() does not find",
         "a layer that was replaced, or made, after the optimizer",
         "a second optimizer whose step() is never called",
+        "p = p - lr * p.grad, which leaves the parameter as it is: p -= lr * p.grad",
+        "a loss of .item()s, or of an argmax, that is given requires_grad",
     )
     remedies: ClassVar = (
         "give the optimizer the parameters of every part: "
@@ -51,13 +56,31 @@ class UnownedParameters(InARow):
     )
     source: ClassVar[str] = "Backsight; a frequent question about optimizers and parameters()"
 
+    def severity_of(self, value: float) -> Severity:
+        """Gradients may be all that is wanted of a model."""
+        return self.severity if value > 0 else "warning"
+
     def look_at(self, now: Sample) -> Mapping[str, float]:
-        """The number in all."""
-        return in_all(now, "unowned")
+        """The number in all; where nobody moves anything, a short run tells nothing."""
+        numbers = in_all(now, "unowned")
+        return {k: n for k, n in numbers.items() if not n < 0 or now.iteration >= self.long}
 
     def tell(self, where: str, value: float, now: Sample) -> tuple[str, Evidence]:
         """By the modules that hold them."""
+        if value < 0:
+            return (
+                f"nothing moves any of the {-value:.0f} parameters that the loss depends on: no "
+                "optimizer steps, and the code in its place leaves them as they are",
+                {"parameters": -value},
+            )
         parts = parts_of(now, "unowned", where)
+        if "no parameter in the loss" in parts:
+            return (
+                f"the loss depends on none of the {value:.0f} parameters that the optimizer holds, "
+                "and on no other one: it was made of numbers without a graph (.item(), .data, "
+                "argmax, torch.tensor(x)), and nothing is learned",
+                {"parameters": value},
+            )
         largest = sorted(parts, key=lambda name: (-parts[name], name))
         told = ", ".join(_place(name) for name in largest[:TOLD])
         more = f" and {len(largest) - TOLD} other modules" if len(largest) > TOLD else ""

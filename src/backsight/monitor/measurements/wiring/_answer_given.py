@@ -1,6 +1,7 @@
 """Whether a loss asks for what the model has just been given."""
 
 from collections import Counter
+from itertools import islice
 
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
@@ -11,6 +12,7 @@ from backsight.probes import (
     LayerInput,
     answers_given,
     asks_for_last,
+    errors_by_hand,
     loss_targets,
     mark_input,
     tensors_in,
@@ -94,7 +96,8 @@ class AnswerInInput(Measurement):
                 self._found[answer.kind] += answer.targets
                 self._lag = max(self._lag, answer.lag)
             if not answers:
-                targets = loss_targets(passed.operations)
+                made = passed.operations
+                targets = loss_targets(made) or [*islice(errors_by_hand(made), 1)]
                 asked = [one for one in targets if any(asks_for_last(one, x) for x in self._given)]
                 if asked:
                     self._found["last step"] += sum(one.target.numel() for one in asked)

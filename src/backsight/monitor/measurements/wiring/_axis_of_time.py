@@ -10,6 +10,8 @@ from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall
 from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
 from backsight.probes import (
     LossTarget,
+    attends_across,
+    batch_axes,
     depends_across,
     embedded_from,
     loop_inputs,
@@ -17,13 +19,14 @@ from backsight.probes import (
     moves_across,
     padded_across,
     smooth_across,
+    softmax_across,
     symbols_of,
     tensors_in,
 )
 
 __all__ = ["AxisOfTime"]
 
-PADDING, NEXT, SMOOTH, NEIGHBOUR = 1.0, 2.0, 3.0, 4.0
+PADDING, NEXT, SMOOTH, NEIGHBOUR, ATTENTION, SOFTMAX = 1.0, 2.0, 3.0, 4.0, 5.0, 6.0
 """What tells."""
 
 LOOP = "loop"
@@ -36,7 +39,8 @@ class AxisOfTime(Measurement):
     1 where sequences end in padding along the axis that the layer takes for the batch, 2 where the
     target of each step is the next input along it, 3 where curves run along it, 4 where targets
     depend on an input near theirs along it; 0 otherwise. Where no such layer runs, all but the
-    third are told of a loop of one's own as well.
+    third are told of a loop of one's own as well. 5 of attentions that run over the batch, and 6 of
+    a softmax that does; both by these names.
 
     Example:
         >>> import torch
@@ -92,7 +96,13 @@ class AxisOfTime(Measurement):
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
         """Hold inputs against targets, and against themselves."""
         calls, self._calls = self._calls, {}
-        if not calls:
+        made = passed.operations
+        sizes = [one.sizes for each in calls.values() for one in each]
+        if softmax_across(made, batch_axes(sizes)):
+            self._found["softmax"] = SOFTMAX
+        if not calls and attends_across(made, loss_targets(made)[:8]):
+            self._found["attention"] = ATTENTION
+        elif not calls:
             read = loop_inputs(passed.operations)
             if read is not None:
                 targets = loss_targets(passed.operations)[:8]
@@ -119,6 +129,11 @@ class _Call:
     """Which of them it takes for time."""
     given: Tensor | None = None
     """``(T, B)`` symbols or ``(T, B, F)`` numbers, as the layer takes it."""
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Steps and sequences."""
+        return self.axes[self.time], self.axes[1 - self.time]
 
     def as_taken(self, x: Tensor) -> Tensor:
         return x.transpose(0, 1) if self.time else x

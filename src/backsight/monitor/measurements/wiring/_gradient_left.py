@@ -24,7 +24,8 @@ class GradientLeft(Measurement):
     Of several passes between two steps, the least: gradients that add up on purpose are zeroed
     before the first of them. So are those that another model's loss leaves behind. Where the
     gradients of some parameters are gone and those of others are not, the share is that of the
-    others, and is recorded under the module that holds them.
+    others, and is recorded under the module that holds them. -1 where a step finds nothing of the
+    gradient that backward has brought.
 
     Example:
         >>> import torch
@@ -52,6 +53,8 @@ class GradientLeft(Measurement):
         """What the user's own code is about to read."""
         self._zeroed: set[int] = set()
         """Identities of parameters without a gradient at the beginning of a pass."""
+        self._arrived: set[int] = set()
+        """Identities of parameters with a gradient at the end of a pass."""
         self._passes = 0
         self._newest = -1
         """The iteration that was looked at last."""
@@ -65,11 +68,14 @@ class GradientLeft(Measurement):
         self._newest, self._used = now.number, None
         self._left.clear()
         self._zeroed.clear()
+        self._arrived.clear()
         self._passes = 0
 
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
         """Look at what is left of the gradient."""
         for number, read in self._stepped.items():
+            if read.closure and number in self._left:
+                continue  # it evaluates its closure again
             left = read.left()
             self._left[number] = min(left, self._left.get(number, left))
         if not now.by_hand:
@@ -80,14 +86,24 @@ class GradientLeft(Measurement):
         """Remember what the user's own code is about to read, in place of an optimizer."""
         if now.by_hand:
             self._used = _Read.of(now.parameters)
+        else:
+            self._arrived |= {id(p) for p in now.parameters.values() if _has_gradient(p)}
 
     def on_step_begin(self, step: OptimizerStep, now: Iteration) -> None:
         """No further pass comes before this one."""
+        if step.closure:
+            return
         self._told(step.number, now)
+        mine = [p for p in step.parameters.values() if id(p) in self._arrived]
+        cut = any(clip.limit <= 0 for clip in now.clips)
+        if mine and not cut and not any(map(_has_gradient, mine)):
+            self._record(-1.0, "", now)
 
     def on_step_end(self, step: OptimizerStep, now: Iteration) -> None:
         """Remember what the step has read."""
-        if step.closure or not self._passes:
+        if step.closure:
+            self._told(step.number, now)
+        if not self._passes:
             return
         parameters = [p for p in step.parameters.values() if p.grad is not None]
         if not parameters:
@@ -96,6 +112,7 @@ class GradientLeft(Measurement):
             self._record(0.0, "", now)
         read = _Read.of(step.parameters)
         if read is not None:
+            read.closure = step.closure
             self._stepped[step.number] = read
 
     def on_iteration_end(self, now: Iteration) -> None:
@@ -110,8 +127,8 @@ class GradientLeft(Measurement):
     def _record(self, share: float, where: str, now: Iteration) -> None:
         """The largest over the optimizers that step in an iteration."""
         name = f"gradient_left/{where}" if where else "gradient_left"
-        before = now.numbers.get(name, 0.0)
-        now.record(name, max(share, float(before)))
+        before = float(now.numbers.get(name, 0.0))
+        now.record(name, min(share, before) if min(share, before) < 0 else max(share, before))
 
 
 class _Read:
@@ -119,6 +136,8 @@ class _Read:
 
     def __init__(self, parameters: dict[str, nn.Parameter], norms: list[float]) -> None:
         self._parameters, self._norms = parameters, norms
+        self.closure = False
+        """Whether the step evaluates a closure many times: its passes come within it."""
 
     @classmethod
     def of(cls, parameters: Mapping[str, nn.Parameter]) -> "_Read | None":

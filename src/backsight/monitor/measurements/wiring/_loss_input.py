@@ -6,7 +6,13 @@ from torch import Tensor
 
 from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall
 from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
-from backsight.probes import loss_broadcasts, squashed_twice, steps_of_one_target, targets_beyond
+from backsight.probes import (
+    loss_broadcasts,
+    squashed_twice,
+    steps_of_one_target,
+    targets_beyond,
+    unsquashed,
+)
 
 __all__ = ["LossInput"]
 
@@ -66,8 +72,9 @@ class LossInput(Measurement):
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
         """Look at each loss of PyTorch's."""
         self._squashed = self._squashed or Counter()
-        for before, loss in squashed_twice(passed.operations):
-            self._squashed[f"{before}, {loss}"] += 1
+        for told in (squashed_twice, unsquashed):
+            for before, loss in told(passed.operations):
+                self._squashed[f"{before}, {loss}"] += 1
         for one in targets_beyond(passed.operations):
             self._beyond[one.operation] = max(one.share, self._beyond.get(one.operation, 0.0))
         both = loss_broadcasts(passed.operations)

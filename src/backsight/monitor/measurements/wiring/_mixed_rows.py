@@ -11,6 +11,7 @@ from backsight.probes import (
     LossTarget,
     RowTies,
     batch_axes,
+    convolved_mixed,
     data_mixed,
     loss_targets,
     states_mixed,
@@ -127,6 +128,9 @@ class MixedRows(Measurement):
             self._found[f"{given.target.numel()} targets"] += 1
         for _, node in passed.operations.those({"Embedding"}):
             self._note(data_mixed(node._saved_indices))  # type: ignore[attr-defined]
+
+        for shapes in convolved_mixed(passed.operations):
+            self._note(shapes)
 
     def on_iteration_end(self, now: Iteration) -> None:
         """Record how many there are."""

@@ -26,6 +26,8 @@ GROUPS = 12
 
 NOBODY = "no module"
 
+NONE = "no parameter in the loss"
+
 
 class Unowned(Measurement):
     """Parameters in the loss's graph that no observed optimizer holds and that stand still, or one
@@ -35,7 +37,11 @@ class Unowned(Measurement):
     which there are others at each look, of the same shape, while the former ones are gone.
 
     Where no optimizer moves the model at all, its parameters count if one steps beside it on
-    parameters that have never had a gradient, as those of a model that was made anew.
+    parameters that have never had a gradient, as those of a model that was made anew. If there is
+    none, and all of them stand still, their number is negative.
+
+    Where an optimizer steps without a gradient, and the loss depends on no parameter at all, all of
+    the optimizer's count.
 
     Those that are frozen are not in the graph. What another optimizer moves, or the user's own
     code, is different at the next look.
@@ -73,18 +79,20 @@ class Unowned(Measurement):
         """Parameters of an optimizer that steps in vain, where none moves this model."""
         self._stepped: set[int] = set()
         """Identities of what any optimizer has made a step on."""
+        self._blind: bool | None = None
+        """Whether the passes so far reach no parameter."""
+        self._missed = 0
+        """Parameters of an optimizer that has stepped after such passes, without a gradient."""
         self._places: dict[int, str | None] = {}
         """By the parameter's identity, the path of those that no observed model holds."""
 
     def on_iteration_begin(self, now: Iteration) -> None:
         """No pass has been seen."""
         self._still, self._moving, self._stale = None, {}, 0
-        self._anew = None
+        self._anew, self._blind, self._missed = None, None, 0
 
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
         """Look at the parameters of the pass that no optimizer holds."""
-        if now.by_hand and not self._idle:
-            return
         owned = now.parameters
         held = set() if now.by_hand else set(map(id, owned.values()))
         unused = held - self._stepped if self._stepped else set()
@@ -94,7 +102,10 @@ class Unowned(Measurement):
         reached: dict[int, Tensor] = {id(p): p for p in leaves if isinstance(p, nn.Parameter)}
         others = {id(x) for x in leaves if not isinstance(x, nn.Parameter)}
         reached |= self._kept(now.models, others) if others else {}
-        if held.isdisjoint(reached) and not now.by_hand:
+        self._blind = self._blind is not False and not reached and held.isdisjoint(others)
+        if now.by_hand and not self._idle and others:
+            return  # of something else, such as an attack
+        if held.isdisjoint(reached) and not now.by_hand and not _hold(now.models, reached):
             return  # of another training
         strangers = [p for number, p in reached.items() if number not in held]
         parameters = [_Passing.of(p) for p in strangers if isinstance(p, nn.Parameter)]
@@ -125,6 +136,8 @@ class Unowned(Measurement):
     def on_step_end(self, step: OptimizerStep, now: Iteration) -> None:
         """These are moved by an optimizer."""
         self._stepped.update(map(id, step.parameters.values()))
+        if self._blind and not any(p.grad is not None for p in step.parameters.values()):
+            self._missed += len(step.parameters)
 
     def on_iteration_end(self, now: Iteration) -> None:
         """How many they are, in all and by module."""
@@ -133,7 +146,15 @@ class Unowned(Measurement):
             gone = [one.shape for one in self._passing if one.parameter() is None]
             now.record("made_anew", float(sum(one.shape in gone for one in self._anew)))
             self._passing = self._anew
-        if self._still is None:
+        if self._missed:
+            now.record("unowned", float(self._missed))
+            now.record(f"unowned/{NONE}", float(self._missed))
+            now.record("stale", 0.0)
+        if self._still is None or self._missed:
+            return
+        if now.by_hand and not self._idle:
+            alone = self._still and not self._moving
+            now.record("unowned", -float(len(self._still)) if alone else 0.0)
             return
         names = [self._name_of(p, now) for p in self._still.values()]
         if names and self._moving:
@@ -183,6 +204,11 @@ class _Look:
     of: "weakref.ref[Tensor]"
     iteration: int
     content: tuple[float, float]
+
+
+def _hold(models: Mapping[str, nn.Module], reached: Mapping[int, Tensor]) -> bool:
+    """Whether any of these are a model's own."""
+    return any(id(p) in reached for model in models.values() for p in model.parameters())
 
 
 @dataclass(frozen=True, slots=True)

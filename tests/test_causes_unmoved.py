@@ -1,0 +1,143 @@
+"""Trainings in which nothing is moved, or a part is not, and what looks like it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.optim import SGD, Optimizer
+
+import backsight
+from backsight import Run
+from backsight.diagnosis import Finding, diagnose
+
+UNITS = 4
+
+
+class Net(nn.Module):
+    """A layer and its read-out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rnn, self.head = nn.RNN(3, UNITS), nn.Linear(UNITS, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        answers: Tensor = self.head(self.rnn(x)[0][-1])
+        return answers
+
+
+Step = Callable[[Net, Optimizer, Tensor], None]
+
+
+def told(folder: Path, step: Step, code: str, *, iterations: int = 24) -> list[Finding]:
+    torch.manual_seed(0)
+    net = Net()
+    optimizer = SGD(net.parameters(), lr=0.1)
+    with backsight.watch(net, optimizer, folder / "run", every=1):
+        for _ in range(iterations):
+            step(net, optimizer, torch.randn(5, 6, 3))
+    return [one for one in diagnose(Run(folder / "run")).findings if one.code == code]
+
+
+def plain(net: Net, optimizer: Optimizer, x: Tensor) -> None:
+    optimizer.zero_grad()
+    net(x).square().mean().backward()
+    optimizer.step()
+
+
+def of_numbers(net: Net, optimizer: Optimizer, x: Tensor) -> None:
+    loss = torch.tensor([one.item() for one in net(x).square()], requires_grad=True).mean()
+    optimizer.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    optimizer.step()
+
+
+def of_choices(net: Net, optimizer: Optimizer, x: Tensor) -> None:
+    optimizer.zero_grad()
+    (net(x) > 0).float().requires_grad_().square().mean().backward()
+    optimizer.step()
+
+
+def of_an_attack(net: Net, optimizer: Optimizer, x: Tensor) -> None:
+    """A pass that moves the input alone is before the one that trains."""
+    moved = x.clone().requires_grad_()
+    moved.square().mean().backward()  # type: ignore[no-untyped-call]
+    assert moved.grad is not None
+    plain(net, optimizer, x + moved.grad)
+
+
+@pytest.mark.parametrize(
+    ("step", "many"), [(of_numbers, 1), (of_choices, 1), (of_an_attack, 0), (plain, 0)]
+)
+def test_a_loss_of_no_parameter(step: Step, many: int, tmp_path: Path) -> None:
+    found = told(tmp_path, step, "BKS409")
+    assert [one.severity for one in found] == ["error"] * many
+    assert all("none of the 6 parameters" in one.message for one in found)
+
+
+def test_a_part_that_was_replaced_while_the_rest_is_frozen(tmp_path: Path) -> None:
+    """The optimizer holds nothing that the loss reaches, and the model does."""
+
+    def step(net: Net, optimizer: Optimizer, x: Tensor) -> None:
+        if net.rnn.weight_hh_l0.requires_grad:
+            net.rnn.requires_grad_(False)
+            net.head = nn.Linear(UNITS, 1)
+        plain(net, optimizer, x)
+
+    (finding,) = told(tmp_path, step, "BKS409", iterations=40)
+    assert "(head)" in finding.message
+
+
+def zeroed_late(net: Net, optimizer: Optimizer, x: Tensor) -> None:
+    net(x).square().mean().backward()
+    optimizer.zero_grad()
+    optimizer.step()
+
+
+def of_two_losses(net: Net, optimizer: Optimizer, x: Tensor) -> None:
+    """What the first loss has brought is thrown away, and what the second one brings is not."""
+    net(x).mean().backward()
+    plain(net, optimizer, x)
+
+
+def limited_to_nothing(net: Net, optimizer: Optimizer, x: Tensor) -> None:
+    optimizer.zero_grad()
+    net(x).square().mean().backward()
+    nn.utils.clip_grad_norm_(net.parameters(), 0.0)
+    optimizer.step()
+
+
+def by_closure(net: Net, optimizer: Optimizer, x: Tensor, *, zeroes: bool) -> None:
+    def closure() -> Tensor:
+        if zeroes:
+            optimizer.zero_grad()
+        loss: Tensor = net(x).square().mean()
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss
+
+    optimizer.step(closure)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("step", "severities"),
+    [(zeroed_late, ["error"]), (of_two_losses, []), (limited_to_nothing, []), (plain, [])],
+)
+def test_gradients_that_are_zeroed_too_soon(
+    step: Step, severities: list[str], tmp_path: Path
+) -> None:
+    found = told(tmp_path, step, "BKS410", iterations=8)
+    assert [one.severity for one in found] == severities
+    assert all("between backward() and step()" in one.message for one in found)
+
+
+@pytest.mark.parametrize("zeroes", [False, True])
+def test_a_closure_that_does_not_zero_gradients(zeroes: bool, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    net = Net()
+    optimizer = torch.optim.LBFGS(net.parameters(), lr=0.01, max_iter=2)
+    with backsight.watch(net, optimizer, tmp_path / "run", every=1):
+        for _ in range(6):
+            by_closure(net, optimizer, torch.randn(5, 6, 3), zeroes=zeroes)
+    found = [one for one in diagnose(Run(tmp_path / "run")).findings if one.code == "BKS410"]
+    assert len(found) == (not zeroes)
