@@ -1216,6 +1216,17 @@ def test_a_loss_that_is_infinite_is_no_spike() -> None:
     assert codes == {"BKS201"}
 
 
+def test_a_guess_from_samples_in_step_with_the_loop_makes_no_plateau() -> None:
+    """Sampled every 20 iterations, a loop of 20 steps shows the targets of one of them alone."""
+    loss = falling(1600, start=0.35, end=0.0017, tau=40.0)
+    for guess in (1e-17, 0.0005):
+        assert verdict("BKS302", {"loss": loss, "guess_loss": {40: guess}}).outcome == "healthy"
+    stays = [0.35, *wavy(1599, 0.34)]
+    assert verdict("BKS302", {"loss": stays, "guess_loss": {40: 1e-17}}).findings
+    at_the_mean = falling(1600, start=0.35, end=0.05, tau=40.0)
+    assert verdict("BKS302", {"loss": at_the_mean, "guess_loss": {40: 0.05}}).findings
+
+
 def rare_class(seed: int, count: int = 1200, harmed: range = range(0)) -> list[float]:
     """Of batches of 16, 1 in 33 of which is of the other class; one bias learns its frequency, and
     goes up with each of it. While it is harmed, all answers are wrong more often."""

@@ -36,7 +36,9 @@ _CODES = {
     "swapped": "408",
     "unoptimised": "409",
     "weight_decay": "427 428",
+    "window_repeated": "407",
     "wrong_sign": "429",
+    "zeroed_early": "410",
 }
 NAMES = {kind: frozenset(f"BKS{code}" for code in codes.split()) for kind, codes in _CODES.items()}
 """By kind; a code that no rule has yet is never found."""

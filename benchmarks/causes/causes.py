@@ -4,6 +4,7 @@
     python -m benchmarks.causes.causes --half held-out
     python -m benchmarks.causes.causes --half draw-4         # a later draw, in a folder of its own
     python -m benchmarks.causes.causes --only clip_tiny
+    python -m benchmarks.causes.causes --half draw-4 --reseed 100   # other weights and data
 
 A broken run is ``first`` where its first finding names the cause, ``named`` where another one
 does, ``symptom`` where it has findings that do not, ``silent`` where it has none, and ``failed``
@@ -12,15 +13,16 @@ where there is no diagnosis to read.
 
 import json
 import os
+import re
 import resource
 import signal
 import subprocess
 import sys
-import tempfile
 import tomllib
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks._shared.harness import ROOT, option_parser, publish
@@ -34,6 +36,7 @@ METHOD = (
 FOLDER = ROOT / "benchmarks" / "causes"
 DRAWS = {f"draw-{path.name[4:]}": path for path in sorted(FOLDER.glob("draw[0-9]*"))}
 VERDICTS = ("first", "named", "symptom", "silent", "failed")
+SEED = re.compile(r"\b(manual_seed|default_rng|RandomState|seed)\((\d+)\)")
 LIMIT = 180
 """Seconds of processor time for one run, so that a busy machine makes no run fail."""
 
@@ -42,7 +45,7 @@ def findings_of(script: Path, *arguments: str) -> list[dict[str, Any]] | None:
     """Those of one run in an empty folder, or None where it left no diagnosis."""
     tool = [sys.executable, "-m", "backsight"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    with tempfile.TemporaryDirectory() as folder:
+    with TemporaryDirectory() as folder:
         run = [*tool, "run", "--run", "run", "--every", "10", str(script), *arguments]
         diagnose = [*tool, "diagnose", "run", "--json"]
         try:
@@ -56,6 +59,15 @@ def findings_of(script: Path, *arguments: str) -> list[dict[str, Any]] | None:
         except (subprocess.TimeoutExpired, ValueError, KeyError):
             return None
     return findings
+
+
+def reseeded(script: Path, by: int, folder: Path) -> Path:
+    """A copy in ``folder``, with ``by`` added to each number that it seeds a generator with."""
+    text = script.read_text(encoding="utf-8")
+    copy = folder / script.parent.name / script.name
+    copy.parent.mkdir(exist_ok=True)
+    copy.write_text(SEED.sub(lambda m: f"{m[1]}({int(m[2]) + by})", text), encoding="utf-8")
+    return copy
 
 
 def verdict(kind: str, findings: list[dict[str, Any]] | None) -> str:
@@ -84,6 +96,7 @@ def main() -> None:
     choices = ("tuning", "held-out", "all", *DRAWS)
     parser.add_argument("--half", choices=choices, default="tuning")
     parser.add_argument("--only", nargs="+", help="names of scripts")
+    parser.add_argument("--reseed", type=int, default=0, help="added to every seed of the scripts")
     parser.add_argument("--jobs", type=int, default=2, help="runs at a time")
     options = parser.parse_args()
     # Inherited by each process that is started from here.
@@ -102,7 +115,10 @@ def main() -> None:
         if not options.only or path.stem in options.only
     ]
     scripts = [folder / "scripts" / f"{name}.py" for name in chosen]
-    with ThreadPoolExecutor(options.jobs) as pool:
+    with TemporaryDirectory() as copies, ThreadPoolExecutor(options.jobs) as pool:
+        if options.reseed:
+            scripts = [reseeded(script, options.reseed, Path(copies)) for script in scripts]
+            healthy = [reseeded(script, options.reseed, Path(copies)) for script in healthy]
         broken = [pool.submit(findings_of, script) for script in scripts]
         fixed = [pool.submit(findings_of, script, "--fixed") for script in scripts]
         sound = [pool.submit(findings_of, script) for script in healthy]
@@ -129,7 +145,8 @@ def main() -> None:
         label = f"healthy ({len(healthy)})"
         rows.append({"what": label, **dict.fromkeys(VERDICTS, 0), "accused": blamed_healthy})
     if rows and not options.only:
-        publish(f"causes-{options.half}", METHOD, rows)
+        reseed = f"-reseed-{options.reseed}" if options.reseed else ""
+        publish(f"causes-{options.half}{reseed}", METHOD, rows)
 
 
 if __name__ == "__main__":

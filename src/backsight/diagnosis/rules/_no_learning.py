@@ -34,6 +34,9 @@ SMALL, LARGE = 1e-3, 1e-2
 """‖Δθ‖/‖θ‖ of half of the weight matrices: a common target is 1e-3."""
 
 
+FALLEN = 0.5
+"""Of where the loss began: by less it may have fallen without anything but a constant learned."""
+
 RISEN = 0.01
 """Of where the loss began: what counts as higher."""
 
@@ -72,7 +75,8 @@ class NoLearning(LossRule):
         "After {patience:.0f} losses, the lowest median of 100 consecutive losses is at most a "
         "fraction of {share:g} below the memoryless baseline, or below the initial loss where no "
         "lower baseline is known. Where the run does not know its baseline, it is what the best "
-        "constant answer gives (guess_loss), and the finding is a warning: noise may leave no more "
+        "constant answer gives (guess_loss), unless the loss is more than twice as high, and yet "
+        "less than half of where it began; and the finding is a warning: noise may leave no more "
         "to learn. A larger fall does not count as learning either if it "
         "is within the noise: 3 standard errors of the initial loss or, where the run knows its "
         "baseline, 5 of a median of 100 losses. From {early:.0f} losses on, an info tells what is "
@@ -173,15 +177,16 @@ class NoLearning(LossRule):
                 continue
             baseline = now.facts.baseline
             guess: float | None = None
-            if baseline is None and self._guesses.get(member, math.inf) < course.began:
-                baseline = guess = self._guesses[member]
+            known = self._guesses.get(member, math.inf)
+            if baseline is None and known < course.began and not self._far_above(known, course):
+                baseline = guess = known
             against = course.began if baseline is None else baseline
             fallen = against - course.deep
             stuck = fallen <= max(
                 self.share * abs(against), course.margin if baseline is None else 0
             )
-            known = baseline is not None and guess is None
-            if not stuck and known and fallen < 0.5 * abs(against):
+            told = baseline is not None and guess is None
+            if not stuck and told and fallen < 0.5 * abs(against):
                 # The lowest of many medians of 100 lies up to five standard errors lower.
                 stuck = fallen <= 5 * 1.25 * max(course.noise, course.usual.spread) / 10
             if not stuck:
@@ -265,6 +270,8 @@ class NoLearning(LossRule):
         if baseline is None:
             lines = self._guesses_at(member, places, stretch)
             known = lines < first.began  # NaN is not
+            below = first.began - history.deep > FALLEN * abs(first.began)
+            known &= ~(below & (history.deep > lines + np.abs(lines)))  # as in _far_above
             lines = np.where(known, lines, first.began)
         else:
             lines, known = np.full(len(places), baseline), np.ones(len(places), bool)
@@ -291,6 +298,13 @@ class NoLearning(LossRule):
 
         hits = stuck & (history.count >= self.patience)
         self.hit_or_miss(member, at, hits, ~stuck, tell)
+
+    @staticmethod
+    def _far_above(guess: float, course: LossHistory) -> bool:
+        """Whether the loss has fallen to where no constant answer can have brought it: samples that
+        keep step with the loop of a script show one part of its targets, which are more alike."""
+        fallen = course.fallen > FALLEN * abs(course.began)
+        return fallen and course.deep > guess + abs(guess)
 
     def _guesses_at(
         self, member: str, places: NDArray[np.intp], stretch: Stretch

@@ -260,7 +260,9 @@ class ShortTerm(Rule):
         else:
             what = f"no gradient reaches back more than {far} steps, although {held}"
         # The level of a rare class is noise: of a hundred losses, half are below their mean.
-        stuck = guess is not None and course.deep >= guess - self.better * abs(guess)
+        # Far above the guess, no constant was learned either: see BKS302.
+        size = abs(guess or 0.0)
+        stuck = guess is not None and -self.better * size <= course.deep - guess <= size
         graver = stuck and course.count >= self.enough
         if graver:
             told = f"the loss stays at {short(course.level)}, and {short(guess or 0.0)} is that of "
