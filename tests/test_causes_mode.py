@@ -170,8 +170,9 @@ def own(keep: float) -> Callable[[Tensor], Tensor]:
     return lambda x: x * torch.bernoulli(torch.full_like(x, keep)) / keep
 
 
-def test_dropout_by_hand_is_found(tmp_path: Path) -> None:
-    (found,) = findings(own(0.05), train, tmp_path / "run")
+@pytest.mark.parametrize("between", [own(0.05), lambda x: x * (torch.rand_like(x) < 0.05) / 0.05])
+def test_dropout_by_hand_is_found(between: Callable[[Tensor], Tensor], tmp_path: Path) -> None:
+    (found,) = findings(between, train, tmp_path / "run")
     assert found.evidence["dropout"] == pytest.approx(0.95)
 
 

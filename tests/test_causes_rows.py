@@ -203,6 +203,42 @@ def test_a_model_that_sorts_its_rows_has_to_put_its_answers_back(
     assert found & {"BKS417", "BKS435"} == codes
 
 
+class Translates(nn.Module):
+    """Its encoder sorts the rows; what is asked of each step is what its decoder is given."""
+
+    def __init__(self, back: bool) -> None:
+        super().__init__()
+        self.embed, self.back = nn.Embedding(CLASSES + 1, UNITS), back
+        self.encoder, self.decoder = (rnn(inputs=UNITS, batch_first=True) for _ in range(2))
+        self.head = nn.Linear(UNITS, CLASSES + 1)
+
+    def forward(self, text: Tensor, asked: Tensor) -> Tensor:
+        lengths, order = (text > 0).sum(1).sort(descending=True)
+        packed = pack_padded_sequence(self.embed(text[order]), lengths, batch_first=True)
+        state = self.encoder(packed)[1]
+        state = state[:, order.argsort()] if self.back else state
+        logits: Tensor = self.head(self.decoder(self.embed(asked[:, :-1]), state)[0])
+        return logits
+
+
+@pytest.mark.parametrize("back", [False, True])
+def test_an_encoder_that_sorts_its_rows_has_to_put_its_state_back(
+    back: bool, tmp_path: Path
+) -> None:
+    torch.manual_seed(0)
+    model = Translates(back)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
+    with watch(model, optimizer, tmp_path / "run", every=1):
+        for _ in range(4):
+            text = TEXT[DIFFERENT[torch.randperm(len(DIFFERENT))[:BATCH]]]
+            optimizer.zero_grad()
+            logits = model(text, text.flip(1))
+            ce(logits.flatten(0, 1), text.flip(1)[:, 1:].flatten()).backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+    found = {f.code for f in diagnose(tmp_path / "run").findings}
+    assert ("BKS417" in found) is not back
+
+
 @pytest.mark.parametrize(("back", "codes"), [(False, {"BKS417"}), (True, set())])
 def test_a_row_that_is_there_twice_hides_no_other(
     back: bool, codes: set[str], tmp_path: Path

@@ -14,11 +14,14 @@ ROWS, STEPS, UNITS, SYMBOLS = 12, 8, 5, 6
 LENGTHS = torch.tensor([8, 3, 5, 6, 2, 7, 4, 8, 5, 3, 6, 4])
 
 
-def spelled(m: nn.ModuleDict, *, masked: bool = False, ignored: int = -100) -> Tensor:
+def spelled(
+    m: nn.ModuleDict, *, masked: bool = False, ignored: int = -100, encoded: bool = False
+) -> Tensor:
     there = torch.arange(STEPS) < LENGTHS[:, None]
     x = torch.randint(1, SYMBOLS, (ROWS, STEPS)) * there
     y = (x % 4 + 1) * there
     state, loss = torch.zeros(ROWS, UNITS), torch.zeros(())
+    state = m["embed"](x).mean(1) if encoded else state
     for step in range(STEPS):
         state = m["cell"](m["embed"](x[:, step]), state)
         each = functional.cross_entropy(
@@ -35,9 +38,13 @@ def modules() -> dict[str, nn.Module]:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("encoded", [False, True])
 @pytest.mark.parametrize("ignored", [-100, 0])
-def test_padding_counts_unless_it_is_ignored(ignored: int, tmp_path: Path) -> None:
-    found = findings("BKS420", lambda m: spelled(m, ignored=ignored), tmp_path, modules())
+def test_padding_counts_unless_it_is_ignored(ignored: int, encoded: bool, tmp_path: Path) -> None:
+    def loss(m: nn.ModuleDict) -> Tensor:
+        return spelled(m, ignored=ignored, encoded=encoded)
+
+    found = findings("BKS420", loss, tmp_path, modules())
     assert bool(found) is (ignored < 0)
 
 

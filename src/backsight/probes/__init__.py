@@ -135,7 +135,7 @@ from backsight.probes._rerun import as_it_was, autocast_now, may_run_again, take
 from backsight.probes._row_answers import RowAnswers, row_keys
 from backsight.probes._row_order import row_orders, rows_lost, rows_out_of_order, rows_sorted
 from backsight.probes._row_ties import RowTies
-from backsight.probes._rows_within import keys_within, puts_back, sorted_apart
+from backsight.probes._rows_within import asks_of_rows, keys_within, puts_back, sorted_apart
 from backsight.probes._schedules import has_schedule, schedules_of
 from backsight.probes._sharpness import Sharpness, sharpness
 from backsight.probes._squashed import squashed_twice
@@ -229,6 +229,7 @@ __all__ = [
     "asks_a_layer",
     "asks_a_unit",
     "asks_for_last",
+    "asks_of_rows",
     "attends_across",
     "autocast_now",
     "averages_padding",

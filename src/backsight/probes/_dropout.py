@@ -97,10 +97,12 @@ def rows_silenced(node: Node, rate: float) -> float:
 def _rate_divided(node: Node) -> float:
     """Of a product with zeros and ones that is divided by the share of ones."""
     by, below = getattr(node, "_saved_other", None), node.next_functions[0][0]
-    if not isinstance(by, Tensor) or by.numel() != 1 or below is None or operation(below) != "Mul":
+    if below is None or operation(below) != "Mul":
         return 0.0
-    masks = filter(_may_be_mask, _factors(below))
-    return max((_rate_of_mask(mask / by) for mask in masks), default=0.0)
+    if not isinstance(by, int | float) and not (isinstance(by, Tensor) and by.numel() == 1):
+        return 0.0
+    masks = [factor for factor in _factors(below) if _may_be_mask(factor, logical=True)]
+    return max((_rate_of_mask(mask / float(by)) for mask in masks), default=0.0)
 
 
 def _factors(node: Node) -> tuple[object, object]:
@@ -108,10 +110,10 @@ def _factors(node: Node) -> tuple[object, object]:
     return getattr(node, "_saved_other", None), getattr(node, "_saved_self", None)
 
 
-def _may_be_mask(factor: object) -> TypeGuard[Tensor]:
+def _may_be_mask(factor: object, logical: bool = False) -> TypeGuard[Tensor]:
     if not isinstance(factor, Tensor) or factor.requires_grad or factor.numel() < LEAST:
         return False
-    return factor.is_floating_point()
+    return factor.is_floating_point() or (logical and factor.dtype == torch.bool)
 
 
 @torch.no_grad()

@@ -157,8 +157,9 @@ def step_by_step(
     if losses[0].target.dim() != 1 or not all(counts_all(one, terms) for one in losses):
         return None
     singly = [node for _, node in made.those({"Embedding"}) if saved(node, "indices").dim() < 3]
-    read = {node: saved(node, "indices").detach().reshape(-1) for node in singly}
-    if len(read) != len(losses) or {x.shape for x in read.values()} != {losses[0].target.shape}:
+    each = {node: saved(node, "indices").detach().reshape(-1) for node in singly}
+    read = {node: x for node, x in each.items() if x.shape == losses[0].target.shape}
+    if len(read) != len(losses):
         return None
     ordered = sorted(losses, key=lambda one: one.node._sequence_nr())
     steps = sorted(read, key=lambda node: node._sequence_nr())

@@ -6,12 +6,46 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import Node
 
+from backsight.probes._loss_target import LossTarget
 from backsight.probes._row_answers import row_keys
 
-__all__ = ["keys_within", "puts_back", "sorted_apart"]
+__all__ = ["asks_of_rows", "keys_within", "puts_back", "sorted_apart"]
 
 FALLS = 4
 """Different lengths, less one, of either batch."""
+
+
+@torch.no_grad()
+def asks_of_rows(given: LossTarget, rows: Iterable[Tensor], batch: int) -> bool:
+    """Whether a loss of classes at each step asks for what a model was given beside its input, row
+    by row as it was given, or for all of it but the first step: as of a decoder.
+
+    Args:
+        given: one of :func:`loss_targets`.
+        rows: what the model was given.
+        batch: how many rows there are.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import LossOperations, asks_of_rows, loss_targets
+        >>> z, y = torch.randn(6, 4, requires_grad=True), torch.randint(4, (3, 3))
+        >>> loss = torch.nn.functional.cross_entropy(z, y[:, 1:].flatten())
+        >>> (asked,) = loss_targets(LossOperations([loss]))
+        >>> asks_of_rows(asked, [y], 3), asks_of_rows(asked, [y - 1], 3)
+        (True, False)
+    """
+    target = given.target
+    if not given.of_classes or target.numel() % batch or target.numel() < 2 * batch:
+        return False
+    asked = target.reshape(batch, -1)
+    steps = asked.shape[1]
+    return any(
+        one.dim() == 2
+        and len(one) == batch
+        and one.shape[1] - steps in (0, 1)
+        and torch.equal(one[:, -steps:], asked)
+        for one in rows
+    )
 
 
 @torch.no_grad()

@@ -17,13 +17,16 @@ MOST = 64
 ENOUGH = 3
 """Looks in a row."""
 
+FEWEST = 4
+"""Elements: one that moves by the same amount each time, as gradients at a limit do, comes back."""
+
 
 class PutBack(Measurement):
     """``put_back``: parameters that each step moves, and that the next one finds as they were.
 
     Those at the end of a range that something holds them in do not count: a step has to have moved
     them up and down. Nor do those that are held at 0, by a mask, nor a model of which all are put
-    back, as between the tasks of one that learns to learn.
+    back, as between the tasks of one that learns to learn, nor those of fewer than four elements.
 
     Example:
         >>> import torch
@@ -59,6 +62,8 @@ class PutBack(Measurement):
         if self._looking or now.by_hand:
             return
         for name, parameter in list(now.parameters.items())[:MOST]:
+            if parameter.numel() < FEWEST:
+                continue
             self._looking[id(parameter)] = parameter, some_elements(parameter)
             self._names[id(parameter)] = name
 

@@ -17,6 +17,7 @@ from backsight.probes import (
     RowAnswers,
     RowTies,
     asks_a_layer,
+    asks_of_rows,
     given_beside,
     keys_within,
     loop_inputs,
@@ -169,13 +170,7 @@ class RowOrder(Measurement):
 
     def _look(self, passed: BackwardPass, now: Iteration) -> None:
         made, terms = passed.operations, passed.terms
-        embedded = [
-            node._saved_indices.detach()  # type: ignore[attr-defined]
-            for node in sorted(
-                (node for _, node in made.those({"Embedding"})),
-                key=lambda node: node._sequence_nr(),
-            )
-        ]
+        embedded = [x for x, _ in _embedded(made)]
         for number, term in enumerate(terms[:FEWEST]):
             batch = self._batch_of(term.given, embedded)
             if batch < FEWEST:
@@ -184,7 +179,7 @@ class RowOrder(Measurement):
             by_hand = [one for one in orders if not self._own(one[1])]
             if not by_hand:
                 self._look_at_lengths(made, term.given, batch, embedded)
-            self._look_within(made, term.given, batch, embedded, by_hand, alone=len(terms) == 1)
+            self._look_within(made, term.given, batch, by_hand, alone=len(terms) == 1)
             rows = 0 if len(by_hand) != len(orders) else rows_sorted(made, by_hand)
             order = by_hand[0][1] if rows and not self._rows else None
             whole = term.factor is not None and term.weights is None
@@ -213,14 +208,15 @@ class RowOrder(Measurement):
         made: LossOperations,
         given: LossTarget,
         batch: int,
-        embedded: list[Tensor],
         orders: list[tuple[Node, Tensor]],
         *,
         alone: bool,
     ) -> None:
         """Whether a model that sorts its rows puts them back, and whether two batches are pairs."""
         packed = [one for one in self._packed if one.by_hand]
-        if not packed or len(packed) != len(self._packed) or not _by_row(given, batch):
+        if not packed or len(packed) != len(self._packed):
+            return
+        if not _by_row(given, batch) and not asks_of_rows(given, self._given, batch):
             return
         if not orders and put_elsewhere(made, batch):
             return
@@ -233,7 +229,8 @@ class RowOrder(Measurement):
         begun = max((node._sequence_nr() for node in nodes), default=-1)
         if len(packed) > 1 or any(node._sequence_nr() < begun for node, _ in orders):
             return
-        rows = [*(x for x in self._rows if x is not None), *embedded]
+        rows = [x for x in self._rows if x is not None]
+        rows += [x for x, at in _embedded(made) if at < begun]
         for x in rows if len(rows) == 1 else ():
             packed_rows = x if len(x) == batch else x.t() if x.dim() == 2 else x
             for one in self._given:
@@ -375,6 +372,13 @@ class PackedRows:
     def sorts(self, order: Tensor) -> bool:
         """Whether it was sorted by that order, or back."""
         return any(torch.equal(order, one) for one in self._orders)
+
+
+def _embedded(made: LossOperations) -> list[tuple[Tensor, int]]:
+    """Symbols in the order in which they were embedded, and when."""
+    nodes = (node for _, node in made.those({"Embedding"}))
+    each = [(node._saved_indices.detach(), node._sequence_nr()) for node in nodes]  # type: ignore[attr-defined]
+    return sorted(each, key=lambda one: one[1])
 
 
 def _is_data(state: Any) -> bool:
