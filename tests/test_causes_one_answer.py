@@ -10,6 +10,7 @@ from torch.nn.functional import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
     cross_entropy,
+    mse_loss,
 )
 
 from backsight import diagnose, watch
@@ -99,3 +100,31 @@ def test_a_layer_that_nobody_trains_here_is_an_adversary(tmp_path: Path) -> None
 
     modules: dict[str, nn.Module] = {"rnn": nn.GRU(INPUTS, UNITS, batch_first=True)}
     assert severities(deceive, tmp_path, modules) == []
+
+
+HALVES = torch.linspace(0, 0.99, MANY)
+
+
+@pytest.mark.parametrize(
+    ("loss", "told"),
+    [
+        (lambda z: mse_loss(z(), HALVES.long().float()), ["info"]),
+        (lambda z: mse_loss(z(), HALVES), []),
+        (lambda z: mse_loss(z() - z(), torch.zeros(MANY)), []),  # a difference that is to vanish
+        (lambda z: mse_loss(z(), torch.zeros(MANY)) + mse_loss(z(), HALVES), []),
+    ],
+)
+def test_targets_that_are_the_same_number_are_a_note(
+    loss: Callable[[Z], Tensor], told: list[str], tmp_path: Path
+) -> None:
+    modules: dict[str, nn.Module] = {
+        "rnn": nn.GRU(INPUTS, UNITS, batch_first=True), "head": nn.Linear(UNITS, 1),
+    }  # fmt: skip
+
+    def whole(m: nn.ModuleDict) -> Tensor:
+        x = torch.randn(MANY, STEPS, INPUTS)
+        return loss(lambda: m["head"](m["rnn"](x)[0][:, -1])[:, 0])
+
+    severities(whole, tmp_path, modules)
+    found = [one for one in diagnose(tmp_path / "run").findings if "number" in one.message]
+    assert [one.severity for one in found] == told

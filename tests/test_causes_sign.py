@@ -438,6 +438,28 @@ def test_a_policy_that_is_made_worse_is_a_note(
     assert [one.severity for one in found] == severities
 
 
+@pytest.mark.parametrize(
+    ("weight", "by", "told"),
+    [
+        (0.01, 0.6, ["a bonus for exploring"]),
+        (-0.01, 0.6, []),
+        (0.01, 0.0, []),  # of classes that weigh differently: an entropy may be brought down
+    ],
+)
+def test_an_entropy_of_a_policy_is_to_be_large(
+    weight: float, by: float, told: list[str], tmp_path: Path
+) -> None:
+    def loss(m: nn.ModuleDict) -> Tensor:
+        policy = Categorical(logits=m["head"](m["rnn"](torch.randn(5, N, 2))[0][-1]))
+        gain = policy.log_prob(Y) * (REWARD - by)  # type: ignore[no-untyped-call]
+        return -gain.mean() + weight * policy.entropy().mean()  # type: ignore[no-untyped-call,no-any-return]
+
+    modules: dict[str, nn.Module] = {"rnn": nn.GRU(2, 4), "head": nn.Linear(4, CLASSES)}
+    found = findings("BKS429", loss, tmp_path, modules, iterations=6)
+    assert [one.severity for one in found] == ["info"] * len(told)
+    assert all(words in one.message for words, one in zip(told, found, strict=True))
+
+
 def standard(x: Tensor) -> Tensor:
     """The divergence of rows of means and logarithms of variances from a standard normal."""
     mean, logvar = x[:3], x[3:]

@@ -159,6 +159,12 @@ def test_a_linear_recurrence_has_its_closed_form() -> None:
     np.testing.assert_allclose(profile.reach, 0.5 ** np.arange(7), rtol=EXACT)
 
 
+def test_an_input_that_is_added_to_the_state_before() -> None:
+    """``h + u x`` belongs to the step before, as its depth in the graph tells."""
+    net = Net(lambda n, x, h: h + n.into(x) + n.again(h))
+    assert set(read(net, steps(), lambda y: y[-1].square().mean())) == {"loop:again"}
+
+
 def test_a_loss_at_every_step() -> None:
     """The reach is that of the last step alone."""
     net = Net(plain)
@@ -282,6 +288,13 @@ def with_input(net: Any, x: Tensor) -> Tensor:
     return net.out(h)
 
 
+def with_input_added(net: Any, x: Tensor) -> Tensor:
+    h = torch.zeros(*x.shape[:2], 8).double()
+    for _ in range(6):
+        h = h + net.into(x) + net.again(h)
+    return net.out(h)
+
+
 def with_dropout(net: Any, x: Tensor) -> Tensor:
     """Raw data under a fresh mask each time: nothing of it has a gradient."""
     h = torch.zeros(*x.shape[:2], 8).double()
@@ -320,8 +333,8 @@ def side_by_side(net: Any, x: Tensor) -> Tensor:
 
 @pytest.mark.parametrize(
     "forward",
-    [repeated, with_input, with_dropout, with_dropped_bits, with_dropped_one_hot, beside_input,
-     solver, side_by_side],
+    [repeated, with_input, with_input_added, with_dropout, with_dropped_bits, with_dropped_one_hot,
+     beside_input, solver, side_by_side],
 )  # fmt: skip
 def test_depth_is_no_time(forward: Callable[..., Tensor]) -> None:
     """A layer that is repeated on what it made, or on the same input, or for each input alone."""

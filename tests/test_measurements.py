@@ -679,7 +679,7 @@ def test_ours_declare_what_they_record(kind: type[Measurement], every_family: se
     seldom |= {"loop_padding_read"}  # of cells
     seldom |= {"increment_correlation", "persistence_loss"}
     seldom |= {"answers_unrelated", "answers_untied", "rows_out_of_order", "rows_sorted"}
-    seldom |= {"answer_in_input", "guess_answer", "guess_loss", "one_class"}
+    seldom |= {"answer_in_input", "guess_answer", "guess_loss", "one_class", "one_number"}
     seldom |= {"decay_ratio", "decayed_norm", "eval_dropout"}
     seldom |= {"group_lr_share", "plateau_best", "plateau_first"}  # with a schedule
     seldom |= {"schedule_calls", "schedule_periods", "schedule_share"}
@@ -687,7 +687,7 @@ def test_ours_declare_what_they_record(kind: type[Measurement], every_family: se
     seldom |= {"phase"}  # of a second one
     seldom |= {"answer_size", "target_size", "targets_beyond"}  # of numbers
     seldom |= {"penalty", "penalty_guess"}  # of weights, in the loss
-    seldom |= {"likelihood_weighted"}  # of a policy gradient
+    seldom |= {"entropy_lowered", "likelihood_weighted"}  # of a policy gradient
     seldom |= {"weights_restored", "weights_undone"}  # where something puts them back
     seldom |= {"half_eps", "half_lost"}  # of weights in half precision
     assert set(kind.signals) - seldom <= every_family

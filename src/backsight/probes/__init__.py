@@ -38,6 +38,7 @@ from backsight.probes._dependence import depends_across
 from backsight.probes._divergence_sign import divergences_raised
 from backsight.probes._dropout import dropout_of, rate_between, rate_of_dropout, rows_silenced
 from backsight.probes._elements import some_elements
+from backsight.probes._entropy_sign import entropies_lowered
 from backsight.probes._errors_by_hand import difference_by_hand, error_by_hand, errors_by_hand
 from backsight.probes._filled_targets import filled_targets, is_filled
 from backsight.probes._first_step import StepCalls, first_step_alone, steps_side_by_side
@@ -260,6 +261,7 @@ __all__ = [
     "driven",
     "dropout_of",
     "embedded_from",
+    "entropies_lowered",
     "error_by_hand",
     "error_compares_padding",
     "errors_by_hand",

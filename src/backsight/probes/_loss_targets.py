@@ -144,8 +144,8 @@ def asks_a_layer(given: LossTarget) -> bool:
     return False
 
 
-def asks_a_unit(given: LossTarget, own: Collection[Tensor]) -> bool:
-    """Whether the loss is of a yes or no that one unit of a linear layer answers.
+def asks_a_unit(given: LossTarget, own: Collection[Tensor], *, numbers: bool = False) -> bool:
+    """Whether the loss is of a yes or no, or of a number, that one unit of a linear layer answers.
 
     A difference of two scores (a ranking) is no such answer, nor is a product of two vectors, nor
     the judgement of an adversary, whose layer somebody else trains.
@@ -153,6 +153,7 @@ def asks_a_unit(given: LossTarget, own: Collection[Tensor]) -> bool:
     Args:
         given: one of :func:`loss_targets`.
         own: parameters that the training moves.
+        numbers: whether it may be of a number, in place of a yes or no.
 
     Example:
         >>> import torch
@@ -165,7 +166,7 @@ def asks_a_unit(given: LossTarget, own: Collection[Tensor]) -> bool:
         False
         False
     """
-    if given.loss not in YES_OR_NO:
+    if given.of_classes or (given.loss in YES_OR_NO) is numbers:
         return False
     node, number = given.edge
     for _ in range(MOST):

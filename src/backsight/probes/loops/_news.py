@@ -70,14 +70,14 @@ def _given(state: Node, graph: Graph, depth: Callable[[Node], int]) -> Iterator[
 
 
 def _below(node: Node, graph: Graph, depth: Callable[[Node], int], at: int) -> Iterator[Node]:
-    """What goes into an operation of the step, and what is joined to the state before on the way.
+    """What goes into an operation of the step, and what is joined, or added, to the state before.
 
     Nothing that was made of parameters alone.
     """
     for below, _ in graph.below.get(node, ()):
         if depth(below) in (0, at):
             beside = [below]
-        elif operation(below) == "Cat":
+        elif operation(below) in ("Add", "Cat"):
             beside = [piece for piece, _ in graph.below.get(below, ()) if depth(piece) in (0, at)]
         else:
             continue

@@ -160,6 +160,17 @@ SIGNALS = (
         source="White 1980 for the standard error",
     ),
     Signal(
+        name="one_number",
+        title="targets that are the same number",
+        formula="targets so far, if all of them are the same number; 0 otherwise. Of losses of "
+        "numbers alone, each asked of one unit of a layer of the training's own",
+        axes=("iteration",),
+        unit="targets",
+        reduction="none",
+        cost="shared with guess_loss",
+        source="Backsight",
+    ),
+    Signal(
         name="one_class",
         title="targets of one class",
         formula="targets of all samples so far, if all are of one class among several that a layer "

@@ -217,6 +217,17 @@ SIGNALS = (
         source="Backsight",
     ),
     Signal(
+        name="entropy_lowered",
+        title="entropies of a policy that the step makes smaller",
+        formula="terms -c·Σ p log p within L, with c > 0, beside likelihood_weighted. Recorded "
+        "only where there are any",
+        axes=("iteration",),
+        unit="terms",
+        reduction="none",
+        cost="a walk from the loss to its terms",
+        source="Backsight",
+    ),
+    Signal(
         name="divergence_raised",
         title="distances between distributions that the step makes larger",
         formula="sums c·(x - exp x), or c·(log y - y), within L, with c > 0; 0 unless the step "

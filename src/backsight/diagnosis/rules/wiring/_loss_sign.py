@@ -25,7 +25,9 @@ class WrongSign(InARow):
     severity: ClassVar = "error"
     cause: ClassVar[bool] = True
     reads: ClassVar = ("loss_unbounded",)
-    optional_signals: ClassVar = ("divergence_raised", "likelihood_lowered", "loss")
+    optional_signals: ClassVar = (
+        *("divergence_raised", "entropy_lowered", "likelihood_lowered", "loss"),
+    )
     explanation: ClassVar[str] = (
         "What the optimizer minimises is the negative of an error, or a log-likelihood itself, or "
         "has a distance between distributions with a minus among its terms. It falls without "
@@ -44,10 +46,11 @@ class WrongSign(InARow):
         "the Kullback-Leibler divergence of normal distributions has these terms the other way "
         "round. With maximize=True, all of it is the other way round. A note: log-probabilities "
         "are multiplied by numbers that vary, and the step makes them smaller where these are "
-        "positive, which is right for a cost and wrong for a reward. Another note: the loss is "
-        "more than {deep:g} times as far below 0 as it began above or below it, and each time the "
-        "iterations have doubled, over the last four samples, it has fallen {faster:g} times as "
-        "far as the time before or more."
+        "positive, which is right for a cost and wrong for a reward; or, beside such numbers "
+        "of both signs, an entropy is added to the loss with a positive factor. Another note: "
+        "the loss is more than {deep:g} times as far below 0 as it began above or below it, and "
+        "each time the iterations have doubled, over the last four samples, it has fallen "
+        "{faster:g} times as far as the time before or more."
     )
     causes: ClassVar = (
         "a minus in front of a loss that PyTorch has negated already",
@@ -62,7 +65,7 @@ class WrongSign(InARow):
         "minimise the negative log-likelihood: put a minus in front of log_prob",
         "add a Kullback-Leibler divergence: loss = reconstruction + weight * kl, where kl is "
         "0.5 * (mu**2 + logvar.exp() - 1 - logvar).sum()",
-        "of a policy, minimise -(log_prob * advantage).mean()",
+        "of a policy, minimise -(log_prob * advantage).mean() - weight * entropy.mean()",
     )
     source: ClassVar[str] = "Backsight; public reports"
 
@@ -77,6 +80,8 @@ class WrongSign(InARow):
     _lowered: dict[str, float] = field(default_factory=dict, init=False, repr=False)
     _raised: dict[str, float] = field(default_factory=dict, init=False, repr=False)
     """By where, the divergences of the newest sample that has no other wrong term."""
+    _entropies: dict[str, float] = field(default_factory=dict, init=False, repr=False)
+    """By where, entropies of a policy that are made smaller."""
     _fallen_to: dict[str, float] = field(default_factory=dict, init=False, repr=False)
     """By where, the level of a loss that falls ever faster, whatever its terms are."""
 
@@ -90,9 +95,11 @@ class WrongSign(InARow):
         for where, count in hints.items():
             # How a loss is put together does not change; all numbers may be nought for a while.
             self._lowered[where] = max(count, self._lowered.get(where, 0.0))
+        entropies = now.numbers("entropy_lowered")
         for where, value in certain.items():
             self._fallen_to.pop(where, None)
-            certain[where] = value or -self._lowered.get(where, 0.0)
+            self._entropies[where] = entropies.get(where, 0.0)
+            certain[where] = value or -self._lowered.get(where, 0.0) or -self._entropies[where]
             if not certain[where] and self._falls_ever_faster(where, now):
                 certain[where] = -1.0
         return certain
@@ -128,6 +135,12 @@ class WrongSign(InARow):
                 f"the loss is at {short(level)} and falls ever faster: something in it has no "
                 "bound, such as an error or a gain with the wrong sign",
                 {"level": level},
+            )
+        if value < 0 and not self._lowered.get(where):
+            return (
+                "a policy's loss makes its entropy smaller: a bonus for exploring is subtracted "
+                "from the loss",
+                {"terms": -value},
             )
         if value < 0:
             return (

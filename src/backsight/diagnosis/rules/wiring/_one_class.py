@@ -9,6 +9,9 @@ from backsight.diagnosis._rule import Rule, Sample, named
 
 __all__ = ["OneClass"]
 
+NUMBER = "number"
+"""Where targets are found that are the same number."""
+
 ROWS = "rows"
 """Where targets are found that nothing ties to their rows."""
 
@@ -21,7 +24,7 @@ class OneClass(Rule):
     title: ClassVar[str] = "uninformative targets"
     severity: ClassVar = "warning"
     cause: ClassVar[bool] = True
-    reads: ClassVar = ("one_class", "answers_unrelated", "answers_untied")
+    reads: ClassVar = ("one_class", "answers_unrelated", "answers_untied", "one_number")
     explanation: ClassVar[str] = (
         "The loss asks for the same class every time, although the model tells several apart. Its "
         "loss falls to zero, and all that it learns is to name that class. Or the same sequence "
@@ -41,10 +44,12 @@ class OneClass(Rule):
         "is given nothing beside the sequence. An info, in as many samples: the loss is that of a "
         "constant answer, and nothing that single steps of the sequences show, nor their sums, "
         "goes with the targets (answers_untied); a task that needs several steps together looks "
-        "the same."
+        "the same. Another one: all targets of as many samples as of one class, and as many "
+        "targets, are the same number, that one unit of a layer is asked for (one_number)."
     )
     causes: ClassVar = (
         "the labels are read from the wrong column, or are set to one value for all rows",
+        "targets between 0 and 1 that were cast to integers",
         "a threshold that all of the data are above, or below: in another unit, or of a logarithm",
         "the data are sorted by class and not shuffled",
         "the other classes are very rare",
@@ -62,6 +67,7 @@ class OneClass(Rule):
     looks: float = 3
     """In a row, in which the same sequences have other targets."""
     _row: dict[str, int] = field(default_factory=dict, init=False, repr=False)
+    _numbers: dict[str, int] = field(default_factory=dict, init=False, repr=False)
     _others: dict[str, int] = field(default_factory=dict, init=False, repr=False)
     _turns: set[str] = field(default_factory=set, init=False, repr=False)
     """Where the last targets were of several classes, each in batches of its own."""
@@ -78,6 +84,7 @@ class OneClass(Rule):
     def _update(self, now: Sample) -> None:
         self._unrelated(now)
         self._untied(now)
+        self._same_number(now)
         for where, targets in now.numbers("one_class").items():
             if not self.finite(where, targets):
                 continue
@@ -114,6 +121,26 @@ class OneClass(Rule):
             signals=(named("one_class", where),),
             severity="info",
         )
+
+    def _same_number(self, now: Sample) -> None:
+        for where, targets in now.numbers("one_number").items():
+            if not math.isfinite(targets):
+                continue
+            place = named(NUMBER, where)
+            self._numbers[where] = self._numbers.get(where, 0) + 1 if targets else 0
+            if not targets:
+                self.resolve(place, now.iteration)
+            elif self._numbers[where] >= self.samples and targets >= self.targets:
+                self.ready = True
+                self.found(
+                    place,
+                    now.iteration,
+                    f"all {targets:,.0f} targets that were looked at are the same number: they may "
+                    "have been rounded, or cast to integers",
+                    {"targets": targets},
+                    signals=(named("one_number", where),),
+                    severity="info",
+                )
 
     def _untied(self, now: Sample) -> None:
         for rows in now.numbers("answers_untied").values():

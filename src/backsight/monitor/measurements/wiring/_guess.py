@@ -60,7 +60,15 @@ class Guess(Measurement):
 
     name = "guess"
     signals = (
-        *("answer_size", "guess_answer", "guess_loss", "one_class", "penalty", "penalty_guess"),
+        *(
+            "answer_size",
+            "guess_answer",
+            "guess_loss",
+            "one_class",
+            "one_number",
+            "penalty",
+            "penalty_guess",
+        ),
         "target_size",
     )
     schedule = SAMPLED_THEN_RARELY
@@ -74,6 +82,7 @@ class Guess(Measurement):
         self._known.labels = {}
         self._known.said = {}
         self._known.penalty = self._known.sizes = None
+        self._known.same = False
 
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
         """Add up the guesses of one more pass, which may be that of another model."""
@@ -85,6 +94,10 @@ class Guess(Measurement):
             known.guesses.add(self._key(term, number, len(terms)), term)
             if asks_a_layer(term.given) or asks_a_unit(term.given, now.parameters.values()):
                 known.count(term)
+        own = now.parameters.values()
+        known.same = bool(terms) and all(asks_a_unit(t.given, own, numbers=True) for t in terms)
+        for term in terms if known.same else ():
+            known.add_number(term)
         guess = self._sum(terms, passed, now)
         known.passes += 1
         if known.passes > 1:
@@ -109,6 +122,9 @@ class Guess(Measurement):
         if self._known.sizes is not None:
             for name, size in zip(("target_size", "answer_size"), self._known.sizes, strict=True):
                 now.record(name, size)
+        if self._known.same and self._known.numbers and not now.opposed:
+            low, high = self._known.ends
+            now.record("one_number", float(self._known.numbers if low == high else 0))
         if self._known.penalty is not None:
             value, rest = self._known.penalty
             now.record("penalty", value)
@@ -199,6 +215,20 @@ class _Known:
         """The part of the loss that is made of weights alone, and the guess of the rest."""
         self.sizes: tuple[float, float] | None = None
         """Of the targets of losses of numbers, and of what is predicted."""
+
+        self.same = False
+        """Whether the loss asks single units for numbers, and for nothing else."""
+        self.ends = math.inf, -math.inf
+        """The least and the largest of these so far, and how many they are."""
+        self.numbers = 0
+
+    def add_number(self, term: LossTerm) -> None:
+        """The targets of one loss of numbers."""
+        some = term.given.target.reshape(-1)[term.amounts != 0]
+        if len(some):
+            low, high = (float(end) for end in some.aminmax())
+            self.ends = min(low, self.ends[0]), max(high, self.ends[1])
+            self.numbers += len(some)
 
     def count(self, term: LossTerm) -> None:
         given = term.given

@@ -10,6 +10,7 @@ from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measur
 from backsight.probes import (
     densities_lowered,
     divergences_raised,
+    entropies_lowered,
     likelihoods_lowered,
     some_elements,
     terms_without_bound,
@@ -27,7 +28,8 @@ class LossSign(Measurement):
 
     And log-probabilities, times numbers such as rewards, that the step makes smaller; and distances
     between distributions that it makes larger. ``likelihood_weighted``: the numbers have both
-    signs, recorded only then.
+    signs, recorded only then, and so is ``entropy_lowered``, of the entropies that are made smaller
+    beside them.
 
     Where a step moves a part of what the loss depends on, or of what is trained, the other part may
     be an adversary: then nothing is counted.
@@ -46,7 +48,10 @@ class LossSign(Measurement):
     """
 
     name = "sign of the loss"
-    signals = ("divergence_raised", "likelihood_lowered", "likelihood_weighted", "loss_unbounded")
+    signals = (
+        *("divergence_raised", "entropy_lowered", "likelihood_lowered", "likelihood_weighted"),
+        "loss_unbounded",
+    )
     schedule = FIRST_AND_RARELY
 
     def __init__(self) -> None:
@@ -57,6 +62,8 @@ class LossSign(Measurement):
         """Likewise, log-probabilities that are made smaller."""
         self._raised: list[tuple[int, int]] = []
         """Likewise, divergences that are made larger."""
+        self._entropies = [0, 0]
+        """Of a policy, whose loss this is: likewise."""
         self._counts: list[tuple[int, int]] = []
         """Of each pass since the last step: if it is minimised, and if it is maximised."""
         self._leaves: set[int] = set()
@@ -90,6 +97,10 @@ class LossSign(Measurement):
         )
         if weighs_likelihoods(passed.roots, passed.gradients):
             now.record("likelihood_weighted", 1.0)
+            self._entropies = [
+                entropies_lowered(passed.roots, passed.gradients, maximised=maximised)
+                for maximised in (False, True)
+            ]
         raised, lowered = (
             divergences_raised(passed.roots, passed.gradients, maximised=maximised)
             for maximised in (False, True)
@@ -156,6 +167,8 @@ class LossSign(Measurement):
             0 if now.opposed else sum(up if self._climbs else down for down, up in self._lowered)
         )
         now.record("likelihood_lowered", float(lowered))
+        if entropies := self._entropies[self._climbs]:
+            now.record("entropy_lowered", float(entropies))
 
 
 def _identities(parameters: Iterable[nn.Parameter]) -> set[int]:
