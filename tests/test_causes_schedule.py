@@ -400,6 +400,23 @@ def test_the_length_of_a_schedule_is_measured(
         assert run[name].tolist() == pytest.approx([calls / length for calls in range(8, 12)])
 
 
+@pytest.mark.parametrize("called", [False, True])
+def test_a_warm_up_of_any_form_counts_until_it_is_called(called: bool, tmp_path: Path) -> None:
+    net = nn.Linear(2, 1)
+    optimizer = SGD(net.parameters(), lr=0.1)
+    schedule = lr.LambdaLR(optimizer, lambda i: min(1.0, (i + 1) / 1000))
+    with watch(net, optimizer, tmp_path / "run", every=1):
+        for _ in range(10):
+            net(torch.ones(3, 2)).sum().backward()
+            optimizer.step()
+            if called:
+                schedule.step()
+    run = Run(tmp_path / "run")
+    told = {one: run[one].tolist() for one in run.names if one.startswith("schedule")}
+    nothing = [0.0, 0.0]
+    assert told == ({} if called else {"schedule_calls": nothing, "schedule_share": nothing})
+
+
 Numbers = Callable[[int, float], float]
 """Of the iteration and its loss."""
 

@@ -1,5 +1,6 @@
 """How far a schedule has come on its way, and how often it was called for that."""
 
+import math
 import weakref
 
 from torch.optim.lr_scheduler import (
@@ -26,7 +27,8 @@ class ScheduleLength(Measurement):
     share of its length that is; ``schedule_periods``, likewise, of a cosine, which swings back up
     behind its end.
 
-    Nothing is recorded where there is no such schedule, or where there are several.
+    Nothing is recorded where there is no such schedule, or where there are several. One without a
+    length (a LambdaLR) counts as long as it was never called.
 
     Example:
         >>> import torch
@@ -59,10 +61,13 @@ class ScheduleLength(Measurement):
         schedule = known() if known is not None else None
         if schedule is None or schedule.optimizer is not step.optimizer:
             schedule = self._search(step, now)
-        length = 0 if schedule is None else _length_of(schedule)
-        if schedule is None or length <= 0:
+        if schedule is None:
             return
-        calls = float(schedule.last_epoch)
+        length, calls = _length_of(schedule), float(schedule.last_epoch)
+        if length <= 0:
+            if calls:
+                return
+            length = math.inf  # it is none of its way, however long that is
         name = "schedule_periods" if isinstance(schedule, CosineAnnealingLR) else "schedule_share"
         now.record(f"schedule_calls{which}", calls)
         now.record(f"{name}{which}", calls / length)
