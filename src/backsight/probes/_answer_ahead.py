@@ -1,13 +1,18 @@
 """Targets that are later inputs of a model without recurrence: what it sees, and what it misses."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor
+from torch.autograd.graph import Node
 
 from backsight.probes._answer_windows import STEPS, same
+from backsight.probes._operations import Edge, operation, saved_axes
 
-__all__ = ["ahead_of", "next_ones"]
+__all__ = ["ahead_of", "next_ones", "summed_up"]
+
+SUMS_UP = frozenset(("Max", "Mean", "Select", "Sum"))
+"""One of the steps, or one number of all of them."""
 
 VARIED = 3
 """Different symbols, fewer of which are equal by chance."""
@@ -75,3 +80,36 @@ def ahead_of(given: Tensor, target: Tensor, counted: Tensor, by: int) -> int | N
                 if same(there, here, which) and len(torch.unique(there[which])) >= VARIED:
                     return steps
     return None
+
+
+def summed_up(made: Edge, given: Iterable[Edge], steps: int) -> bool:
+    """Whether anything between the two is one of all steps, as what an encoder has read is.
+
+    What a decoder may see of a whole sequence goes through that; a mask that is missing does not.
+
+    Args:
+        made: the predictions.
+        given: the embedded inputs.
+        steps: how many there are; the embedding may have one more.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes._answer_ahead import summed_up
+        >>> x = torch.randn(2, 8, 3, requires_grad=True) * 1.0
+        >>> edges = [(y.grad_fn, 0) for y in (x, x.tanh(), x + x.mean(1, keepdim=True))]
+        >>> [summed_up(made, edges[:1], 8) for made in edges[1:]]
+        [False, True]
+    """
+    seen: set[Node] = {node for node, _ in given}
+    waiting = [made[0]]
+    while waiting:
+        node = waiting.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        if operation(node) in SUMS_UP and hasattr(node, "_saved_self_sym_sizes"):
+            sizes = node._saved_self_sym_sizes
+            if any(0 <= sizes[axis] - steps <= 1 for axis in saved_axes(node, len(sizes))):
+                return True
+        waiting += [below for below, _ in node.next_functions if below is not None]
+    return False

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import GradientEdge, Node
 
-from backsight.probes._answer_ahead import ahead_of, next_ones
+from backsight.probes._answer_ahead import ahead_of, next_ones, summed_up
 from backsight.probes._answer_windows import STEPS, in_packing, same, varies, windows
 from backsight.probes._autograd import gradients_of
 from backsight.probes._delayed import lag_of
@@ -393,6 +393,8 @@ def _later(loss: LossTarget, streams: Sequence[_Stream], *, causal: bool) -> Ans
     seen = _positions(loss, stream)
     if seen is None or not bool(seen[(0, 1) if steps else (1, 0)]):
         return None
+    if summed_up(loss.edge, stream.edges, symbols.shape[steps]):
+        return None  # an encoder may read it all
     return AnswerGiven("seen", int(counted.sum()))
 
 
