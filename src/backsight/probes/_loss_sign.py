@@ -1,5 +1,6 @@
 """Whether a loss that has a lower bound is maximised: the sign of each of its terms."""
 
+import math
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -7,7 +8,7 @@ from torch import Tensor
 from torch.autograd.graph import Node
 
 from backsight.probes._loss_operations import RESHAPED
-from backsight.probes._operations import operation
+from backsight.probes._operations import operation, shape_of
 
 __all__ = [
     "LIMIT",
@@ -52,7 +53,8 @@ def terms_without_bound(
     Such a term is a cross-entropy, a squared error or another loss of PyTorch's that is never
     negative, with a negative factor; or a log-probability with a positive one. A term that is
     multiplied by other numbers than a mask or a constant, such as a reward, may have any sign, and
-    so may whatever is not known here: then the answer is 0.
+    so may whatever is not known here: then the answer is 0. So it is where each term is the
+    log-probability of one choice: a number that all have in common may be their reward.
 
     Args:
         roots: what backward is called on.
@@ -77,7 +79,7 @@ def terms_without_bound(
         if root.grad_fn is None or not sign:
             return 0
         waiting.append((root.grad_fn, -sign if maximised else sign, False))
-    found = looked_at = 0
+    found = looked_at = choices = 0
     while waiting:
         node, sign, picked = waiting.pop()
         looked_at += 1
@@ -97,7 +99,8 @@ def terms_without_bound(
             return 0
         else:
             found += 1
-    return found
+            choices += _is_choice(node, picked)
+    return found if found > choices else 0
 
 
 def likelihoods_lowered(
@@ -222,6 +225,14 @@ def _bound(node: Node, sign: float, picked: bool) -> bool | None:
     if _is_log_probability(node):
         return not ((picked or _picks_before(node)) and sign > 0)
     return None
+
+
+def _is_choice(node: Node, picked: bool) -> bool:
+    """Whether it is a log-probability of one row alone, as of what an agent does in a step."""
+    if not _is_log_probability(node):
+        return False
+    shape = shape_of(node, 0)
+    return math.prod(shape[:-1] if picked else shape) == 1
 
 
 def _labelled(node: Node) -> Node | None:
