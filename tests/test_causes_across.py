@@ -143,7 +143,9 @@ def test_an_absolute_error_of_the_last_value(step: int) -> None:
     assert asks_for_last(one, series) == (step == -1)
 
 
-def predicted(causal: bool, ahead: int = 1, *, norm: bool = False, encoded: bool = False) -> Tensor:
+def predicted(
+    causal: bool, ahead: int = 1, *, norm: bool = False, encoded: bool = False, summed: bool = False
+) -> Tensor:
     """Logits of each step by an attention, and what is asked for: so many steps ahead."""
     torch.manual_seed(0)
     text, embed = torch.randint(CLASSES, (BATCH, STEPS + 2)), nn.Embedding(CLASSES, UNITS)
@@ -154,6 +156,8 @@ def predicted(causal: bool, ahead: int = 1, *, norm: bool = False, encoded: bool
     z = nn.TransformerEncoderLayer(UNITS, 2, UNITS, 0.0, batch_first=True)(x, src_mask=mask)
     if encoded:  # what it reads as a whole, beside what it has said so far
         z = z + embed(text).mean(1, keepdim=True)
+    if summed:
+        z = z + x.mean(1, keepdim=True)
     z = nn.Linear(UNITS, CLASSES)(z)
     return cross_entropy(z.flatten(0, 1), text[:, ahead : ahead + STEPS].flatten())
 
@@ -165,6 +169,7 @@ def predicted(causal: bool, ahead: int = 1, *, norm: bool = False, encoded: bool
         (lambda: predicted(causal=True), None),
         (lambda: predicted(causal=True, norm=True), None),
         (lambda: predicted(causal=True, encoded=True), None),
+        (lambda: predicted(causal=True, summed=True), None),
         (lambda: predicted(causal=True, ahead=2), "two ahead"),
         (lambda: predicted(causal=True, ahead=0), "this step"),
     ],

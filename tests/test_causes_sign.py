@@ -530,3 +530,11 @@ def test_a_distance_between_distributions_has_a_sign(distance: Loss) -> None:
 )
 def test_other_losses_raise_no_distance(loss: Loss) -> None:
     assert raised(loss(X.clone().requires_grad_())) == 0
+
+
+@pytest.mark.parametrize(("rows", "terms"), [(1, 0), (4, 5)])
+def test_an_episode_whose_reward_is_one_number_has_no_wrong_sign(rows: int, terms: int) -> None:
+    logits = [torch.randn(rows, 2, requires_grad=True) for _ in range(5)]
+    chosen = [one.log_softmax(-1)[range(rows), [0] * rows] for one in logits]
+    loss = 1.0 * torch.stack(chosen).sum()  # -R * ..., where R is -1
+    assert terms_without_bound([loss], [None]) == terms

@@ -1,21 +1,7 @@
 """Measures a torch model: hidden states, gradients, parameters. Changes nothing."""
 
-from backsight.probes._alike import units_alike
-from backsight.probes._answer_given import (
-    AnswerGiven,
-    LayerInput,
-    answers_given,
-    inputs_read,
-    mark_input,
-)
-from backsight.probes._attention_axis import attends_across, softmax_across
 from backsight.probes._autograd import retained
-from backsight.probes._beyond import Beyond, targets_beyond
-from backsight.probes._broadcast import loss_broadcasts, steps_of_one_target
-from backsight.probes._classes_by_hand import classes_by_hand
 from backsight.probes._closures import Closures, closure_of
-from backsight.probes._columns_taken import ColumnTaken, columns_taken
-from backsight.probes._compared_alike import compared_alike
 from backsight.probes._compilers import (
     compilers_take,
     inspection,
@@ -23,65 +9,13 @@ from backsight.probes._compilers import (
     skipped,
     undisturbed,
 )
-from backsight.probes._data_behind import data_behind, data_below
-from backsight.probes._data_entries import (
-    DataEntry,
-    data_entries,
-    given_beside,
-    put_elsewhere,
-)
 from backsight.probes._decays import DecayReader
 from backsight.probes._deep import DeepMeasures, LayerRun, deep_measures
-from backsight.probes._delayed import lag_of
-from backsight.probes._density_sign import densities_lowered
-from backsight.probes._dependence import depends_across
-from backsight.probes._divergence_sign import divergences_raised
-from backsight.probes._dropout import dropout_of, rate_between, rate_of_dropout, rows_silenced
-from backsight.probes._elements import some_elements
-from backsight.probes._entropy_sign import entropies_lowered
-from backsight.probes._errors_by_hand import difference_by_hand, error_by_hand, errors_by_hand
-from backsight.probes._filled_targets import filled_targets, is_filled
-from backsight.probes._first_step import StepCalls, first_step_alone, steps_side_by_side
-from backsight.probes._following import Window, is_asked, last_targets
-from backsight.probes._graph_tags import GraphTags
-from backsight.probes._guesses import ConstantAnswer, Guesses
-from backsight.probes._half_sums import additions_in_half
-from backsight.probes._hidden_steps import hides_all_but, looks_around
-from backsight.probes._holders import places_of
 from backsight.probes._identity import IdentityMap
-from backsight.probes._initial_state import (
-    hangs_on_spent,
-    is_drawn,
-    is_spent,
-    made_by,
-    same_direction,
-)
 from backsight.probes._input_spread import InputRange
-from backsight.probes._last_step import asks_for_last
-from backsight.probes._loop_carried import LoopCarried
-from backsight.probes._loop_inputs import loop_inputs
-from backsight.probes._loop_states import LoopStates, loop_begun, loop_products, loop_weights
-from backsight.probes._loss_operations import LossOperations
-from backsight.probes._loss_sign import (
-    likelihoods_lowered,
-    terms_without_bound,
-    weighs_likelihoods,
-)
-from backsight.probes._loss_target import LossTarget
-from backsight.probes._loss_targets import asks_a_layer, asks_a_unit, loss_targets
-from backsight.probes._loss_terms import LossTerm, loss_terms
 from backsight.probes._lyapunov import LyapunovSpectrum, lyapunov, step_jacobian
 from backsight.probes._memory import MemoryProfile, compared_of, ladder, memory
 from backsight.probes._memory_capacity import MemoryCapacity, driven, memory_capacity
-from backsight.probes._mixed_rows import (
-    batch_axes,
-    convolved_mixed,
-    data_mixed,
-    mixes,
-    moved,
-    states_mixed,
-    views_that_mix,
-)
 from backsight.probes._module_calls import ModuleCalls
 from backsight.probes._modules import (
     Model,
@@ -94,16 +28,6 @@ from backsight.probes._modules import (
     unwrapped,
     unwrapped_optimizer,
 )
-from backsight.probes._packed_lengths import lengths_unlike, packed_from, packed_of
-from backsight.probes._padded_loss import (
-    class_counts,
-    compares_padding,
-    counts_all,
-    error_compares_padding,
-    row_by_row,
-    step_by_step,
-)
-from backsight.probes._padded_mean import averages_padding
 from backsight.probes._padding import embedded_from, is_padding, may_be_padded, padding_of
 from backsight.probes._parameters import (
     WIDEST,
@@ -116,13 +40,10 @@ from backsight.probes._parameters import (
     total_norm,
     total_norm_value,
 )
-from backsight.probes._penalty import penalised
-from backsight.probes._persistence import Persistence
 from backsight.probes._precision import on_host
 from backsight.probes._probe import probe, what_was_found
 from backsight.probes._profile import GradientProfile
 from backsight.probes._reader import (
-    HiddenNorms,
     LayerReader,
     Memories,
     ReaderSettings,
@@ -130,24 +51,13 @@ from backsight.probes._reader import (
     register_reader,
 )
 from backsight.probes._readers import Readers, reading_of
-from backsight.probes._readout import Readout, readout_of
+from backsight.probes._readout import readout_of
 from backsight.probes._rerun import as_it_was, autocast_now, may_run_again, taken_apart
-from backsight.probes._row_answers import RowAnswers, row_keys
-from backsight.probes._row_order import row_orders, rows_lost, rows_out_of_order, rows_sorted
-from backsight.probes._row_ties import RowTies
-from backsight.probes._rows_within import asks_of_rows, keys_within, puts_back, sorted_apart
-from backsight.probes._schedules import has_schedule, schedules_of
 from backsight.probes._sharpness import Sharpness, sharpness
-from backsight.probes._squashed import squashed_twice
-from backsight.probes._steps_read import StepsRead
-from backsight.probes._targets_turned import targets_turned
 from backsight.probes._tensors import tensors_in
 from backsight.probes._time_axis import moves_across, padded_across, smooth_across, symbols_of
-from backsight.probes._unsquashed import unsquashed
-from backsight.probes._white_noise import noise_spread
-from backsight.probes._whole_memory import Lanes, affordable, memory_of_whole, thinned
+from backsight.probes._whole_memory import affordable, memory_of_whole, thinned
 from backsight.probes.fused import (
-    Arithmetic,
     Catcher,
     FusedReader,
     Layered,
@@ -158,21 +68,132 @@ from backsight.probes.fused import (
     walk,
 )
 from backsight.probes.inputs import (
-    InputReader,
     check_inputs,
     check_layout,
     listed_inputs,
     no_such_module,
 )
-from backsight.probes.loops import LoopReader, read_as_loop
-from backsight.probes.scanned import Diagonal, ScanReader
+from backsight.probes.loops import read_as_loop
+from backsight.probes.loss import (
+    AnswerGiven,
+    Beyond,
+    ConstantAnswer,
+    Guesses,
+    LayerInput,
+    LossOperations,
+    LossTarget,
+    LossTerm,
+    Persistence,
+    RowAnswers,
+    Window,
+    answers_given,
+    asks_a_layer,
+    asks_a_unit,
+    averages_padding,
+    class_counts,
+    classes_by_hand,
+    compared_alike,
+    compares_padding,
+    counts_all,
+    densities_lowered,
+    difference_by_hand,
+    divergences_raised,
+    entropies_lowered,
+    error_by_hand,
+    error_compares_padding,
+    errors_by_hand,
+    filled_targets,
+    inputs_read,
+    is_asked,
+    is_filled,
+    lag_of,
+    last_targets,
+    likelihoods_lowered,
+    loss_broadcasts,
+    loss_targets,
+    loss_terms,
+    mark_input,
+    penalised,
+    row_by_row,
+    row_keys,
+    squashed_twice,
+    step_by_step,
+    steps_of_one_target,
+    targets_beyond,
+    targets_turned,
+    terms_without_bound,
+    unsquashed,
+    weighs_likelihoods,
+)
+from backsight.probes.scanned import Diagonal
 from backsight.probes.stepped import SteppedReader, may_be_stepped
+from backsight.probes.wiring import (
+    ColumnTaken,
+    DataEntry,
+    GraphTags,
+    LoopCarried,
+    LoopStates,
+    RowTies,
+    StepCalls,
+    StepsRead,
+    additions_in_half,
+    asks_for_last,
+    asks_of_rows,
+    attends_across,
+    batch_axes,
+    columns_taken,
+    convolved_mixed,
+    data_behind,
+    data_below,
+    data_entries,
+    data_mixed,
+    depends_across,
+    dropout_of,
+    first_step_alone,
+    given_beside,
+    hangs_on_spent,
+    has_schedule,
+    hides_all_but,
+    is_drawn,
+    is_spent,
+    keys_within,
+    lengths_unlike,
+    looks_around,
+    loop_begun,
+    loop_inputs,
+    loop_products,
+    loop_weights,
+    made_by,
+    mixes,
+    moved,
+    noise_spread,
+    packed_from,
+    packed_of,
+    places_of,
+    put_elsewhere,
+    puts_back,
+    rate_between,
+    rate_of_dropout,
+    row_orders,
+    rows_lost,
+    rows_out_of_order,
+    rows_silenced,
+    rows_sorted,
+    same_direction,
+    schedules_of,
+    softmax_across,
+    some_elements,
+    sorted_apart,
+    states_mixed,
+    steps_side_by_side,
+    units_alike,
+    views_that_mix,
+)
 from backsight.signals import Lag
 
 __all__ = [
     "WIDEST",
     "AnswerGiven",
-    "Arithmetic",
     "Beyond",
     "Catcher",
     "Closures",
@@ -186,18 +207,14 @@ __all__ = [
     "GradientProfile",
     "GraphTags",
     "Guesses",
-    "HiddenNorms",
     "IdentityMap",
     "InputRange",
-    "InputReader",
     "Lag",
-    "Lanes",
     "LayerInput",
     "LayerReader",
     "LayerRun",
     "Layered",
     "LoopCarried",
-    "LoopReader",
     "LoopStates",
     "LossOperations",
     "LossTarget",
@@ -213,10 +230,8 @@ __all__ = [
     "ReaderSettings",
     "Readers",
     "Readings",
-    "Readout",
     "RowAnswers",
     "RowTies",
-    "ScanReader",
     "Sharpness",
     "StepCalls",
     "SteppedReader",

@@ -12,11 +12,9 @@ from torch import Tensor
 from torch.autograd.graph import Node
 from torch.nn.functional import linear
 
-from backsight.probes._loss_operations import LossOperations
-from backsight.probes._loss_targets import LossTarget, loss_targets
-from backsight.probes._loss_terms import error_of
 from backsight.probes._operations import operation
 from backsight.probes._precision import rounding
+from backsight.probes.loss import LossOperations, LossTarget, error_of, loss_targets
 
 __all__ = ["Readout", "readout_of"]
 

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from backsight.monitor._iteration import BackwardPass, Iteration, OptimizerStep
 from backsight.monitor.measurements._measurement import SAMPLED_AND_LOOKED_AT, Measurement
+from backsight.probes import some_elements
 
 __all__ = ["Clamped"]
 
@@ -42,7 +43,7 @@ class Clamped(Measurement):
 
     def __init__(self) -> None:
         self._size: Tensor | None = None
-        """Of the largest matrix, the sum of its absolute values when backward has ended."""
+        """Of the largest matrix, the sum of some absolute values when backward has ended."""
 
     def on_iteration_begin(self, now: Iteration) -> None:
         """No pass has ended."""
@@ -51,7 +52,7 @@ class Clamped(Measurement):
     def on_backward_end(self, passed: BackwardPass, now: Iteration) -> None:
         """Of several, the last counts."""
         matrices = _largest(now.parameters.values())
-        self._size = matrices[0].detach().abs().sum() if matrices else None
+        self._size = _sum(matrices[0]) if matrices else None
 
     def on_step_begin(self, step: OptimizerStep, now: Iteration) -> None:
         """As the step is about to read them."""
@@ -66,8 +67,7 @@ class Clamped(Measurement):
             here = _largest(now.parameters.values())
             moved = 0.0
             if self._size is not None and here and here[0] is matrices[0]:
-                weight = matrices[0].detach()
-                moved = _share(weight)[1] if weight.abs().sum() != self._size else 0.0
+                moved = _share(matrices[0])[1] if _sum(matrices[0]) != self._size else 0.0
             now.record(f"weights_clamped{stem}", moved)
 
 
@@ -84,9 +84,14 @@ def _largest(parameters: Iterable[Tensor]) -> list[Tensor]:
     return sorted(there, key=torch.numel, reverse=True)[:2]
 
 
+def _sum(values: Tensor) -> Tensor:
+    return some_elements(values, torch.float64).abs().sum()
+
+
 def _share(values: Tensor) -> tuple[float, float]:
-    """The largest absolute value, and how many of those that are not zero have it."""
-    sizes = values.detach().abs()
+    """The largest absolute value of some, and how many of those that are not zero have it: a limit
+    that is at work shows in any of them, and all of an embedding would be many."""
+    sizes = some_elements(values, torch.float64).abs()
     most = sizes.amax()
     counts = torch.stack([most.double(), (sizes == most).sum(), (sizes != 0).sum()]).tolist()
     return counts[0], counts[1] / counts[2] if counts[2] >= ENOUGH else 0.0

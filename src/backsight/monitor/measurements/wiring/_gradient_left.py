@@ -173,7 +173,13 @@ def _holder(names: list[str]) -> str:
 
 
 def _has_gradient(parameter: nn.Parameter) -> bool:
-    return parameter.grad is not None and bool(parameter.grad.any())
+    """By a norm: what ``any`` makes of an embedding's gradient would be seen in the memory."""
+    gradient = parameter.grad
+    if gradient is None or not gradient.numel():
+        return False
+    if gradient.layout != torch.strided:
+        return bool(gradient.any())
+    return bool(torch.linalg.vector_norm(gradient, math.inf) != 0)
 
 
 def _norms(parameters: Iterable[nn.Parameter]) -> list[float]:

@@ -1,0 +1,120 @@
+"""Targets that are flattened in another order than the predictions they are held against."""
+
+from collections.abc import Collection
+
+import torch
+from torch import Tensor
+from torch.autograd.graph import Node
+
+from backsight.probes._operations import SAME_ORDER, operation, saved, shape_of
+from backsight.probes._padding import is_padding, may_be_padded, padding_of
+from backsight.probes._time_axis import symbols_of
+from backsight.probes.loss._answer_given import inputs_read
+from backsight.probes.loss._loss_operations import LossOperations
+from backsight.probes.loss._loss_targets import LossTarget, loss_targets
+
+__all__ = ["targets_turned"]
+
+FAR = 8
+"""Operations between a loss and the view that has made rows of steps and sequences."""
+
+VARIED = 3
+"""Different symbols, at least."""
+
+SHORTEST = 3
+
+
+def targets_turned(made: LossOperations, sizes: Collection[tuple[int, int]]) -> list[LossTarget]:
+    """Losses of classes whose targets run along the other axis than their predictions do.
+
+    The targets of the next step, and those that end in padding as the symbols do, tell which axis
+    is which: they have to be so in the other order alone.
+
+    Args:
+        made: the operations of the loss, while the graph is whole.
+        sizes: steps and sequences of what recurrent layers were given.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import LossOperations, targets_turned
+        >>> embed, rnn = torch.nn.Embedding(9, 9), torch.nn.RNN(9, 9)
+        >>> text = torch.randint(9, (12, 31))
+        >>> z = rnn(embed(text[:, :-1].t()))[0].reshape(-1, 9)  # step by step
+        >>> for target in (text[:, 1:], text[:, 1:].t()):
+        ...     loss = torch.nn.functional.cross_entropy(z, target.reshape(-1))
+        ...     len(targets_turned(LossOperations([loss]), {(30, 12)}))
+        1
+        0
+    """
+    known = {(t, b) for t, b in sizes if t != b and min(t, b) >= SHORTEST}
+    asked = loss_targets(made)[:SHORTEST] if known else []
+    asked = [given for given in asked if given.of_classes and given.target.dim() == 1]
+    symbols = _symbols(made, known) if asked else []
+    return [given for given in asked if symbols and _is_turned(given, symbols)]
+
+
+def _symbols(made: LossOperations, sizes: set[tuple[int, int]]) -> list[Tensor]:
+    """``(T, B)`` each."""
+    found = []
+    for _, node in made.those({"Embedding"}) if sizes else ():
+        indices = saved(node, "indices").detach()
+        if tuple(indices.shape) in sizes:
+            found.append(indices)
+        elif tuple(indices.shape[::-1]) in sizes and indices.dim() == 2:
+            found.append(indices.t())
+    for read in inputs_read(made) if sizes and not found else ():
+        given = symbols_of(read.given) if read.given.dim() == 3 else None
+        if given is not None:
+            found.append(given.t() if read.steps else given)
+    return [one for one in found[:SHORTEST] if tuple(one.shape) in sizes]
+
+
+@torch.no_grad()
+def _is_turned(given: LossTarget, symbols: list[Tensor]) -> bool:
+    shape = _rows(given.edge[0])
+    for read in symbols:
+        steps, batch = read.shape
+        if given.target.numel() != read.numel() or shape not in ((steps, batch), (batch, steps)):
+            continue
+        by_step, by_row = given.target.view(steps, batch), given.target.view(batch, steps).t()
+        right, other = (by_step, by_row) if shape == (steps, batch) else (by_row, by_step)
+        for fits in (_is_next, _ends_alike):
+            if fits(read, other) and not fits(read, right):
+                return True
+    return False
+
+
+def _rows(node: Node | None) -> tuple[int, ...]:
+    """The two axes that were joined to the rows of the predictions."""
+    for _ in range(FAR):
+        if node is None:
+            return ()
+        name = operation(node)
+        below, number = node.next_functions[0] if node.next_functions else (None, 0)
+        if below is None or name not in SAME_ORDER | {"Cat", "LogSoftmax"}:
+            return ()
+        if name == "Cat":  # of what a loop has answered at each step
+            shapes = {() if n is None else shape_of(n, i) for n, i in node.next_functions}
+            first = shapes.pop() if len(shapes) == 1 else ()
+            return (len(node.next_functions), first[0]) if len(first) == 2 else ()
+        before, after = shape_of(below, number), shape_of(node, 0)
+        if len(before) == 3 and len(after) == 2 and after[1] == before[2]:
+            return before[:2]
+        node = below
+    return ()
+
+
+def _is_next(read: Tensor, asked: Tensor) -> bool:
+    same = torch.equal(read[1:], asked[:-1].to(read.dtype))
+    return same and len(torch.unique(read[1:])) >= VARIED
+
+
+def _ends_alike(read: Tensor, asked: Tensor) -> bool:
+    """Whether both end in padding, after the same number of steps."""
+    if not may_be_padded(read.t()) or not may_be_padded(asked.t()):
+        return False
+    ends, inside = padding_of(read.t())
+    theirs, within = padding_of(asked.t())
+    if not is_padding(ends, inside) or not is_padding(theirs, within):
+        return False
+    return torch.equal(ends, theirs)

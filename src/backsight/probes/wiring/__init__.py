@@ -1,0 +1,115 @@
+"""What graph and calls say of how a training is put together: rows, steps, states and data."""
+
+from backsight.probes.wiring._alike import units_alike
+from backsight.probes.wiring._attention_axis import attends_across, softmax_across
+from backsight.probes.wiring._columns_taken import ColumnTaken, columns_taken
+from backsight.probes.wiring._data_behind import data_behind, data_below
+from backsight.probes.wiring._data_entries import (
+    DataEntry,
+    data_entries,
+    given_beside,
+    put_elsewhere,
+)
+from backsight.probes.wiring._dependence import depends_across
+from backsight.probes.wiring._dropout import (
+    dropout_of,
+    rate_between,
+    rate_of_dropout,
+    rows_silenced,
+)
+from backsight.probes.wiring._elements import some_elements
+from backsight.probes.wiring._first_step import StepCalls, first_step_alone, steps_side_by_side
+from backsight.probes.wiring._graph_tags import GraphTags
+from backsight.probes.wiring._half_sums import additions_in_half
+from backsight.probes.wiring._hidden_steps import hides_all_but, looks_around
+from backsight.probes.wiring._holders import places_of
+from backsight.probes.wiring._initial_state import (
+    hangs_on_spent,
+    is_drawn,
+    is_spent,
+    made_by,
+    same_direction,
+)
+from backsight.probes.wiring._last_step import asks_for_last
+from backsight.probes.wiring._loop_carried import LoopCarried
+from backsight.probes.wiring._loop_inputs import loop_inputs
+from backsight.probes.wiring._loop_states import LoopStates, loop_begun, loop_products, loop_weights
+from backsight.probes.wiring._mixed_rows import (
+    batch_axes,
+    convolved_mixed,
+    data_mixed,
+    mixes,
+    moved,
+    states_mixed,
+    views_that_mix,
+)
+from backsight.probes.wiring._packed_lengths import lengths_unlike, packed_from, packed_of
+from backsight.probes.wiring._row_order import row_orders, rows_lost, rows_out_of_order, rows_sorted
+from backsight.probes.wiring._row_ties import RowTies
+from backsight.probes.wiring._rows_within import asks_of_rows, keys_within, puts_back, sorted_apart
+from backsight.probes.wiring._schedules import has_schedule, schedules_of
+from backsight.probes.wiring._steps_read import StepsRead
+from backsight.probes.wiring._white_noise import noise_spread
+
+__all__ = [
+    "ColumnTaken",
+    "DataEntry",
+    "GraphTags",
+    "LoopCarried",
+    "LoopStates",
+    "RowTies",
+    "StepCalls",
+    "StepsRead",
+    "additions_in_half",
+    "asks_for_last",
+    "asks_of_rows",
+    "attends_across",
+    "batch_axes",
+    "columns_taken",
+    "convolved_mixed",
+    "data_behind",
+    "data_below",
+    "data_entries",
+    "data_mixed",
+    "depends_across",
+    "dropout_of",
+    "first_step_alone",
+    "given_beside",
+    "hangs_on_spent",
+    "has_schedule",
+    "hides_all_but",
+    "is_drawn",
+    "is_spent",
+    "keys_within",
+    "lengths_unlike",
+    "looks_around",
+    "loop_begun",
+    "loop_inputs",
+    "loop_products",
+    "loop_weights",
+    "made_by",
+    "mixes",
+    "moved",
+    "noise_spread",
+    "packed_from",
+    "packed_of",
+    "places_of",
+    "put_elsewhere",
+    "puts_back",
+    "rate_between",
+    "rate_of_dropout",
+    "row_orders",
+    "rows_lost",
+    "rows_out_of_order",
+    "rows_silenced",
+    "rows_sorted",
+    "same_direction",
+    "schedules_of",
+    "softmax_across",
+    "some_elements",
+    "sorted_apart",
+    "states_mixed",
+    "steps_side_by_side",
+    "units_alike",
+    "views_that_mix",
+]

@@ -1,0 +1,389 @@
+"""Loops over steps of which a loss reads the first one alone."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+from torch.autograd.graph import Node
+
+from backsight.probes._operations import (
+    POINTWISE,
+    SAME_ORDER,
+    Edge,
+    axes_of,
+    operation,
+    saved,
+    shape_of,
+    signed,
+)
+from backsight.probes.loss import LIMIT, LossOperations
+
+__all__ = ["StepCalls", "first_step_alone", "steps_side_by_side"]
+
+FEWEST = 3
+"""Steps of a loop."""
+
+MARK = "backsight step"
+
+NEAR = 48
+"""Operations between the state that a call has returned and the next call."""
+
+FAR = 400
+"""Operations of one step of a loop that is no module."""
+
+
+class StepCalls:
+    """The calls of modules in one iteration, each with the call that its state comes from.
+
+    Graphs are marked, and nothing of them is held.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import LossOperations, StepCalls
+        >>> cell, state, states, calls = torch.nn.GRUCell(3, 4), None, [], StepCalls()
+        >>> for x in torch.zeros(5, 2, 3):
+        ...     given, state = [] if state is None else [state], cell(x, state)
+        ...     calls.add("cell", given, [state])
+        ...     states.append(state)
+        >>> calls.reach(LossOperations([states[0].sum()]))
+        >>> calls.first_alone()
+        {'cell': 5}
+        >>> calls.reach(LossOperations([states[-1].sum()]))
+        >>> calls.first_alone()
+        {'cell': 0}
+        >>> [calls.last_alone("cell", LossOperations([x.sum()])) for x in (states[-1], states[1])]
+        [True, False]
+    """
+
+    def __init__(self) -> None:
+        self._before: dict[str, list[int | None]] = {}
+        """By path, of each call, which one its state comes from."""
+        self._reached: dict[str, set[int]] = {}
+        self._marked: set[int] = set()
+        """When marked operations were made, in the order of operations: the others, which a loop
+        has many more of, need not be asked for their mark."""
+
+    def add(self, path: str, given: Iterable[Tensor], result: Iterable[Tensor]) -> None:
+        """One more call.
+
+        Args:
+            path: of the module.
+            given: what may be a state.
+            result: what the call returned.
+        """
+        calls = self._before.setdefault(path, [])
+        calls.append(self._made_by_call(path, given))
+        for tensor in result:
+            node = tensor.grad_fn
+            if node is not None:
+                marks: dict[Any, Any] = node.metadata  # type: ignore[assignment]
+                marks.setdefault(MARK, {})[path] = len(calls) - 1
+                self._marked.add(node._sequence_nr())
+
+    def reach(self, made: LossOperations) -> None:
+        """A backward pass is about to come through what a loss was made by."""
+        marked = self._marked
+        for _, node in made.named() if marked else ():
+            if node._sequence_nr() in marked:
+                for path, number in _marks(node).items():
+                    self._reached.setdefault(path, set()).add(number)
+
+    def last_alone(self, path: str, made: LossOperations) -> bool:
+        """Whether all calls of a module are one loop, of which a loss reads the last state alone.
+
+        A state that is chosen step by step between the new one and the one before is none.
+
+        Args:
+            path: of the module.
+            made: the operations of the loss, while the graph is whole.
+        """
+        before = self._before.get(path, [])
+        loops = _loops(before)
+        if len(loops) != 1 or len(loops[0]) != len(before):
+            return False
+        return self._nearest(path, made) == {len(before) - 1}
+
+    def _nearest(self, path: str, made: LossOperations) -> set[int]:
+        """Calls of a module that a loss comes to, and no later one in between."""
+        found: set[int] = set()
+        waiting, seen = [*made.roots], set(made.roots)
+        while waiting and len(seen) < LIMIT:
+            node = waiting.pop()
+            number = self._call_of(path, node)
+            if number is not None:
+                found.add(number)
+                continue
+            for below, _ in node.next_functions:
+                if below is not None and below not in seen:
+                    seen.add(below)
+                    waiting.append(below)
+        return found
+
+    def _made_by_call(self, path: str, given: Iterable[Tensor]) -> int | None:
+        """Which call of the module has made what is given, as it is or changed on its way."""
+        waiting = [node for one in given if (node := one.grad_fn) is not None]
+        if not waiting or not self._marked:
+            return None
+        number = self._call_of(path, waiting[0])
+        if number is not None:  # of nearly all calls
+            return number
+        seen = set(waiting)
+        for _ in range(NEAR):
+            if not waiting:
+                return None
+            node = waiting.pop(0)
+            number = self._call_of(path, node)
+            if number is not None:
+                return number
+            new = [below for below, _ in node.next_functions if below is not None]
+            waiting += [below for below in new if below not in seen]
+            seen.update(new)
+        return None
+
+    def _call_of(self, path: str, node: Node) -> int | None:
+        """Of a module's calls, that which has returned what an operation has made."""
+        if node._sequence_nr() not in self._marked:
+            return None
+        return _marks(node).get(path)
+
+    def first_alone(self) -> dict[str, int]:
+        """By path, the steps of the longest loop of which only the first call is in a loss's graph.
+
+        0 of a module whose other calls are, too; nothing of one that is called in no loop, or that
+        no pass has reached.
+        """
+        found = {}
+        for path, before in self._before.items():
+            reached = self._reached.get(path, set())
+            loops = _loops(before)
+            read = [loop for loop in loops if reached.intersection(loop)]
+            if read:
+                alone = all(reached.intersection(loop) == {loop[0]} for loop in read)
+                found[path] = max(map(len, read)) if alone else 0
+        return found
+
+
+def _marks(node: Node) -> dict[str, int]:
+    found: dict[str, int] | None = node.metadata.get(MARK)  # type: ignore[attr-defined]
+    return found or {}
+
+
+def _loops(before: Sequence[int | None]) -> list[list[int]]:
+    """Calls that follow each other, and none of which is followed by two."""
+    loops: dict[int, list[int]] = {}
+    """By the newest call."""
+    for number, previous in enumerate(before):
+        loop = [] if previous is None else loops.pop(previous, None)
+        if loop is not None:
+            loops[number] = [*loop, number]
+    return [loop for loop in loops.values() if len(loop) >= FEWEST]
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """What an index takes of several states that were put side by side."""
+
+    chosen: Node
+    parts: tuple[Node, ...]
+
+
+def first_step_alone(made: LossOperations) -> int:
+    """Steps of a loop whose states are put side by side and of which an index takes the first one.
+
+    Of the parts of a ``cat`` or ``stack``, made in an order in which each depends on the one
+    before, the index takes the one that was made first; and nothing else in the graph leads to
+    any of the others.
+
+    Args:
+        made: the operations of the loss, while the graph is whole.
+
+    Returns:
+        0 where there is no such thing.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import LossOperations, first_step_alone
+        >>> weight, state, states = torch.ones(2, 2, requires_grad=True), torch.zeros(3, 2), []
+        >>> for _ in range(5):
+        ...     state = torch.tanh(state @ weight + 1)
+        ...     states.append(state)
+        >>> forwards, backwards = torch.stack(states, 1), torch.stack(states[::-1], 1)
+        >>> [first_step_alone(LossOperations([x[:, -1].sum()])) for x in (forwards, backwards)]
+        [0, 5]
+    """
+    taken: dict[Node, list[_Taken]] = {}
+    for name, node in made.those({"Select", "Slice"}):
+        found = list(_taken(node, name))
+        if found:
+            taken[node] = found
+    told = [
+        one for each in taken.values() for one in each if one.chosen is min(one.parts, key=_when)
+    ]
+    if not told:
+        return 0
+    reached = _reached(made, taken)
+    for one in told:
+        if reached.isdisjoint(set(one.parts) - {one.chosen}) and _goes_on(one.parts):
+            return len(one.parts)
+    return 0
+
+
+def steps_side_by_side(made: LossOperations) -> set[tuple[int, int]]:
+    """Steps and sequences of loops whose states are put side by side, each made from the last one.
+
+    Args:
+        made: the operations of the loss, while the graph is whole.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import LossOperations, steps_side_by_side
+        >>> weight, state, states = torch.ones(2, 2, requires_grad=True), torch.zeros(3, 2), []
+        >>> for _ in range(5):
+        ...     state = torch.tanh(state @ weight + 1)
+        ...     states.append(state)
+        >>> steps_side_by_side(LossOperations([torch.cat(states).sum()]))
+        {(5, 3)}
+    """
+    found = set()
+    for _, node in made.those({"Cat", "Stack"}):
+        if len(node.next_functions) < FEWEST:
+            continue
+        inner = [(n, i) for n, i in node.next_functions if n is not None]
+        parts = [_state(edge) for edge in inner]
+        shapes = {shape_of(part, 0) for part in parts}
+        if len(parts) != len(node.next_functions) or len(shapes) != 1 or len(set(parts)) < FEWEST:
+            continue
+        (shape,) = shapes
+        if len(shape) == 2 and _goes_on(parts):
+            found.add((len(parts), shape[0]))
+    return found
+
+
+def _when(node: Node) -> int:
+    return node._sequence_nr()
+
+
+def _taken(node: Node, name: str) -> Iterator[_Taken]:
+    """What an operation takes, if it takes one place along an axis of states side by side."""
+    below, number = node.next_functions[0]
+    if below is None:
+        return
+    shape = shape_of(below, number)
+    (axis,) = axes_of(int(saved(node, "dim")), len(shape))
+    if name == "Select":
+        place = signed(int(saved(node, "index"))) % shape[axis]
+    elif shape_of(node, 0)[axis] == 1 < shape[axis]:
+        place = signed(int(saved(node, "start"))) % shape[axis]
+    else:
+        return
+    waiting = [((below, number), axis, place)]
+    for _ in range(FAR):
+        if not waiting:
+            return
+        edge, axis, place = waiting.pop()
+        parts = _parts(edge, axis)
+        if len(parts) >= FEWEST and len(parts) == shape_of(*edge)[axis]:
+            yield _Taken(parts[place], tuple(parts))
+        else:
+            waiting += _further(edge, axis, place)
+
+
+def _parts(edge: Edge, axis: int) -> list[Node]:
+    """The states that were put side by side along an axis, one a place."""
+    waiting, found = [edge], []
+    while waiting:
+        node, number = waiting.pop()
+        name, shape = operation(node), shape_of(node, number)
+        inner = [(n, i) for n, i in node.next_functions if n is not None]
+        whole = len(inner) == len(node.next_functions)
+        if name == "Stack" and whole and axes_of(int(saved(node, "dim")), len(shape)) == [axis]:
+            found += [_state(part) for part in inner]
+        elif name == "Cat" and whole and axes_of(int(saved(node, "dim")), len(shape)) == [axis]:
+            waiting += reversed(inner)
+        elif shape[axis] == 1:
+            found.append(_state((node, number)))
+        else:
+            return []
+    return found
+
+
+def _state(edge: Edge) -> Node:
+    """Without the views that give it an axis of steps."""
+    node = edge[0]
+    while operation(node) in SAME_ORDER and node.next_functions[0][0] is not None:
+        node = node.next_functions[0][0]
+    return node
+
+
+def _further(edge: Edge, axis: int, place: int) -> list[tuple[Edge, int, int]]:
+    """Where the same place is before an operation that keeps steps apart."""
+    node, number = edge
+    name, shape = operation(node), shape_of(node, number)
+    inner = [(n, i) for n, i in node.next_functions if n is not None]
+    if name == "Cat":
+        same = [one for one in inner if shape_of(*one)[axis] == shape[axis]]
+        return [(one, axis, place) for one in same] if len(same) == len(inner) else []
+    if name == "Flip":
+        turned = axis in axes_of(list(saved(node, "dims")), len(shape))
+        return [(inner[0], axis, shape[axis] - 1 - place if turned else place)]
+    if name in ("Transpose", "Permute"):
+        order = list(range(len(shape)))
+        if name == "Permute":
+            order = axes_of(list(saved(node, "dims")), len(shape))
+        else:
+            a, b = axes_of([saved(node, "dim0"), saved(node, "dim1")], len(shape))
+            order[a], order[b] = b, a
+        return [(inner[0], order[axis], place)]
+    if name in POINTWISE or name == "Slice":
+        return [(one, axis, place) for one in inner if shape_of(*one) == shape]
+    if name in SAME_ORDER and len(shape) == 3:  # a linear layer of each step
+        product = inner[0][0]
+        given = [n for n, _ in product.next_functions if n is not None]
+        views = [n for n in given if operation(n) in SAME_ORDER]
+        if operation(product) not in ("Addmm", "Mm") or len(views) != 1:
+            return []
+        before, at = views[0].next_functions[0]
+        if before is not None and shape_of(before, at)[:2] == shape[:2]:
+            return [((before, at), axis, place)]
+    return []
+
+
+def _reached(made: LossOperations, taken: dict[Node, list[_Taken]]) -> set[Node]:
+    """Operations that a gradient other than 0 may arrive at: an index leads to what it takes."""
+    waiting = list(made.roots)
+    seen = set(waiting)
+    while waiting:
+        node = waiting.pop()
+        found = taken.get(node)
+        below = (
+            [n for n, _ in node.next_functions if n is not None]
+            if found is None
+            else [one.chosen for one in found]
+        )
+        new = [n for n in below if n not in seen]
+        waiting += new
+        seen.update(new)
+    return seen
+
+
+def _goes_on(parts: Sequence[Node]) -> bool:
+    """Whether the third state is made from something that was made with the second one.
+
+    Parts that are made one by one, each from its own input, have only what was before all of them
+    in common.
+    """
+    first, second, third, *_ = sorted(parts, key=_when)
+    waiting, seen = [third], {third}
+    for _ in range(FAR):
+        if not waiting:
+            return False
+        node = waiting.pop()
+        if _when(first) < _when(node) <= _when(second):
+            return True
+        for below, _ in node.next_functions:
+            if below is not None and below not in seen and operation(below) != "AccumulateGrad":
+                seen.add(below)
+                if _when(below) > _when(first):
+                    waiting.append(below)
+    return False

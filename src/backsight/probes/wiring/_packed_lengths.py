@@ -1,0 +1,114 @@
+"""Whether a batch was packed with the lengths of its own sequences, as their padding tells."""
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
+
+from backsight.probes._operations import operation, shape_of
+from backsight.probes._padding import is_padding, padding_of
+from backsight.probes.wiring._data_behind import data_below
+
+__all__ = ["lengths_unlike", "packed_from", "packed_of"]
+
+FEWEST = 8
+"""Sequences."""
+
+SHARE = 0.2
+"""Of them, that are cut short, and that go on into padding: each, at least."""
+
+
+@torch.no_grad()
+def lengths_unlike(packed: PackedSequence, padded: Tensor) -> float:
+    """The share of sequences whose lengths are not theirs, where some are cut short, and others go
+    on into padding.
+
+    Args:
+        packed: a batch.
+        padded: ``(B, T)`` or ``(B, T, I)``, what it was packed from.
+
+    Returns:
+        0 where none are, or sequences are only cut, or only go on; or where nothing is padding.
+
+    Example:
+        >>> import torch
+        >>> from torch.nn.utils.rnn import pack_padded_sequence
+        >>> from backsight.probes import lengths_unlike
+        >>> lengths = torch.tensor([2, 5, 3, 9, 4, 7, 8, 6])
+        >>> x = torch.randint(1, 9, (8, 9)).masked_fill(torch.arange(9) >= lengths[:, None], 0)
+        >>> def share(lengths, x):
+        ...     packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+        ...     return lengths_unlike(packed, x)
+        >>> share(lengths, x), share(lengths.sort(descending=True).values, x)
+        (0.0, 1.0)
+    """
+    batch = int(packed.batch_sizes[0])
+    if batch < FEWEST or len(padded) != batch or padded.dim() not in (2, 3):
+        return 0.0
+    at_end, inside = padding_of(padded)
+    if not is_padding(at_end, inside):
+        return 0.0
+    own = (padded.shape[1] - at_end.sum(1)).cpu()
+    sizes = packed.batch_sizes
+    lengths = (sizes[:, None] > torch.arange(batch)).sum(0)
+    if packed.unsorted_indices is not None:
+        lengths = lengths[packed.unsorted_indices.cpu()]
+    short, long = (float(each.float().mean()) for each in (lengths < own, lengths > own))
+    return short + long if min(short, long) >= SHARE else 0.0
+
+
+def packed_from(packed: PackedSequence) -> list[Tensor]:
+    """``(B, T)`` or ``(B, T, I)``: the data that a batch was packed from, behind a layer with
+    weights, in each layout that they may have.
+
+    Example:
+        >>> import torch
+        >>> from torch.nn.utils.rnn import pack_padded_sequence
+        >>> from backsight.probes import packed_from
+        >>> x = torch.randint(9, (3, 4))
+        >>> packed = pack_padded_sequence(torch.nn.Embedding(9, 2)(x), [4, 4, 2], batch_first=True)
+        >>> (padded,) = packed_from(packed)
+        >>> torch.equal(padded, x)
+        True
+    """
+    node = packed.data.grad_fn
+    if node is None or operation(node) != "PackPaddedSequence":
+        return []
+    below, number = node.next_functions[0]
+    if below is None:
+        return []
+    batch, sizes = int(packed.batch_sizes[0]), shape_of(below, number)[:2]
+    data = data_below(below, packed.sorted_indices)
+    if data is None or batch not in sizes or sizes[0] == sizes[1]:
+        return []
+    (steps,) = (size for size in sizes if size != batch)
+    if data.dim() > 1 and {*data.shape[:2]} == {batch, steps}:
+        return [data if len(data) == batch else data.transpose(0, 1)]
+    if data.dim() == 2 and len(data) == batch * steps:
+        return [data.view(batch, steps, -1), data.view(steps, batch, -1).transpose(0, 1)]
+    return []
+
+
+@torch.no_grad()
+def packed_of(packed: PackedSequence, given: Tensor) -> Tensor | None:
+    """``(B, T, I)``: ``given``, if a batch was packed from it in its own order; else None.
+
+    Args:
+        packed: a batch, whose numbers have no graph.
+        given: ``(B, T, I)`` or ``(T, B, I)``.
+
+    Example:
+        >>> import torch
+        >>> from torch.nn.utils.rnn import pack_padded_sequence
+        >>> from backsight.probes import packed_of
+        >>> x = torch.randn(3, 4, 2)
+        >>> packed = pack_padded_sequence(x, [4, 4, 2], batch_first=True)
+        >>> packed_of(packed, x) is x, packed_of(packed, x.flip(0))
+        (True, None)
+    """
+    if given.dim() != 3 or given.shape[2:] != packed.data.shape[1:]:
+        return None
+    first = pad_packed_sequence(packed, batch_first=True)[0][:, 0]
+    for rows in (given, given.transpose(0, 1)):
+        if torch.equal(rows[:, 0], first):
+            return given if rows is given else rows
+    return None
