@@ -179,8 +179,11 @@ def test_a_run_is_watched_while_it_trains(
     zoomed = "{'xaxis.range[0]': 20, 'xaxis.range[1]': 40}"
     page.evaluate(f"Plotly.relayout(document.querySelector('#loss .plot'), {zoomed})")
     page.wait_for_url("**from=20&to=40*")
+    page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
     page.reload()
     page.get_by_text("Time axes show 20 to 40").wait_for()
+    # A browser scrolls to where it was, and a figure is drawn once it is seen.
+    page.locator("#loss").scroll_into_view_if_needed()
     page.locator("#loss .plot .scatterlayer").wait_for()
     assert page.evaluate("document.querySelector('#loss .plot').layout.xaxis.range") == [20, 40]
     page.get_by_role("button", name="Show all").click()
