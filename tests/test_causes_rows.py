@@ -263,7 +263,7 @@ def test_a_model_that_is_given_rows_one_by_one_has_to_put_them_back(
     """Documents of their own lengths, which it pads itself."""
 
     class Documents(Sorts):
-        def forward(self, documents: list[Tensor]) -> Tensor:
+        def forward(self, documents: list[Tensor]) -> Tensor:  # type: ignore[override]
             lengths = torch.tensor([len(one) for one in documents])
             order = lengths.argsort(descending=True)
             x = self.embed(pad_sequence([documents[i] for i in order], batch_first=True))

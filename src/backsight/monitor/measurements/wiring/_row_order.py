@@ -36,11 +36,8 @@ from backsight.probes import (
 
 __all__ = ["RowOrder"]
 
-FEWEST = 8
-"""Rows of a batch."""
-
-MOST = 1 << 18
-"""Symbols of a batch, padded, that a model is given row by row."""
+FEWEST, MOST = 8, 1 << 18
+"""Rows of a batch; symbols of one, padded, that a model is given row by row."""
 
 ENOUGH, NEWEST, NO_BETTER = 256, 8, 0.95
 """Different sequences that tell whether anything goes with their targets; the newest losses, of
