@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
 
 from backsight import diagnose, watch
 from backsight.diagnosis import Finding
@@ -254,6 +254,34 @@ def test_a_row_that_is_there_twice_hides_no_other(
             ce(model(TEXT[rows]), FIRST[rows]).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
     assert {f.code for f in diagnose(tmp_path / "run").findings} & {"BKS417", "BKS435"} == codes
+
+
+@pytest.mark.parametrize("back", [True, False])
+def test_a_model_that_is_given_rows_one_by_one_has_to_put_them_back(
+    back: bool, tmp_path: Path
+) -> None:
+    """Documents of their own lengths, which it pads itself."""
+
+    class Documents(Sorts):
+        def forward(self, documents: list[Tensor]) -> Tensor:  # type: ignore[override]
+            lengths = torch.tensor([len(one) for one in documents])
+            order = lengths.argsort(descending=True)
+            x = self.embed(pad_sequence([documents[i] for i in order], batch_first=True))
+            packed = pack_padded_sequence(x, lengths[order], batch_first=True)
+            z: Tensor = self.head(self.rnn(packed)[1][0])
+            return z[order.argsort()] if back else z
+
+    torch.manual_seed(0)
+    model = Documents(lambda z, order: z)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
+    with watch(model, optimizer, tmp_path / "run", every=1):
+        for _ in range(4):
+            rows = DIFFERENT[torch.randperm(len(DIFFERENT))[:BATCH]]
+            documents = [TEXT[row, : LENGTHS[row]] for row in rows]
+            optimizer.zero_grad()
+            ce(model(documents), FIRST[rows]).backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+    assert ("BKS417" in {f.code for f in diagnose(tmp_path / "run").findings}) is not back
 
 
 @pytest.mark.parametrize("alike", [True, False])

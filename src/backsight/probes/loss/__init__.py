@@ -37,7 +37,7 @@ from backsight.probes.loss._padded_loss import (
     row_by_row,
     step_by_step,
 )
-from backsight.probes.loss._padded_mean import averages_padding
+from backsight.probes.loss._padded_mean import averages_padding, averages_words
 from backsight.probes.loss._penalty import penalised
 from backsight.probes.loss._persistence import Persistence
 from backsight.probes.loss._row_answers import RowAnswers, row_keys
@@ -64,6 +64,7 @@ __all__ = [
     "asks_a_layer",
     "asks_a_unit",
     "averages_padding",
+    "averages_words",
     "class_counts",
     "classes_by_hand",
     "compared_alike",

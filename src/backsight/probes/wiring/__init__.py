@@ -49,6 +49,7 @@ from backsight.probes.wiring._row_ties import RowTies
 from backsight.probes.wiring._rows_within import asks_of_rows, keys_within, puts_back, sorted_apart
 from backsight.probes.wiring._schedules import has_schedule, schedules_of
 from backsight.probes.wiring._steps_read import StepsRead
+from backsight.probes.wiring._turned_round import TurnedRound
 from backsight.probes.wiring._white_noise import noise_spread
 
 __all__ = [
@@ -60,6 +61,7 @@ __all__ = [
     "RowTies",
     "StepCalls",
     "StepsRead",
+    "TurnedRound",
     "additions_in_half",
     "asks_for_last",
     "asks_of_rows",

@@ -75,7 +75,8 @@ SIGNALS = (
         title="padding before the step that is read",
         formula="padded steps / all steps of a batch whose sequences end in padding, or are "
         "packed, if L reads the last step of the padded batch alone; 1 more if L has one target a "
-        "sequence and reads all steps; 0 otherwise",
+        "sequence and reads all steps, or averages all that was embedded; 3 more if it reads the "
+        "last states of both directions; 0 otherwise",
         axes=("iteration",),
         unit="1",
         reduction="of several calls, the largest",

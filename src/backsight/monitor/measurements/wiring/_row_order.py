@@ -36,8 +36,8 @@ from backsight.probes import (
 
 __all__ = ["RowOrder"]
 
-FEWEST = 8
-"""Rows of a batch."""
+FEWEST, MOST = 8, 1 << 18
+"""Rows of a batch; symbols of one, padded, that a model is given row by row."""
 
 ENOUGH, NEWEST, NO_BETTER = 256, 8, 0.95
 """Different sequences that tell whether anything goes with their targets; the newest losses, of
@@ -140,8 +140,11 @@ class RowOrder(Measurement):
     def on_model_end(self, call: LayerCall, now: Iteration) -> None:
         """Keep what the model was given, and what it may tell of an order."""
         if self._packed and torch.is_grad_enabled():
-            given = tensors_in((call.inputs, call.named))
+            given = [*tensors_in((call.inputs, call.named))]
             self._given += [x.detach() for x in given if x.grad_fn is None and x.dim() > 1]
+            rows = [x for x in given if x.dim() == 1 and x.dtype == torch.long]
+            if len(rows) == self._packed[-1].batch and len(rows) * max(map(len, rows)) <= MOST:
+                self._given.append(torch.nn.utils.rnn.pad_sequence(rows, batch_first=True))
             held = [*tensors_in(call.result), *tensors_in(tuple(vars(call.module).values()))]
             self._beside += [x for x in held if x.dim() == 1 and not x.is_floating_point()]
 
