@@ -14,7 +14,7 @@ class IRNN(nn.Module):
     def __init__(self, hidden=40):
         super().__init__()
         self.rnn = nn.RNN(2, hidden, nonlinearity="relu", batch_first=True)
-        nn.init.normal_(self.rnn.weight_ih_l0, std=0.1)
+        nn.init.normal_(self.rnn.weight_ih_l0, std=0.3)
         nn.init.eye_(self.rnn.weight_hh_l0)
         nn.init.zeros_(self.rnn.bias_ih_l0)
         nn.init.zeros_(self.rnn.bias_hh_l0)
@@ -24,7 +24,7 @@ class IRNN(nn.Module):
         return self.fc(self.rnn(x)[1][0])
 
 
-def adding(n=32, length=30):
+def adding(n=32, length=12):
     numbers, marks = torch.rand(n, length), torch.zeros(n, length)
     half = length // 2
     one, two = torch.randint(0, half, (n,)), torch.randint(half, length, (n,))
@@ -34,7 +34,7 @@ def adding(n=32, length=30):
 
 
 model = IRNN()
-optimizer = optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
+optimizer = optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
 criterion = nn.MSELoss()
 
 params_to_clip = model.parameters()

@@ -42,18 +42,18 @@ class DecoderRNN(nn.Module):
 
 def clips(n=30, t=8):
     turn = torch.randint(0, 4, (n,))
-    rate = torch.tensor([-0.7, -0.35, 0.35, 0.7])[turn]
+    rate = torch.tensor([-1.0, -0.5, 0.5, 1.0])[turn]
     angle = rate[:, None] * torch.arange(t) + 6.28 * torch.rand(n, 1)
     at = torch.stack([angle.sin(), angle.cos()], -1)
     grid = torch.linspace(-1.2, 1.2, 6)
     dx = grid[None, None, :, None] - at[..., 0, None, None]
     dy = grid[None, None, None, :] - at[..., 1, None, None]
-    return torch.exp(-4 * (dx**2 + dy**2)) + 0.05 * torch.randn(n, t, 6, 6), turn
+    return 3 * torch.exp(-2 * (dx**2 + dy**2)) + 0.05 * torch.randn(n, t, 6, 6), turn
 
 
 cnn_encoder, rnn_decoder = EncoderCNN(), DecoderRNN()
 crnn_params = list(cnn_encoder.parameters()) + list(rnn_decoder.parameters())
-optimizer = torch.optim.Adam(crnn_params, lr=3e-3)
+optimizer = torch.optim.Adam(crnn_params, lr=5e-3)
 for step in range(400):
     X, y = clips()
     optimizer.zero_grad()

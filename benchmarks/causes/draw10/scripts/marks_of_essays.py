@@ -42,7 +42,9 @@ class Marker(nn.Module):
 
 def essays(n=32, t=16):
     good = torch.rand(n, 1)
-    ids = torch.where(torch.rand(n, t) < good, torch.randint(20, 40, (n, t)), torch.randint(0, 20, (n, t)))
+    ids = torch.where(
+        torch.rand(n, t) < good, torch.randint(20, 40, (n, t)), torch.randint(0, 20, (n, t))
+    )
     marks = 2.0 * (ids >= 20).float().mean(1)
     return ids, marks.unsqueeze(1)
 

@@ -37,11 +37,15 @@ class Summarizer(nn.Module):
         return self.word(self.encoder(story)[:, -1])
 
 
-def stories(t=9):
+def stories():
+    t = int(torch.randint(7, 13, ()))
     story = torch.randint(NAMES, WORDS, (BATCH, t))
     spots = torch.rand(BATCH, t).argsort(1)[:, :3].sort(1).values
     named = torch.randint(0, NAMES, (BATCH, 3))
-    return story.scatter(1, spots, named), named[:, 0]
+    first = named[:, 0].clone()
+    other = torch.rand(BATCH, 3) < torch.tensor([0.0, 0.5, 0.5])
+    named[other] = torch.randint(NAMES, WORDS, (int(other.sum()),))
+    return story.scatter(1, spots, named), first
 
 
 net = Summarizer()

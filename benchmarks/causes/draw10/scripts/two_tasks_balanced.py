@@ -9,7 +9,7 @@ from torch import nn
 FIXED = "--fixed" in sys.argv
 torch.manual_seed(125)
 torch.set_num_threads(1)
-WORDS, KINDS, CLIP, LR = 24, 4, 0.25, 8.0
+WORDS, KINDS, CLIP, LR = 24, 4, 0.25, 30.0
 
 
 class Model(nn.Module):
