@@ -5,7 +5,7 @@ from torch import nn
 
 torch.manual_seed(203)
 torch.set_num_threads(1)
-T, NOISE = 12, 4
+T, NOISE = 10, 4
 
 
 class Generator(nn.Module):
@@ -40,7 +40,7 @@ opt_g = torch.optim.Adam(G.parameters(), lr=1e-3, betas=(0.5, 0.999))
 opt_d = torch.optim.Adam(D.parameters(), lr=2e-3, betas=(0.5, 0.999))
 bce = nn.BCEWithLogitsLoss()
 ones, zeros = torch.ones(32), torch.zeros(32)
-for step in range(300):
+for step in range(280):
     fake = G(torch.randn(32, NOISE))
     loss_d = bce(D(real()), 0.9 * ones) + bce(D(fake.detach()), zeros)
     opt_d.zero_grad()
@@ -50,6 +50,6 @@ for step in range(300):
     opt_g.zero_grad()
     loss_g.backward()
     opt_g.step()
-    if step % 60 == 59:
+    if step % 70 == 69:
         size = fake.pow(2).mean().item()
         print(f"{step + 1}: D {loss_d.item():.3f} G {loss_g.item():.3f} power {size:.3f}")

@@ -5,7 +5,7 @@ from torch import nn
 
 torch.manual_seed(207)
 torch.set_num_threads(1)
-T = 16
+T = 12
 
 
 class AutoEncoder(nn.Module):
@@ -25,19 +25,19 @@ class AutoEncoder(nn.Module):
 
 
 def pulses(n=32):
-    centre, width = 3 + 10 * torch.rand(n, 1), 1.5 + 2 * torch.rand(n, 1)
+    centre, width = 2 + 7 * torch.rand(n, 1), 1.5 + 2 * torch.rand(n, 1)
     height = 0.5 + torch.rand(n, 1)
     return (height * torch.exp(-(((torch.arange(T) - centre) / width) ** 2)))[..., None]
 
 
 model = AutoEncoder()
 optimizer = torch.optim.Adam(model.parameters(), lr=4e-3)
-for step in range(500):
+for step in range(450):
     x = pulses()
     loss = nn.functional.mse_loss(model(x), x)
     optimizer.zero_grad()
     loss.backward()
     nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     optimizer.step()
-    if step % 100 == 99:
+    if step % 90 == 89:
         print(f"{step + 1} {loss.item():.5f}")

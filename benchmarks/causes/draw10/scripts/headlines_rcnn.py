@@ -4,7 +4,6 @@ import sys
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 FIXED = "--fixed" in sys.argv
 torch.manual_seed(109)
