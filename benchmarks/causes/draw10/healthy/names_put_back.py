@@ -25,7 +25,7 @@ class Tagger(nn.Module):
         return self.tag(out[back])
 
 
-def batch(n=32):
+def batch(n=24):
     lengths = torch.randint(3, 15, (n,))
     real = torch.arange(int(lengths.max())) < lengths.unsqueeze(1)
     words = torch.randint(1, WORDS, real.shape) * real
@@ -35,7 +35,7 @@ def batch(n=32):
 
 model = Tagger()
 optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
-for step in range(400):
+for step in range(360):
     words, lengths, tags, real = batch()
     each = nn.functional.cross_entropy(
         model(words, lengths).transpose(1, 2), tags, reduction="none"
@@ -44,5 +44,5 @@ for step in range(400):
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
-    if step % 80 == 79:
+    if step % 90 == 89:
         print(f"{step + 1}: {loss.item():.4f}")

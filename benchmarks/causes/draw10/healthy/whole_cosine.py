@@ -17,7 +17,7 @@ def factor(step):
 
 
 class Sorter(nn.Module):
-    def __init__(self, things=8, width=48):
+    def __init__(self, things=8, width=32):
         super().__init__()
         self.embed = nn.Embedding(things, width)
         self.read = nn.GRU(width, width, batch_first=True, bidirectional=True)
@@ -32,7 +32,7 @@ model = Sorter()
 optimizer = torch.optim.AdamW(model.parameters(), lr=6e-3, weight_decay=0.01)
 scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
 for step in range(STEPS):
-    things = torch.randint(0, 8, (32, 6))
+    things = torch.randint(0, 8, (24, 6))
     logits = model(things)
     loss = nn.functional.cross_entropy(logits.flatten(0, 1), things.sort(1).values.flatten())
     optimizer.zero_grad()

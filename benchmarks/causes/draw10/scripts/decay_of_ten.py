@@ -28,9 +28,7 @@ def paths(n=64, length=12):
 
 
 model = Path()
-optimizer = torch.optim.Adam(
-    model.parameters(), lr=4e-3, weight_decay=1e-5 if FIXED else 10.0
-)
+optimizer = torch.optim.Adam(model.parameters(), lr=4e-3, weight_decay=1e-5 if FIXED else 10.0)
 for batch in range(1, 451):
     steps, kind = paths()
     logits = model(steps)
@@ -39,4 +37,6 @@ for batch in range(1, 451):
     loss.backward()
     optimizer.step()
     if batch % 90 == 0:
-        print(f"{batch}: loss {loss.item():.4f} acc {(logits.argmax(1) == kind).float().mean():.3f}")
+        print(
+            f"{batch}: loss {loss.item():.4f} acc {(logits.argmax(1) == kind).float().mean():.3f}"
+        )

@@ -1,4 +1,4 @@
-"""A language model wrapper around a selective layer: which key came first, told at the end."""
+"""A wrapper around a selective layer: what all the tokens of a text are worth together."""
 
 import math
 import sys
@@ -31,13 +31,14 @@ class Selective(nn.Module):
         return h
 
 
-class LanguageModel(nn.Module):
+class ValueModel(nn.Module):
     def __init__(self, vocab=9, width=32):
         super().__init__()
         self.embed = nn.Embedding(vocab, width)
         self.layer = Selective(width)
         self.norm = nn.LayerNorm(width)
-        self.head = nn.Linear(width, vocab)
+        self.out_norm = nn.LayerNorm(width)
+        self.head = nn.Linear(width, 1)
         self.apply(self._init_weights)
 
     def _init_weights(self, m, initializer_range=0.02):
@@ -48,16 +49,16 @@ class LanguageModel(nn.Module):
                 nn.init.zeros_(m.bias)
 
     def forward(self, ids):
-        return self.head(self.layer(self.norm(self.embed(ids))))
+        return self.head(self.out_norm(self.layer(self.norm(self.embed(ids)))))
 
 
-model = LanguageModel()
-optimizer = torch.optim.AdamW(model.parameters(), lr=8e-3, weight_decay=0.0)
+worth = torch.tensor([2.0, -1.5, 1.0, -1.0, 0.5, -0.5, 1.5, -2.0, 0.0])
+model = ValueModel()
+optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.0)
 for step in range(400):
-    key = torch.randint(1, 9, (32,))
-    ids = torch.zeros(32, 40, dtype=torch.long)
-    ids[:, 0] = key
-    loss = F.cross_entropy(model(ids), key)
+    ids = torch.randint(0, 9, (32, 40))
+    total = worth[ids].sum(1, keepdim=True) / 8
+    loss = F.mse_loss(model(ids), total)
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()

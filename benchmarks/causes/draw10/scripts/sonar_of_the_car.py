@@ -21,9 +21,9 @@ class Driver(nn.Module):
 
 
 def drives(n=32, moments=8):
-    millimetres = 2000 + 600 * torch.randn(n, 1, 3)
-    millimetres = millimetres + 250 * torch.randn(n, moments, 3).cumsum(1)
-    millimetres = millimetres.clamp(0, 4000)
+    millimetres = 3000 + 300 * torch.randn(n, 1, 3)
+    millimetres = millimetres + 120 * torch.randn(n, moments, 3).cumsum(1)
+    millimetres = millimetres.clamp(0, 5000)
     speed = millimetres[:, -1] - millimetres[:, 0]
     return millimetres, (millimetres[:, -1] + speed).argmax(1)
 
@@ -33,7 +33,7 @@ optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
 for frame in range(600):
     readings, best = drives()
     if FIXED:
-        readings = (readings - 2000) / 1000
+        readings = (readings - 3000) / 400
     loss = nn.functional.cross_entropy(model(readings), best)
     optimizer.zero_grad()
     loss.backward()

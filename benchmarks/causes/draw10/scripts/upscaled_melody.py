@@ -46,4 +46,6 @@ for epoch in range(1, EPOCHS + 1):
         total += loss.item()
     if FIXED:
         schedulerG.step()
-    print(f"[{epoch}/{EPOCHS}] loss {total / PER_EPOCH:.4f} lr {optimizerG.param_groups[0]['lr']:.1e}")
+    print(
+        f"[{epoch}/{EPOCHS}] loss {total / PER_EPOCH:.4f} lr {optimizerG.param_groups[0]['lr']:.1e}"
+    )
