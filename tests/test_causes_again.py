@@ -20,6 +20,10 @@ LossOf = Callable[[Parts], Tensor]
 class Cell(nn.Module):
     """Matrices alone."""
 
+    wx: nn.Parameter
+    wh: nn.Parameter
+    wo: nn.Parameter
+
     def __init__(self, *constant: str) -> None:
         super().__init__()
         shapes = {"wx": (INPUTS, UNITS), "wh": (UNITS, UNITS), "wo": (UNITS, 3)}
@@ -31,7 +35,7 @@ class Cell(nn.Module):
         h = x.new_zeros(x.shape[1], UNITS)
         for step in x:
             h = torch.tanh(step @ self.wx + h @ self.wh)
-        return h @ self.wo  # type: ignore[no-any-return]
+        return h @ self.wo
 
 
 def classify(m: Parts) -> Tensor:

@@ -34,7 +34,7 @@ _CODES = {
     "state_attached": "418",
     "state_carried": "418",
     "swapped": "408",
-    "unoptimised": "409",
+    "unoptimised": "402 409",
     "weight_decay": "427 428",
     "window_repeated": "407",
     "wrong_sign": "429",
