@@ -7,7 +7,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from backsight import Run, diagnose
 from backsight.diagnosis import Finding, Judge
+from backsight.monitor import LateRecorder, ProcessMonitor
 from tests.causes import BATCH, INPUTS, STEPS, UNITS, drawn, findings, rnn
 
 Parts = nn.ModuleDict
@@ -146,3 +148,53 @@ def spikes(other_at: int) -> list[Finding]:
 def test_a_spike_that_another_batch_brings() -> None:
     (theirs,), (ours,) = spikes(110), spikes(80)
     assert (theirs.severity, ours.severity) == ("info", "warning")
+
+
+# -- BKS408: both ends of a bidirectional layer, along the batch -----------------------------------
+
+
+def halves(m: Parts) -> Tensor:
+    """Right with ``batch_first``."""
+    z = m["rnn"](drawn(BATCH, STEPS))[0]
+    total: Tensor = torch.cat([z[:, -1, :UNITS], z[:, 0, UNITS:]], 1).square().mean()
+    return total
+
+
+def one_more(m: Parts) -> Tensor:
+    z = m["rnn"](drawn(BATCH, STEPS))[0]
+    total: Tensor = (z[:, -1] + z[:, 0] + z[:, 2]).square().mean()
+    return total
+
+
+@pytest.mark.parametrize(
+    ("loss", "first", "told"),
+    [(halves, False, True), (halves, True, False), (one_more, False, False)],
+)
+def test_the_first_and_the_last_sequence_at_every_step(
+    loss: LossOf, first: bool, told: bool, tmp_path: Path
+) -> None:
+    layers = {"rnn": rnn(bidirectional=True, batch_first=first)}
+    found = findings("BKS408", loss, tmp_path, layers)
+    assert ["first and the last of 6 sequences" in one.message for one in found] == [True] * told
+
+
+# -- BKS409: an optimizer of tensors that were made anew since -----------------------------------
+
+
+@pytest.mark.parametrize("stale", [True, False])
+def test_an_optimizer_of_tensors_that_are_others_now(stale: bool, tmp_path: Path) -> None:
+    recorder = LateRecorder(tmp_path, kind="run", config={})
+    monitor = ProcessMonitor(recorder, every=1)
+    try:
+        weight = torch.randn(3, 1, requires_grad=True)
+        optimizer = torch.optim.SGD([weight], lr=0.1)
+        weight = weight.detach().requires_grad_() if stale else weight
+        for _ in range(6):
+            optimizer.zero_grad()
+            (torch.randn(8, 3) @ weight - 1).square().mean().backward()
+            optimizer.step()
+    finally:
+        monitor.close()
+        recorder.close()
+    found = [one for one in diagnose(Run(tmp_path)).findings if one.code == "BKS409"]
+    assert [one.evidence for one in found] == [{"parameters": 1.0}] * stale
