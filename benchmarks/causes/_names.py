@@ -35,7 +35,7 @@ _CODES = {
     "state_carried": "418",
     "swapped": "408",
     "time_constants": "428",
-    "unoptimised": "409",
+    "unoptimised": "402 409",
     "vanishing": "101 301",
     "weight_decay": "427 428",
     "window_repeated": "407",
