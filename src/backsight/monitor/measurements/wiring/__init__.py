@@ -9,6 +9,7 @@ from backsight.monitor.measurements.wiring._answer_given import AnswerInInput
 from backsight.monitor.measurements.wiring._axis_of_time import AxisOfTime
 from backsight.monitor.measurements.wiring._clamped import Clamped
 from backsight.monitor.measurements.wiring._clip_moment import ClipMoment
+from backsight.monitor.measurements.wiring._column_scale import ColumnScale
 from backsight.monitor.measurements.wiring._decay import DecayShare
 from backsight.monitor.measurements.wiring._first_step import FirstStep
 from backsight.monitor.measurements.wiring._gradient_left import GradientLeft
@@ -58,6 +59,7 @@ __all__ = [
     "HalfUpdates",
     "InitialGain",
     "InitialState",
+    "ColumnScale",
     "InputScale",
     "LossInput",
     "LossSign",
@@ -94,6 +96,7 @@ WIRING: tuple[type[Measurement], ...] = (
     AnswerInInput,
     AxisOfTime,
     InputScale,
+    ColumnScale,
     Guess,
     PersistenceLoss,
     SingleStep,
