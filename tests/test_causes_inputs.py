@@ -167,7 +167,8 @@ def test_features_of_very_different_scale_are_a_note(
         x = drawn(BATCH, STEPS)
         x[..., 0] = 0.3 + by * x[..., 0]
         out = m["rnn"](x)[0] if recurrent else m["rnn"](x)
-        return (out[:, -1] - 1).square().mean()
+        total: Tensor = (out[:, -1] - 1).square().mean()
+        return total
 
     layer = rnn("GRU", batch_first=True) if recurrent else nn.Linear(INPUTS, UNITS)
     found = findings("BKS433", loss, tmp_path, alone(layer), iterations=8)

@@ -231,9 +231,7 @@ class LargeUpdates(Rule):
             self._blow, since = (iteration, newest, course.count), 0
         return self.gone <= since < math.inf
 
-    def _tell_blow(
-        self, now: Sample, ratios: Mapping[str, float], course: LossHistory
-    ) -> None:
+    def _tell_blow(self, now: Sample, ratios: Mapping[str, float], course: LossHistory) -> None:
         assert self._blow is not None
         at, ratio, count = self._blow
         message = (

@@ -39,9 +39,9 @@ class NotNormalised(Rule):
         "before the layer do not count, nor do large inputs that saturate nothing. Or the targets "
         "of a loss of numbers have a size of {target:g} or more, the first predictions are at most "
         "{near:g} of that, and after {patience:.0f} losses their level is at {poor:g} or more of "
-        "what the best constant answer would have. Or the answers are a likeness, which is e to the "
-        "power of minus a distance, or a cosine, and in {samples:.0f} samples in a row {beyond:.0%} "
-        "or more of their targets are outside of its range. Or, as a note, in as many samples the "
+        "what the best constant answer would have. Or the answers are a likeness, which is e to "
+        "the power of minus a distance, or a cosine, and in {samples:.0f} samples in a row "
+        "{beyond:.0%} or more of their targets are outside of its range. Or, as a note, in as many samples the "
         "features of an input that is data differ so far that one varies by {apart:g} of what "
         "another does, or less."
     )
