@@ -12,7 +12,7 @@ from backsight.probes._compilers import (
 from backsight.probes._decays import DecayReader
 from backsight.probes._deep import DeepMeasures, LayerRun, deep_measures
 from backsight.probes._identity import IdentityMap
-from backsight.probes._input_spread import InputRange, narrowest_column
+from backsight.probes._input_spread import InputRange
 from backsight.probes._lyapunov import LyapunovSpectrum, lyapunov, step_jacobian
 from backsight.probes._memory import MemoryProfile, compared_of, ladder, memory
 from backsight.probes._memory_capacity import MemoryCapacity, driven, memory_capacity
@@ -333,7 +333,6 @@ __all__ = [
     "moves_across",
     "named_modules",
     "named_parameters",
-    "narrowest_column",
     "no_such_module",
     "noise_spread",
     "on_host",

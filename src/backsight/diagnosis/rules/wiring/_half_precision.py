@@ -82,8 +82,8 @@ class LostInHalf(Rule):
                 where,
                 now.iteration,
                 "the loss is not finite, and of all that was computed for it, the first number "
-                f"that is not was made in float16 (where {where} was computed or just before): it ends "
-                "at 65,504",
+                f"that is not was made in float16 (where {where} was computed, or just before): "
+                "it ends at 65,504",
                 {"operation": where},
                 signals=(named("half_overflow", where),),
                 severity="error",

@@ -41,9 +41,9 @@ class NotNormalised(Rule):
         "{near:g} of that, and after {patience:.0f} losses their level is at {poor:g} or more of "
         "what the best constant answer would have. Or the answers are a likeness, which is e to "
         "the power of minus a distance, or a cosine, and in {samples:.0f} samples in a row "
-        "{beyond:.0%} or more of their targets are outside of its range. Or, as a note, in as many samples the "
-        "features of an input that is data differ so far that one varies by {apart:g} of what "
-        "another does, or less."
+        "{beyond:.0%} or more of their targets are outside of its range. Or, as a note, in as many "
+        "samples the features of an input that is data differ so far that one varies by {apart:g} "
+        "of what another does, or less."
     )
     causes: ClassVar = (
         "data that are used as they were measured: counts, prices, pixel values, times",

@@ -6,7 +6,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall
 from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
-from backsight.probes import data_entries, narrowest_column
+from backsight.probes import InputRange, data_entries
 
 __all__ = ["ColumnScale"]
 
@@ -66,6 +66,6 @@ class ColumnScale(Measurement):
     def _note(self, path: str, x: Tensor) -> None:
         if x.requires_grad or not x.is_floating_point():
             return
-        share = narrowest_column(x)
+        share = InputRange.narrowest(x)
         if share is not None:
             self._found[path] = min(share, self._found.get(path, 1.0))
