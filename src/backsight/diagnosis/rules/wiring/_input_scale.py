@@ -23,7 +23,7 @@ class NotNormalised(Rule):
     title: ClassVar[str] = "data not normalised"
     severity: ClassVar = "warning"
     cause: ClassVar[bool] = True
-    reads: ClassVar = ("column_scale", "input_scale", "target_size", "targets_beyond")
+    reads: ClassVar = ("input_scale", "target_size", "column_scale", "targets_beyond")
     optional_signals: ClassVar = ("answer_size", "guess_loss", "loss", "saturation")
     explanation: ClassVar[str] = (
         "The numbers that go into a layer are so large that its gates or units stand at the ends "

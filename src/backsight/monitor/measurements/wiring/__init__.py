@@ -9,7 +9,6 @@ from backsight.monitor.measurements.wiring._answer_given import AnswerInInput
 from backsight.monitor.measurements.wiring._axis_of_time import AxisOfTime
 from backsight.monitor.measurements.wiring._clamped import Clamped
 from backsight.monitor.measurements.wiring._clip_moment import ClipMoment
-from backsight.monitor.measurements.wiring._column_scale import ColumnScale
 from backsight.monitor.measurements.wiring._decay import DecayShare
 from backsight.monitor.measurements.wiring._first_step import FirstStep
 from backsight.monitor.measurements.wiring._gradient_left import GradientLeft
@@ -49,7 +48,6 @@ __all__ = [
     "AxisOfTime",
     "Clamped",
     "ClipMoment",
-    "ColumnScale",
     "DecayShare",
     "FirstStep",
     "GradientLeft",
@@ -96,7 +94,6 @@ WIRING: tuple[type[Measurement], ...] = (
     AnswerInInput,
     AxisOfTime,
     InputScale,
-    ColumnScale,
     Guess,
     PersistenceLoss,
     SingleStep,
