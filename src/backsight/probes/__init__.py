@@ -123,6 +123,7 @@ from backsight.probes.loss import (
     targets_beyond,
     targets_turned,
     terms_without_bound,
+    unit_asked,
     unsquashed,
     weighs_likelihoods,
 )
@@ -389,6 +390,7 @@ __all__ = [
     "total_norm",
     "total_norm_value",
     "undisturbed",
+    "unit_asked",
     "units_alike",
     "unsquashed",
     "unwrapped",

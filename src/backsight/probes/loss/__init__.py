@@ -27,7 +27,12 @@ from backsight.probes.loss._loss_sign import (
     weighs_likelihoods,
 )
 from backsight.probes.loss._loss_target import LossTarget
-from backsight.probes.loss._loss_targets import asks_a_layer, asks_a_unit, loss_targets
+from backsight.probes.loss._loss_targets import (
+    asks_a_layer,
+    asks_a_unit,
+    loss_targets,
+    unit_asked,
+)
 from backsight.probes.loss._loss_terms import LossTerm, error_of, loss_terms
 from backsight.probes.loss._padded_loss import (
     class_counts,
@@ -98,6 +103,7 @@ __all__ = [
     "targets_beyond",
     "targets_turned",
     "terms_without_bound",
+    "unit_asked",
     "unsquashed",
     "weighs_likelihoods",
 ]
