@@ -12,7 +12,8 @@ from torch.optim import SGD, Adam
 from backsight import Run, diagnose, watch
 from backsight.diagnosis import Finding, Judge
 from backsight.diagnosis.rules.wiring._half_precision import LostInHalf
-from backsight.probes import LossOperations, overflow_in_half, some_elements
+from backsight.probes import LossOperations, some_elements
+from backsight.probes.wiring import overflow_in_half
 
 
 def trained(net: nn.Module, path: Path, rate: float, steps: int = 6) -> Run:

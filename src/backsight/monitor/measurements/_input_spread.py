@@ -7,7 +7,8 @@ from torch.nn.utils.rnn import PackedSequence
 
 from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall
 from backsight.monitor.measurements._measurement import Measurement
-from backsight.probes import InputRange, data_entries, on_host, overflow_in_half
+from backsight.probes import InputRange, data_entries, on_host
+from backsight.probes.wiring import overflow_in_half
 
 __all__ = ["InputSpread"]
 

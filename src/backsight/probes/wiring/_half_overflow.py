@@ -30,7 +30,8 @@ def overflow_in_half(made: LossOperations) -> str | None:
 
     Example:
         >>> import torch
-        >>> from backsight.probes import LossOperations, overflow_in_half
+        >>> from backsight.probes import LossOperations
+        >>> from backsight.probes.wiring import overflow_in_half
         >>> x = torch.tensor([100.0, 300.0], requires_grad=True)
         >>> for kind in (torch.float16, torch.float32):
         ...     loss = (x.to(kind) * x.to(kind)).softmax(0).float().sum()

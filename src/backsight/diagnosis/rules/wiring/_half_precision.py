@@ -76,7 +76,9 @@ class LostInHalf(Rule):
         )  # fmt: skip
 
     def _update(self, now: Sample) -> None:
-        for where in now.numbers("half_overflow"):
+        for where, over in now.numbers("half_overflow").items():
+            if not self.finite(where, over):
+                continue
             self.ready = True
             self.found(
                 where,
