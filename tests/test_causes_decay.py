@@ -254,6 +254,30 @@ def test_half_precision_and_an_overwritten_bias_are_notes(tmp_path: Path) -> Non
     assert (found.severity, found.evidence) == ("info", {"fragile_zero": 1.0})
 
 
+class Steps(nn.Module):
+    """Of whose size a layer tells, as Mamba's ``dt_proj`` does."""
+
+    def __init__(self, *, overwritten: bool) -> None:
+        super().__init__()
+        self.dt_proj, self.head = nn.Linear(4, 4), linear()
+        nn.init.constant_(self.dt_proj.bias, 0.0 if overwritten else -3.0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        result: Tensor = self.head(x * nn.functional.softplus(self.dt_proj(x)))
+        return result
+
+
+@pytest.mark.parametrize("overwritten", [True, False])
+def test_a_bias_of_the_step_size_that_began_as_zero_is_a_note(
+    overwritten: bool, tmp_path: Path
+) -> None:
+    """The first step moves it: it is told what it began as."""
+    each = fragile(Steps(overwritten=overwritten), lambda ps: SGD(ps, lr=0.1), tmp_path / "run")
+    assert [(one.severity, one.evidence) for one in each] == [
+        ("info", {"fragile_zero": 1.0})
+    ] * overwritten
+
+
 def spared(ps: list[nn.Parameter]) -> Optimizer:
     groups: list[dict[str, Any]] = [{"params": ps[1:]}, {"params": ps[:1], "weight_decay": 0.0}]
     return AdamW(groups, weight_decay=0.1)

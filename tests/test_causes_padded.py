@@ -106,3 +106,33 @@ def test_what_comes_next_is_padding(ignored: int, tmp_path: Path) -> None:
     }  # fmt: skip
     each = findings("BKS420", loss, tmp_path, modules)
     assert [one.severity for one in each] == ["warning"] * (ignored < 0)
+
+
+@pytest.mark.parametrize("told", [0, None])
+@pytest.mark.parametrize("counted", [True, False])
+def test_padding_that_the_embedding_names_may_have_two_lengths(
+    told: int | None, counted: bool, tmp_path: Path
+) -> None:
+    """Two lengths alone may be chance, unless ``padding_idx`` says what they end in."""
+    length = torch.where(torch.arange(BATCH) % 2 == 0, 2, STEPS - 2)
+    ends = torch.arange(STEPS) >= length[:, None]
+    model = nn.ModuleDict(
+        {
+            "embed": nn.Embedding(SYMBOLS, INPUTS, padding_idx=told),
+            "rnn": nn.GRU(INPUTS, UNITS, batch_first=True),
+            "read": nn.Linear(UNITS, SYMBOLS),
+        }
+    )
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
+    with watch(model, optimizer, tmp_path / "run", every=1):
+        for _ in range(4):
+            symbols = torch.randint(1, SYMBOLS, (BATCH, STEPS)).masked_fill(ends, 0)
+            logits = model["read"](model["rnn"](model["embed"](symbols[:, :-1]))[0])
+            optimizer.zero_grad()
+            loss = functional.cross_entropy(
+                logits.transpose(1, 2), symbols[:, 1:], ignore_index=-100 if counted else 0
+            )
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+    found = {one.code for one in diagnose(tmp_path / "run").findings}
+    assert ("BKS420" in found) is (counted and told == 0)

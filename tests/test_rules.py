@@ -2039,6 +2039,22 @@ def test_a_group_whose_rate_is_zero_beside_one_that_moves_is_frozen() -> None:
     assert the(verdict("BKS402", series)).module == "a"
 
 
+def test_looks_at_the_first_steps_of_epochs_alone_do_not_end_gradients_that_are_kept() -> None:
+    """Zeroed once an epoch: all looks from the 32nd iteration on may fall on such a step."""
+    series = {"gradient_left": every(10, [0.0] + [1.0] * 4 + [0.0] * 5)}
+    assert the(verdict("BKS410", series)).resolved_at is None
+    series = {"gradient_left": every(10, [0.0] + [1.0] * 4 + [0.0] * 12)}
+    assert the(verdict("BKS410", series)).resolved_at == 120
+
+
+@pytest.mark.parametrize(("share", "over"), [(0.07, False), (0.2, True)])
+def test_steps_that_stay_too_small_are_over_once_much_is_learned(share: float, over: bool) -> None:
+    """The frequencies of the answers alone are worth a twentieth."""
+    loss = wavy(200) + [one * (1 - share) for one in wavy(300)]
+    series = {"loss": loss, "update_ratio/w": every(10, [1e-6] * 50)}
+    assert (the(verdict("BKS405", series)).resolved_at is not None) is over
+
+
 def test_a_parameter_that_is_thawed_is_over() -> None:
     series = {
         "update_ratio/a": every(10, [1e-3] * 8),

@@ -316,7 +316,8 @@ class SmallUpdates(Rule):
     )
     criterion: ClassVar[str] = (
         "After {patience:.0f} iterations, the median of ‖Δθ‖/‖θ‖ over weight matrices and over "
-        "{samples:.0f} samples is below {ratio:g}, and the loss has not fallen."
+        "{samples:.0f} samples is below {ratio:g}, and the loss has not fallen. Steps that stay as "
+        "small end it once the loss has fallen by more than {creeps:g} of where it began."
     )
     causes: ClassVar = (
         "a learning rate that is far too small, or a schedule that has ended",
@@ -336,6 +337,8 @@ class SmallUpdates(Rule):
     """Whose median counts."""
     patience: float = 100
     """A warm-up is longer, but then some steps are larger."""
+    creeps: float = 0.1
+    """The answers' frequencies alone are worth as much."""
     _recent: Recent | None = field(default=None, init=False, repr=False)
 
     @property
@@ -355,7 +358,10 @@ class SmallUpdates(Rule):
         if not self._recent.full or course.count < self.patience:
             return
         self.ready = True
-        if self._recent.median >= self.ratio or course.learned:
+        small = self._recent.median < self.ratio
+        if small and course.learned and course.fallen <= self.creeps * abs(course.began):
+            return  # neither: it creeps
+        if not small or course.learned:
             self.resolve(now.label, now.iteration)
             return
         ratio = self._recent.median

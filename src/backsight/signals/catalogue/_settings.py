@@ -380,7 +380,7 @@ SIGNALS = (
     Signal(
         name="fragile_zero",
         title="biases of the step size that are 0",
-        formula="parameters called dt_bias that are 0 everywhere",
+        formula="parameters called dt_bias, or dt_proj.bias, that were 0 everywhere at first",
         axes=("iteration",),
         unit="parameters",
         reduction="none",

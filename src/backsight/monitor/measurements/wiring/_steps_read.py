@@ -145,7 +145,7 @@ class StepsOfLoss(Measurement):
         symbols = []
         for _, node in passed.operations.those({"Embedding"}):
             indices = node._saved_indices  # type: ignore[attr-defined]
-            padding = PaddedSteps.embedded(indices)
+            padding = PaddedSteps.embedded(indices, node._saved_padding_idx)  # type: ignore[attr-defined]
             if padding is None:
                 continue
             symbols.append(padding)
