@@ -1,6 +1,5 @@
 """Whether a model is given the same batch again and again, or the same sequence in each row."""
 
-from dataclasses import dataclass, field
 from itertools import islice
 
 import torch
@@ -8,7 +7,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
 from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall
-from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement, Schedule
+from backsight.monitor.measurements._measurement import LookedAtAndAsked, Measurement
 from backsight.probes import data_entries, embedded_from, on_host, some_elements
 
 __all__ = ["SameInput"]
@@ -80,9 +79,10 @@ class SameInput(Measurement):
     samples_cells = True
 
     def __init__(self) -> None:
-        self._begins: list[bool] = []
-        """Whether each of the first looks was at the batch of before."""
-        self.schedule = _LooksWhileAlike(1, self._begins)
+        self._begins = 0
+        """Looks in a row, from the first on, at the batch of before."""
+        self._asked: list[bool] = []
+        self.schedule = LookedAtAndAsked(1, self._asked)
         self._before: list[Content] | None = None
         self._batches: list[list[Content]] = []
         """Those of all looks, as long as they are a few."""
@@ -176,8 +176,9 @@ class SameInput(Measurement):
         if self._before is not None:
             again = float(self._again() or self._is_near())
             now.record("same_input", again)
-            if len(self._begins) < ONE_BATCH:
-                self._begins.append(again == 1)
+            self._begins = self._begins + 1 if again == 1 and self._begins >= 0 else -1
+            if self._begins == ONE_BATCH:
+                self._asked.append(True)
         self._before = self._now
         if self._now not in self._batches and len(self._batches) <= CYCLE:
             self._batches.append(self._now)
@@ -230,18 +231,6 @@ def _still(rows: Tensor) -> int:
         return 0
     alike = bool((rows == rows[:, :1]).all())
     return rows.shape[1] if alike and bool((rows[1:] != rows[:1]).any()) else 0
-
-
-@dataclass(frozen=True, slots=True)
-class _LooksWhileAlike(Schedule):
-    """In iterations that are looked at, and in sampled ones where the first looks were alike."""
-
-    begins: list[bool] = field(default_factory=list)
-
-    def due(self, sample: int | None, iteration: int | None = None) -> bool:
-        """Whether it is one of them."""
-        alike = len(self.begins) == ONE_BATCH and all(self.begins)
-        return (alike and sample is not None) or FIRST_AND_RARELY.due(sample, iteration)
 
 
 def _exactly(data: Tensor) -> Content:
