@@ -115,7 +115,8 @@ def test_a_layer_that_this_step_does_not_move_is_asked_as_a_judge(
         for _ in range(16):
             modules.zero_grad()
             made = modules["rnn"](torch.randn(MANY, STEPS, INPUTS))[0][:, -1]
-            logits(modules["judge"](made).squeeze(1), torch.ones(MANY)).backward()
+            asked = logits(modules["judge"](made).squeeze(1), torch.ones(MANY))
+            asked.backward()  # type: ignore[no-untyped-call]
             optimizers[moved].step()
     told = [f.severity for f in diagnose(tmp_path / "run").findings if f.code == "BKS435"]
     assert told == ["warning"] * (moved == "judge")
@@ -129,7 +130,8 @@ def test_samples_in_step_with_real_and_false_ones_do_not_show_one_class(tmp_path
         for real in [1.0, 0.0] * 16:
             optimizer.zero_grad()
             made = rnn(torch.randn(MANY, STEPS, INPUTS))[0][:, -1]
-            logits(judge(made).squeeze(1), torch.full((MANY,), real)).backward()
+            asked = logits(judge(made).squeeze(1), torch.full((MANY,), real))
+            asked.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
     findings = diagnose(tmp_path / "run").findings
     assert "warning" not in {one.severity for one in findings if one.code == "BKS435"}

@@ -356,6 +356,18 @@ SIGNALS = (
         per="parameter, and in all",
     ),
     Signal(
+        name="half_overflow",
+        title="numbers out of the range of float16",
+        formula="1 where the loss is not finite and, of all that autograd keeps, the first number "
+        "that is not was made in float16, of finite ones",
+        axes=("iteration",),
+        unit="1",
+        reduction="the first of three losses in a row that are not finite",
+        cost="nothing while the loss is finite",
+        source="Backsight",
+        per="operation",
+    ),
+    Signal(
         name="half_eps",
         title="eps that is 0 in half precision",
         formula="parameters in float16 of an optimizer whose eps is 0 in float16",
