@@ -103,7 +103,17 @@ def beside_data(m: Parts) -> Tensor:
     return one_step_repeated(m) + other
 
 
-@pytest.mark.parametrize("loss", [from_a_state, but_for_the_last, beside_data])
+JUDGE = nn.Linear(UNITS, 1)
+
+
+def for_a_judge(m: Parts) -> Tensor:
+    """A generator that is given noise at each step."""
+    made = m["rnn"](drawn(1, BATCH).expand(STEPS, BATCH, INPUTS))[0]
+    total: Tensor = JUDGE(made).square().mean()
+    return total
+
+
+@pytest.mark.parametrize("loss", [from_a_state, but_for_the_last, beside_data, for_a_judge])
 def test_steps_that_differ(loss: LossOf, tmp_path: Path) -> None:
     assert not findings("BKS407", loss, tmp_path, {"rnn": rnn()}, 5)
 

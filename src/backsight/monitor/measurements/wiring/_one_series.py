@@ -97,7 +97,9 @@ class OneSeries(Measurement):
         x = now.input_of(call)
         first, path = call.path not in self._given, call.path or "model"
         self._given[call.path] = None
-        if not isinstance(x, Tensor) or x.dim() != 3 or x.requires_grad or not on_host(x):
+        if not isinstance(x, Tensor) or x.dim() != 3 or x.requires_grad or not x.numel():
+            return
+        if not on_host(x):
             return
         if x.shape[-1] > 1:
             self._alike[path] = min(_alike(x.detach()), self._alike.get(path, x.shape[-1]))

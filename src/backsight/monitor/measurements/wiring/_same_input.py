@@ -3,7 +3,7 @@
 from itertools import islice
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall
@@ -57,7 +57,8 @@ class SameInput(Measurement):
     Where the first looks have found one batch alone, sampled iterations are looked at as well: it
     may come for a while, and then another.
     ``steps_alike``: the steps of a sequence, where every step is the same and rows differ, as far
-    as fused layers without an initial state are given data; 0 where any two steps differ.
+    as fused layers without an initial state are given data; 0 where any two steps differ, and where
+    the loss depends on parameters of another model as well.
     ``rows_alike``: every row of these data is the same sequence, as far as fused layers without an
     initial state are given any; a sequence that is one number or symbol throughout is none.
 
@@ -150,6 +151,11 @@ class SameInput(Measurement):
         """Look at what embeddings were given."""
         self._put_together()
         first, self._passed = not self._passed, True
+        if self._still and all(self._still):
+            owned = set(map(id, now.parameters.values()))
+            given = (p for p in passed.operations.leaves() if isinstance(p, nn.Parameter))
+            if not owned.issuperset(map(id, given)):  # a generator's noise, for a judge
+                self._still = [0]
         if first and not self._now:
             self._look_at_entries(passed)
         elif first and self._first is not None:
