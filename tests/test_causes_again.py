@@ -103,7 +103,17 @@ def beside_data(m: Parts) -> Tensor:
     return one_step_repeated(m) + other
 
 
-@pytest.mark.parametrize("loss", [from_a_state, but_for_the_last, beside_data])
+JUDGE = nn.Linear(UNITS, 1)
+
+
+def for_a_judge(m: Parts) -> Tensor:
+    """A generator that is given noise at each step."""
+    made = m["rnn"](drawn(1, BATCH).expand(STEPS, BATCH, INPUTS))[0]
+    total: Tensor = JUDGE(made).square().mean()
+    return total
+
+
+@pytest.mark.parametrize("loss", [from_a_state, but_for_the_last, beside_data, for_a_judge])
 def test_steps_that_differ(loss: LossOf, tmp_path: Path) -> None:
     assert not findings("BKS407", loss, tmp_path, {"rnn": rnn()}, 5)
 
@@ -173,7 +183,7 @@ def one_more(m: Parts) -> Tensor:
 def test_the_first_and_the_last_sequence_at_every_step(
     loss: LossOf, first: bool, told: bool, tmp_path: Path
 ) -> None:
-    layers = {"rnn": rnn(bidirectional=True, batch_first=first)}
+    layers: dict[str, nn.Module] = {"rnn": rnn(bidirectional=True, batch_first=first)}
     found = findings("BKS408", loss, tmp_path, layers)
     assert ["first and the last of 6 sequences" in one.message for one in found] == [True] * told
 
@@ -191,10 +201,56 @@ def test_an_optimizer_of_tensors_that_are_others_now(stale: bool, tmp_path: Path
         weight = weight.detach().requires_grad_() if stale else weight
         for _ in range(6):
             optimizer.zero_grad()
-            (torch.randn(8, 3) @ weight - 1).square().mean().backward()
+            loss = (torch.randn(8, 3) @ weight - 1).square().mean()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
     finally:
         monitor.close()
         recorder.close()
     found = [one for one in diagnose(Run(tmp_path)).findings if one.code == "BKS409"]
     assert [one.evidence for one in found] == [{"parameters": 1.0}] * stale
+
+
+# -- BKS437: one column, alone or many times -------------------------------------------------------
+
+
+def forecast(which: str) -> LossOf:
+    """Windows of six steps of a series, and what is asked for after each."""
+    series, other = torch.randn(2, 150, generator=torch.Generator().manual_seed(3))
+    windows, values = series.unfold(0, 6, 1)[:-1, :, None], series[6:]
+    asked = {
+        "another": other[6:],
+        "its own": values,
+        "scaled": 3 * values + 1,
+        "change": values - series[5:-1],
+        "single": other[6:],
+    }[which]
+
+    def loss(m: Parts) -> Tensor:
+        rows = torch.randint(len(windows), (16,))
+        x = torch.randn(16, 6, 1) if which == "single" else windows[rows]
+        answer = m["rnn"](x)[0][:, -1].sum(-1)
+        return nn.functional.mse_loss(answer, asked[rows])
+
+    return loss
+
+
+@pytest.mark.parametrize("which", ["another", "its own", "scaled", "change", "single"])
+def test_one_series_is_read_and_another_asked_for(which: str, tmp_path: Path) -> None:
+    layers: dict[str, nn.Module] = {"rnn": rnn(inputs=1, batch_first=True)}
+    found = findings("BKS437", forecast(which), tmp_path, layers, 70)
+    assert [one.severity for one in found] == ["info"] * (which == "another")
+    assert all("windows of one series" in one.message for one in found)
+
+
+@pytest.mark.parametrize("alike", [True, False])
+def test_features_that_are_all_the_same(alike: bool, tmp_path: Path) -> None:
+    def loss(m: Parts) -> Tensor:
+        x = drawn(STEPS, BATCH)
+        x = x[..., :1].repeat(1, 1, INPUTS) if alike else torch.cat([x[..., :1], x[..., :2]], 2)
+        total: Tensor = m["rnn"](x)[0].square().mean()
+        return total
+
+    found = findings("BKS437", loss, tmp_path, {"rnn": rnn()})
+    assert [one.severity for one in found] == ["info"] * alike
+    assert all("3 features that rnn is given are the same" in one.message for one in found)

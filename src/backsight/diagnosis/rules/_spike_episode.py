@@ -35,7 +35,7 @@ class OneBatch:
         >>> batch = OneBatch()
         >>> for iteration in range(20):
         ...     batch.look(iteration, again=iteration != 15)
-        >>> batch.left_within(10, 20), batch.left_within(16, 20)
+        >>> batch.left_within(10, 20), batch.left_within(18, 20)
         (True, False)
     """
 

@@ -233,7 +233,8 @@ SIGNALS = (
         name="steps_alike",
         title="steps that are the same",
         formula="steps of a sequence if, in each row of a batch, all are the same, and rows "
-        "differ; 0 otherwise, and where a layer is given an initial state",
+        "differ; 0 otherwise, and where a layer is given an initial state, or L depends on "
+        "parameters of another model",
         axes=("iteration",),
         unit="steps",
         reduction="the fewest over calls of layers",

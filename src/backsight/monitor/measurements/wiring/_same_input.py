@@ -1,14 +1,13 @@
 """Whether a model is given the same batch again and again, or the same sequence in each row."""
 
-from dataclasses import dataclass, field
 from itertools import islice
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall
-from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement, Schedule
+from backsight.monitor.measurements._measurement import LookedAtAndAsked, Measurement
 from backsight.probes import data_entries, embedded_from, on_host, some_elements
 
 __all__ = ["SameInput"]
@@ -58,7 +57,8 @@ class SameInput(Measurement):
     Where the first looks have found one batch alone, sampled iterations are looked at as well: it
     may come for a while, and then another.
     ``steps_alike``: the steps of a sequence, where every step is the same and rows differ, as far
-    as fused layers without an initial state are given data; 0 where any two steps differ.
+    as fused layers without an initial state are given data; 0 where any two steps differ, and where
+    the loss depends on parameters of another model as well.
     ``rows_alike``: every row of these data is the same sequence, as far as fused layers without an
     initial state are given any; a sequence that is one number or symbol throughout is none.
 
@@ -80,9 +80,10 @@ class SameInput(Measurement):
     samples_cells = True
 
     def __init__(self) -> None:
-        self._begins: list[bool] = []
-        """Whether each of the first looks was at the batch of before."""
-        self.schedule = _LooksWhileAlike(1, self._begins)
+        self._begins = 0
+        """Looks in a row, from the first on, at the batch of before."""
+        self._asked: list[bool] = []
+        self.schedule = LookedAtAndAsked(1, self._asked)
         self._before: list[Content] | None = None
         self._batches: list[list[Content]] = []
         """Those of all looks, as long as they are a few."""
@@ -150,6 +151,11 @@ class SameInput(Measurement):
         """Look at what embeddings were given."""
         self._put_together()
         first, self._passed = not self._passed, True
+        if self._still and all(self._still):
+            owned = set(map(id, now.parameters.values()))
+            given = (p for p in passed.operations.leaves() if isinstance(p, nn.Parameter))
+            if not owned.issuperset(map(id, given)):  # a generator's noise, for a judge
+                self._still = [0]
         if first and not self._now:
             self._look_at_entries(passed)
         elif first and self._first is not None:
@@ -176,8 +182,9 @@ class SameInput(Measurement):
         if self._before is not None:
             again = float(self._again() or self._is_near())
             now.record("same_input", again)
-            if len(self._begins) < ONE_BATCH:
-                self._begins.append(again == 1)
+            self._begins = self._begins + 1 if again == 1 and self._begins >= 0 else -1
+            if self._begins == ONE_BATCH:
+                self._asked.append(True)
         self._before = self._now
         if self._now not in self._batches and len(self._batches) <= CYCLE:
             self._batches.append(self._now)
@@ -230,18 +237,6 @@ def _still(rows: Tensor) -> int:
         return 0
     alike = bool((rows == rows[:, :1]).all())
     return rows.shape[1] if alike and bool((rows[1:] != rows[:1]).any()) else 0
-
-
-@dataclass(frozen=True, slots=True)
-class _LooksWhileAlike(Schedule):
-    """In iterations that are looked at, and in sampled ones where the first looks were alike."""
-
-    begins: list[bool] = field(default_factory=list)
-
-    def due(self, sample: int | None, iteration: int | None = None) -> bool:
-        """Whether it is one of them."""
-        alike = len(self.begins) == ONE_BATCH and all(self.begins)
-        return (alike and sample is not None) or FIRST_AND_RARELY.due(sample, iteration)
 
 
 def _exactly(data: Tensor) -> Content:
