@@ -2030,6 +2030,33 @@ def test_a_number_that_cancels_but_for_rounding_is_no_fault(gradient: float, sev
     assert the(verdict("BKS402", series)).severity == severity
 
 
+@pytest.mark.parametrize(
+    ("layer", "still", "spreads", "severity"),
+    [
+        ("dec", "weight_ih_l0", {"enc": 2.0, "dec": 0.0}, "info"),
+        ("dec", "weight_ih", {"enc": 2.0, "dec": 0.0}, "info"),  # a cell
+        ("dec", "weight_ih_l1", {"enc": 2.0, "dec": 0.0}, "error"),  # given the states of another
+        ("dec", "weight_hh_l0", {"enc": 2.0, "dec": 0.0}, "error"),
+        ("dec", "weight_ih_l0", {"enc": 2.0, "dec": 1.0}, "error"),
+        ("dec", "weight_ih_l0", {"dec": 0.0}, "error"),  # nothing else has data
+    ],
+)
+def test_a_decoder_that_is_fed_zeros_learns_nothing_of_its_input(
+    layer: str, still: str, spreads: dict[str, float], severity: str
+) -> None:
+    other = still.replace("ih", "xx").replace("hh", "ih").replace("xx", "hh")
+    series = {
+        f"update_ratio/{layer}.{still}": every(10, [0.0] * 5),
+        f"update_ratio/{layer}.{other}": every(10, [1e-3] * 5),
+        f"grad_norm/{layer}.{still}": every(10, [0.0] * 5),
+        f"grad_norm/{layer}.{other}": every(10, [0.3] * 5),
+        f"hidden_norm/{layer}.l0": every(10, [LEVELS] * 5),
+    } | {f"input_spread/{name}": every(10, [spread] * 5) for name, spread in spreads.items()}
+    finding = the(verdict("BKS402", series))
+    assert finding.severity == severity
+    assert ("nothing but zeros" in finding.message) == (severity == "info")
+
+
 def test_a_group_whose_rate_is_zero_beside_one_that_moves_is_frozen() -> None:
     """``lr`` is the rate of the first group."""
     series = {

@@ -12,6 +12,11 @@ __all__ = ["Frozen"]
 RECURRENT = re.compile(r"(^|_)(hh|ih|hr)(_|$)")
 """In the names that PyTorch gives the parameters of its recurrent layers and cells."""
 
+FED = re.compile(r"(^|_)ih(_l0)?(_reverse)?$")
+"""What a recurrent layer weighs its data with; the layers above it are given states."""
+
+ZEROS = "; its layer is given nothing but zeros, and lives on its initial state"
+
 NOWHERE = re.compile(r"(^|\.)group\d+\.\d+$")
 """The name of a parameter that no module holds."""
 
@@ -27,7 +32,7 @@ class Frozen(Rule):
     title: ClassVar[str] = "parameter never moves"
     severity: ClassVar = "error"
     reads: ClassVar = ("update_ratio",)
-    optional_signals: ClassVar = ("lr", "grad_norm", "half_lost", "hidden_norm")
+    optional_signals: ClassVar = ("lr", "grad_norm", "half_lost", "hidden_norm", "input_spread")
     leads_to: ClassVar = (
         "BKS302",
         "BKS303",
@@ -45,8 +50,8 @@ class Frozen(Rule):
         "recurrent layer, and where another parameter of the same module moves, unless the one "
         "that does not is a bias, or its steps are rounded away: in half precision (BKS438), or "
         "where its gradient is less than {rounded:g} of a sibling's, as that of a number which "
-        "cancels but for rounding; else "
-        "an info."
+        "cancels but for rounding, or it weighs the input of a decoder that is given zeros, while "
+        "another layer's input varies; else an info."
     )
     causes: ClassVar = (
         "the output of the layer is detached",
@@ -67,6 +72,10 @@ class Frozen(Rule):
     _moved: set[str] = field(default_factory=set, init=False, repr=False)
     _layers: set[str] = field(default_factory=set, init=False, repr=False)
     """Paths of the modules that carry a state, and run where gradients are wanted."""
+    _silent: set[str] = field(default_factory=set, init=False, repr=False)
+    """Layers that have been given a constant."""
+    _given: set[str] = field(default_factory=set, init=False, repr=False)
+    """Layers whose input varies."""
     _rounded: set[str] = field(default_factory=set, init=False, repr=False)
     """Names of parameters in half precision that a step would have moved by too little."""
 
@@ -78,6 +87,8 @@ class Frozen(Rule):
 
     def _update(self, now: Sample) -> None:
         self._layers.update(map(_module_of, now.rows("hidden_norm")))
+        for layer, spread in now.numbers("input_spread").items():
+            (self._given if spread else self._silent).add(layer)
         self._rounded.update(n for n, share in now.numbers("half_lost").items() if share == 1)
         ratios = now.numbers("update_ratio")
         rates = now.numbers("lr").values()
@@ -100,7 +111,7 @@ class Frozen(Rule):
                     name,
                     now.iteration,
                     f"the parameter {name} has not moved in any of {count} sampled steps"
-                    + _gradient(name, now),
+                    + (ZEROS if self._is_fed_zeros(name, now) else _gradient(name, now)),
                     {"samples": count, "update ratio": 0.0},
                     signals=(f"update_ratio/{name}",),
                     severity="error" if self._is_fault(name, now) else "info",
@@ -110,7 +121,7 @@ class Frozen(Rule):
         """Whether it can hardly be meant: a part of what carries the state, or of a module whose
         other parameters move. A bias may cancel, and a whole module may be frozen or unused."""
         module, _, tail = name.rpartition(".")
-        if name in self._rounded:
+        if name in self._rounded or self._is_fed_zeros(name, now):
             return False
         if "bias" in tail:
             siblings = {other for other in self._moved if other.rpartition(".")[0] == module}
@@ -124,6 +135,17 @@ class Frozen(Rule):
         norms = now.numbers("grad_norm")
         most = self.rounded * max((norms.get(one, 0.0) for one in beside), default=0.0)
         return bool(beside) and not 0 < norms.get(name, 0.0) < most
+
+    def _is_fed_zeros(self, name: str, now: Sample) -> bool:
+        """Whether it weighs what a decoder is given in place of data, whose state learns."""
+        module, _, tail = name.rpartition(".")
+        if not FED.search(tail) or now.numbers("grad_norm").get(name) != 0:
+            return False
+        own = module or "model"
+        if own not in self._silent or own in self._given or not self._given:
+            return False
+        state = tail.replace("ih", "hh")
+        return f"{module}.{state}".lstrip(".") in self._moved
 
 
 def _gradient(name: str, now: Sample) -> str:
