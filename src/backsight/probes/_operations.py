@@ -22,6 +22,7 @@ __all__ = [
     "axes_of",
     "blocks",
     "feature_axes",
+    "is_square",
     "operation",
     "order_of",
     "saved",
@@ -83,6 +84,12 @@ def operation(node: Node) -> str:
 @functools.cache
 def _operation(name: str) -> str:
     return re.sub(r"Backward\d*(_copy)?$", "", name.rpartition("::")[2])
+
+
+def is_square(node: Node) -> bool:
+    """Whether it is ``x**2``. Autograd keeps an exponent that is a tensor as one, which may be of
+    many elements."""
+    return node.name() == "PowBackward0" and bool(node._saved_exponent == 2)  # type: ignore[attr-defined]
 
 
 def shape_of(node: Node, number: int) -> tuple[int, ...]:
