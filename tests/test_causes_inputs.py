@@ -230,15 +230,25 @@ def other_targets(m: Parts) -> Tensor:
     return functional.mse_loss(m["rnn"](m["project"](FIXED))[0], torch.randn(STEPS, BATCH, UNITS))
 
 
+def begun_with_zeros(m: Parts) -> Tensor:
+    """A decoder's first input, beside data that a linear layer is given."""
+    states = m["rnn"](m["data"](torch.randn(STEPS, BATCH, INPUTS)))[0]
+    total: Tensor = m["decode"](torch.zeros(1, BATCH, INPUTS), states[-1:])[0].square().mean()
+    return total
+
+
 @pytest.mark.some(3)
 @pytest.mark.parametrize(
     "loss",
-    [reordered, other_symbols, beside_one_that_varies, positions_beside_data, other_targets],
-)
+    [
+        reordered, other_symbols, beside_one_that_varies, positions_beside_data, other_targets,
+        begun_with_zeros,
+    ],
+)  # fmt: skip
 def test_other_batches_are_none(loss: LossOf, tmp_path: Path) -> None:
     layers = {
         "rnn": rnn(), "embed": nn.Embedding(5, INPUTS), "project": nn.Linear(INPUTS, INPUTS),
-        "data": nn.Linear(INPUTS, INPUTS),
+        "data": nn.Linear(INPUTS, INPUTS), "decode": rnn(),
     }  # fmt: skip
     assert not findings("BKS434", loss, tmp_path, layers, 9)
 
@@ -336,6 +346,27 @@ def test_a_validation_that_rises_makes_it_a_warning() -> None:
     (finding,) = (f for f in judge.diagnosis().findings if f.code == "BKS434")
     assert finding.severity == "warning"
     assert "the validation loss has risen from 1.4 to 2.2" in finding.message
+
+
+# -- BKS402: a decoder that is given zeros --------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("silent", "told"),
+    [("decode", {("decode.weight_ih_l0", "info")}), ("rnn", {("rnn.weight_ih_l0", "error")})],
+)
+def test_a_decoder_may_be_given_zeros_and_an_encoder_may_not(
+    silent: str, told: set[tuple[str, str]], tmp_path: Path
+) -> None:
+    def loss(m: Parts) -> Tensor:
+        x, zeros = drawn(STEPS, BATCH), torch.zeros(STEPS, BATCH, INPUTS)
+        state = m["rnn"](zeros if silent == "rnn" else x)[1]
+        given = zeros if silent == "decode" else x
+        return functional.mse_loss(m["read"](m["decode"](given, state)[0]), x)
+
+    layers = {"rnn": rnn(), "decode": rnn(), "read": nn.Linear(UNITS, INPUTS)}
+    found = findings("BKS402", loss, tmp_path, layers, 5)
+    assert {(one.module, one.severity) for one in found} == told
 
 
 # -- BKS436: units with the same weights ----------------------------------------------------------

@@ -32,7 +32,14 @@ class Frozen(Rule):
     title: ClassVar[str] = "parameter never moves"
     severity: ClassVar = "error"
     reads: ClassVar = ("update_ratio",)
-    optional_signals: ClassVar = ("lr", "grad_norm", "half_lost", "hidden_norm", "input_spread")
+    optional_signals: ClassVar = (
+        "lr",
+        "grad_norm",
+        "half_lost",
+        "hidden_norm",
+        "input_spread",
+        "state_taught",
+    )
     leads_to: ClassVar = (
         "BKS302",
         "BKS303",
@@ -50,8 +57,8 @@ class Frozen(Rule):
         "recurrent layer, and where another parameter of the same module moves, unless the one "
         "that does not is a bias, or its steps are rounded away: in half precision (BKS438), or "
         "where its gradient is less than {rounded:g} of a sibling's, as that of a number which "
-        "cancels but for rounding, or it weighs the input of a decoder that is given zeros, while "
-        "another layer's input varies; else an info."
+        "cancels but for rounding, or it weighs the input of a decoder that is given zeros, "
+        "and begins in what another part of the model has made; else an info."
     )
     causes: ClassVar = (
         "the output of the layer is detached",
@@ -76,6 +83,8 @@ class Frozen(Rule):
     """Layers that have been given a constant."""
     _given: set[str] = field(default_factory=set, init=False, repr=False)
     """Layers whose input varies."""
+    _taught: set[str] = field(default_factory=set, init=False, repr=False)
+    """Layers that begin in what another part of the model has made."""
     _rounded: set[str] = field(default_factory=set, init=False, repr=False)
     """Names of parameters in half precision that a step would have moved by too little."""
 
@@ -89,6 +98,7 @@ class Frozen(Rule):
         self._layers.update(map(_module_of, now.rows("hidden_norm")))
         for layer, spread in now.numbers("input_spread").items():
             (self._given if spread else self._silent).add(layer)
+        self._taught.update(now.numbers("state_taught"))
         self._rounded.update(n for n, share in now.numbers("half_lost").items() if share == 1)
         ratios = now.numbers("update_ratio")
         rates = now.numbers("lr").values()
@@ -142,7 +152,7 @@ class Frozen(Rule):
         if not FED.search(tail) or now.numbers("grad_norm").get(name) != 0:
             return False
         own = module or "model"
-        if own not in self._silent or own in self._given or not self._given:
+        if own not in self._silent & self._taught - self._given:
             return False
         state = tail.replace("ih", "hh")
         return f"{module}.{state}".lstrip(".") in self._moved
