@@ -230,27 +230,31 @@ def other_targets(m: Parts) -> Tensor:
     return functional.mse_loss(m["rnn"](m["project"](FIXED))[0], torch.randn(STEPS, BATCH, UNITS))
 
 
-def begun_with_zeros(m: Parts) -> Tensor:
-    """A decoder's first input, beside data that a linear layer is given."""
-    states = m["rnn"](m["data"](torch.randn(STEPS, BATCH, INPUTS)))[0]
-    total: Tensor = m["decode"](torch.zeros(1, BATCH, INPUTS), states[-1:])[0].square().mean()
-    return total
-
-
 @pytest.mark.some(3)
 @pytest.mark.parametrize(
     "loss",
-    [
-        reordered, other_symbols, beside_one_that_varies, positions_beside_data, other_targets,
-        begun_with_zeros,
-    ],
-)  # fmt: skip
+    [reordered, other_symbols, beside_one_that_varies, positions_beside_data, other_targets],
+)
 def test_other_batches_are_none(loss: LossOf, tmp_path: Path) -> None:
     layers = {
         "rnn": rnn(), "embed": nn.Embedding(5, INPUTS), "project": nn.Linear(INPUTS, INPUTS),
-        "data": nn.Linear(INPUTS, INPUTS), "decode": rnn(),
+        "data": nn.Linear(INPUTS, INPUTS),
     }  # fmt: skip
     assert not findings("BKS434", loss, tmp_path, layers, 9)
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_what_a_decoder_begins_with_is_no_batch(again: bool, tmp_path: Path) -> None:
+    """The data are what a linear layer is given."""
+
+    def loss(m: Parts) -> Tensor:
+        x = FIXED if again else torch.randn(FIXED.shape)
+        states = m["rnn"](m["project"](x))[0]
+        begun, _ = m["decode"](torch.zeros(1, BATCH, INPUTS), states[-1:])
+        return functional.mse_loss(begun, torch.zeros(1, BATCH, UNITS))
+
+    layers = {"rnn": rnn(), "decode": rnn(), "project": nn.Linear(INPUTS, INPUTS)}
+    assert bool(findings("BKS434", loss, tmp_path, layers, 9)) == again
 
 
 WAVES = torch.randn(STEPS, BATCH, INPUTS, generator=torch.Generator().manual_seed(1))
