@@ -2017,15 +2017,32 @@ def test_a_parameter_that_never_moves_tells_of_its_gradient(
 
 
 @pytest.mark.parametrize(
+    ("gradient", "samples", "fires"),
+    [(1e-12, 11, False), (1e-12, 12, True), (1e-3, 3, True), (0.0, 3, True)],
+)
+def test_a_gradient_that_is_lost_in_rounding_may_grow(
+    gradient: float, samples: int, fires: bool
+) -> None:
+    """What reads a memory that is the same everywhere, until something is written to it."""
+    series = {
+        "update_ratio/head.weight": every(10, [0.0] * samples),
+        "update_ratio/out.weight": every(10, [1e-3] * samples),
+        "grad_norm/head.weight": every(10, [gradient] * samples),
+        "grad_norm/out.weight": every(10, [0.3] * samples),
+    }
+    assert bool(verdict("BKS402", series).findings) == fires
+
+
+@pytest.mark.parametrize(
     ("gradient", "severity"), [(3e-7, "info"), (1e-3, "error"), (0.0, "error")]
 )
 def test_a_number_that_cancels_but_for_rounding_is_no_fault(gradient: float, severity: str) -> None:
     """Scale and offset of likenesses that a softmax compares: the offset is the same for all."""
     series = {
-        "update_ratio/loss.offset": every(10, [0.0] * 5),
-        "update_ratio/loss.scale": every(10, [1e-3] * 5),
-        "grad_norm/loss.offset": every(10, [gradient] * 5),
-        "grad_norm/loss.scale": every(10, [0.3] * 5),
+        "update_ratio/loss.offset": every(10, [0.0] * 12),
+        "update_ratio/loss.scale": every(10, [1e-3] * 12),
+        "grad_norm/loss.offset": every(10, [gradient] * 12),
+        "grad_norm/loss.scale": every(10, [0.3] * 12),
     }
     assert the(verdict("BKS402", series)).severity == severity
 

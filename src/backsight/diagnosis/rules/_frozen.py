@@ -52,7 +52,8 @@ class Frozen(Rule):
     )
     criterion: ClassVar[str] = (
         "The update is exactly zero in each of the first {samples:.0f} samples with a learning "
-        "rate above zero, while another parameter of the model moves. A parameter whose "
+        "rate above zero ({faint:.0f}, where its gradient is less than {rounded:g} of the largest "
+        "one), while another parameter of the model moves. A parameter whose "
         "requires_grad is False is frozen on purpose, and not judged. It is an error in a "
         "recurrent layer, and where another parameter of the same module moves, unless the one "
         "that does not is a bias, or its steps are rounded away: in half precision (BKS438), or "
@@ -75,6 +76,8 @@ class Frozen(Rule):
     """From the first on."""
     rounded: float = 1e-5
     """Of a sibling's gradient: what a sum in float32 leaves where its terms cancel."""
+    faint: float = 12
+    """Samples instead, where the gradient is that small a share of the largest one: it may grow."""
     _still: dict[str, int] = field(default_factory=dict, init=False, repr=False)
     _moved: set[str] = field(default_factory=set, init=False, repr=False)
     _layers: set[str] = field(default_factory=set, init=False, repr=False)
@@ -116,7 +119,7 @@ class Frozen(Rule):
             return  # nothing moves at all: that is about the loss or the rate
         self.ready = True
         for name, count in self._still.items():
-            if count >= self.samples and name not in self._moved and name in ratios:
+            if count >= self._enough(name, now) and name not in self._moved and name in ratios:
                 self.found(
                     name,
                     now.iteration,
@@ -126,6 +129,12 @@ class Frozen(Rule):
                     signals=(f"update_ratio/{name}",),
                     severity="error" if self._is_fault(name, now) else "info",
                 )
+
+    def _enough(self, name: str, now: Sample) -> float:
+        """How many samples tell."""
+        norms = now.numbers("grad_norm")
+        faint = 0 < norms.get(name, 0.0) < self.rounded * max(norms.values(), default=0.0)
+        return self.faint if faint else self.samples
 
     def _is_fault(self, name: str, now: Sample) -> bool:
         """Whether it can hardly be meant: a part of what carries the state, or of a module whose
