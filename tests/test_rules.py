@@ -2017,6 +2017,31 @@ def test_a_parameter_that_never_moves_tells_of_its_gradient(
 
 
 @pytest.mark.parametrize(
+    ("norm", "moves", "severity"),
+    [
+        (None, ["heads.0.key.weight", "heads.1.write.weight"], "info"),
+        (0.0, ["heads.0.key.weight", "heads.1.write.weight"], "error"),  # it is used
+        (None, ["heads.0.key.weight", "heads.1.key.weight"], "error"),  # by none of them
+        (None, ["heads.1.key.weight", "heads.1.write.weight"], "error"),  # all of it is idle
+        (None, ["heads.0.write.bias", "heads.1.write.weight"], "error"),
+    ],
+)
+def test_a_part_that_others_of_its_kind_use_may_be_spare(
+    norm: float | None, moves: list[str], severity: str
+) -> None:
+    """What a head of a memory would write, of a head that reads."""
+    still = "heads.0.write.weight"
+    series = {f"update_ratio/{still}": every(10, [0.0] * 5)}
+    for name in moves:
+        series[f"update_ratio/{name}"] = every(10, [1e-3] * 5)
+        series[f"grad_norm/{name}"] = every(10, [0.3] * 5)
+    if norm is not None:
+        series[f"grad_norm/{still}"] = every(10, [norm] * 5)
+    series |= {f"hidden_norm/heads.{i}": every(10, [LEVELS] * 5) for i in (0, 1)}
+    assert the(verdict("BKS402", series)).severity == severity
+
+
+@pytest.mark.parametrize(
     ("gradient", "samples", "fires"),
     [(1e-12, 11, False), (1e-12, 12, True), (1e-3, 3, True), (0.0, 3, True)],
 )

@@ -59,7 +59,8 @@ class Frozen(Rule):
         "that does not is a bias, or its steps are rounded away: in half precision (BKS438), or "
         "where its gradient is less than {rounded:g} of a sibling's, as that of a number which "
         "cancels but for rounding, or it weighs the input of a decoder that is given zeros, "
-        "and begins in what another part of the model has made; else an info."
+        "and begins in what another part of the model has made, or is of a part that others of the "
+        "same kind use, in a list of them, and this one does not; else an info."
     )
     causes: ClassVar = (
         "the output of the layer is detached",
@@ -140,7 +141,7 @@ class Frozen(Rule):
         """Whether it can hardly be meant: a part of what carries the state, or of a module whose
         other parameters move. A bias may cancel, and a whole module may be frozen or unused."""
         module, _, tail = name.rpartition(".")
-        if name in self._rounded or self._is_fed_zeros(name, now):
+        if name in self._rounded or self._is_fed_zeros(name, now) or self._is_spare(name, now):
             return False
         if "bias" in tail:
             siblings = {other for other in self._moved if other.rpartition(".")[0] == module}
@@ -154,6 +155,22 @@ class Frozen(Rule):
         norms = now.numbers("grad_norm")
         most = self.rounded * max((norms.get(one, 0.0) for one in beside), default=0.0)
         return bool(beside) and not 0 < norms.get(name, 0.0) < most
+
+    def _is_spare(self, name: str, now: Sample) -> bool:
+        """Whether it is of a part that others of the same kind use, in a list, and this one does
+        not, such as what a head would write, of a head that reads."""
+        norms = now.numbers("grad_norm")
+        module = name.rpartition(".")[0]
+        if name in norms or not norms or any(n.startswith(f"{module}.") for n in self._moved):
+            return False
+        parts = name.split(".")
+        for i, part in enumerate(parts[:-2]):
+            before, after = ".".join(parts[:i]), ".".join(parts[i + 1 :])
+            same = re.compile(rf"{re.escape(before)}\.?\d+\.{re.escape(after)}")
+            own = ".".join(parts[: i + 1]) + "."
+            if part.isdigit() and any(one.startswith(own) for one in self._moved):
+                return any(same.fullmatch(one) for one in self._moved)
+        return False
 
     def _is_fed_zeros(self, name: str, now: Sample) -> bool:
         """Whether it weighs what a decoder is given in place of data, whose state learns."""
