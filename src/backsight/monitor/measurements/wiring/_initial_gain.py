@@ -78,4 +78,5 @@ def _gain(weights: Tensor) -> Tensor:
     forbidden = (weights == least) & (least <= FORBIDS)
     weights = weights.masked_fill(forbidden & ~forbidden.all(), 0)
     number = torch.promote_types(weights.dtype, torch.float32)
-    return torch.linalg.vector_norm(weights, dtype=number) / math.sqrt(max(weights.shape))
+    norm: Tensor = torch.linalg.vector_norm(weights, dtype=number)
+    return norm / math.sqrt(max(weights.shape))
