@@ -103,6 +103,8 @@ def strong(ratio: list[float], norm: list[float], loss: list[float]) -> list[Fin
 
 FLAT = [1.6 + 0.01 * (-1) ** i for i in range(300)]
 LEARNS = [1.6 * 0.99**i for i in range(300)]
+THROWN = [0.7 * 0.6**i for i in range(120)] + [3.0] * 10 + [0.7] * 170
+FAST = [0.7 * 0.6**i for i in range(300)]
 SPOILT = LEARNS[:100] + [1.6] * 200
 FALLS = [10 * 0.95**i for i in range(30)]
 STAYS = [10.0] * 30
@@ -128,6 +130,8 @@ def test_weights_that_decay_whatever_the_data_say_are_found(
     ("ratio", "norm", "loss"),
     [
         ([20.0] * 30, FALLS, LEARNS),  # regularised, and learning
+        ([20.0] * 30, FALLS, FAST),  # within its first losses
+        ([20.0] * 30, FALLS, THROWN),  # where no decay brings it
         ([20.0] * 30, STAYS, FLAT),
         ([20.0] * 30, GROWS, FLAT),
         ([0.9] * 30, FALLS, FLAT),

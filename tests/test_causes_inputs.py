@@ -156,6 +156,26 @@ def test_what_saturates_nothing_or_is_normalised_is_not(
     assert not findings("BKS433", loss, tmp_path, {"rnn": layer, **parts})
 
 
+@pytest.mark.parametrize(("by", "told"), [(1e-5, ["info"]), (0.02, []), (0.0, [])])
+@pytest.mark.parametrize("recurrent", [True, False])
+def test_features_of_very_different_scale_are_a_note(
+    by: float, told: list[str], recurrent: bool, tmp_path: Path
+) -> None:
+    """A constant one does not count."""
+
+    def loss(m: Parts) -> Tensor:
+        x = drawn(BATCH, STEPS)
+        x[..., 0] = 0.3 + by * x[..., 0]
+        out = m["rnn"](x)[0] if recurrent else m["rnn"](x)
+        total: Tensor = (out[:, -1] - 1).square().mean()
+        return total
+
+    layer = rnn("GRU", batch_first=True) if recurrent else nn.Linear(INPUTS, UNITS)
+    found = findings("BKS433", loss, tmp_path, alone(layer), iterations=8)
+    assert [one.severity for one in found] == told
+    assert not told or found[0].module == "columns/rnn"
+
+
 # -- BKS434: the same batch again and again -------------------------------------------------------
 
 FIXED = torch.arange(STEPS * BATCH * INPUTS, dtype=torch.float32).reshape(STEPS, BATCH, INPUTS) / 99

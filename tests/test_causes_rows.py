@@ -371,6 +371,32 @@ def test_rows_that_come_again_are_looked_at_in_samples(apart: bool, tmp_path: Pa
     assert ("BKS435" in found) is apart
 
 
+@pytest.mark.parametrize(
+    ("steps", "apart", "told"), [(9, True, True), (9, False, False), (3, True, False)]
+)
+def test_rows_that_no_recurrent_layer_reads(
+    steps: int, apart: bool, told: bool, tmp_path: Path
+) -> None:
+    """A place has an embedding, too; of short windows, each may go on in several ways."""
+    torch.manual_seed(0)
+    text = torch.randint(CLASSES, (ROWS, steps))
+    model = nn.ModuleDict({
+        "embed": nn.Embedding(CLASSES, UNITS), "places": nn.Embedding(steps, UNITS),
+        "head": nn.Linear(UNITS, CLASSES),
+    })  # fmt: skip
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
+    with watch(model, optimizer, tmp_path / "run", every=1):
+        for _ in range(12):
+            optimizer.zero_grad()
+            rows = torch.randperm(ROWS)[:BATCH]
+            x = model["embed"](text[rows]) + model["places"](torch.arange(steps))
+            y = text[rows[torch.randperm(BATCH)] if apart else rows, 0]
+            ce(model["head"](x.tanh().mean(1)), y).backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+    found = {one.code for one in diagnose(tmp_path / "run").findings}
+    assert ("BKS435" in found) is told
+
+
 def beside(m: nn.ModuleDict, rows: Tensor) -> Tensor:
     """The label is that of something else that the model is given."""
     other = torch.randint(CLASSES, (BATCH,))

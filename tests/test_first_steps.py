@@ -102,3 +102,40 @@ def test_the_first_step_of_one_matrix_counts_once_the_loss_has_climbed() -> None
     (finding,) = [one for one in judge.diagnosis().findings if one.code == "BKS404"]
     assert finding.message.startswith("one of the first steps moved a weight matrix by 9 times its")
     assert finding.resolved_at is None
+
+
+@pytest.mark.parametrize(("height", "told"), [(90.0, True), (9.0, False)])
+def test_a_loss_that_stays_up_since_a_step_replaced_one_matrix(height: float, told: bool) -> None:
+    sampled = np.arange(0, 300, 10)
+    given = {
+        f"update_ratio/{name}.weight": Series(sampled, np.where(sampled == 0, first, 0.01))
+        for name, first in (("a", 0.1), ("b", 0.1), ("head", 5.0))
+    }
+    given["loss"] = Series(np.arange(300), np.where(np.arange(300) < 4, 2.0, height))
+    judge = Judge()
+    judge.update_many(given)
+    found = judge.diagnosis().findings
+    assert ("BKS404" in {one.code for one in found}) is told
+    if told:
+        assert judge.diagnosis().leads[0].code == "BKS404"
+
+
+@pytest.mark.parametrize(
+    ("ratio", "after", "told"), [(0.2, 1.8, True), (0.02, 1.8, False), (0.2, 0.3, False)]
+)
+def test_a_later_step_after_which_all_is_lost(ratio: float, after: float, told: bool) -> None:
+    """A smaller one is not to blame; and a spike heals."""
+    sampled, every = np.arange(0, 400, 10), np.arange(400)
+    given = {
+        f"update_ratio/{name}.weight": Series(sampled, np.where(sampled == 200, ratio, 0.01))
+        for name in ("rnn", "head")
+    }
+    loss = np.where(every < 200, 0.05 + 1.75 * np.exp(-every / 20), after)
+    given["loss"] = Series(every, np.where(every == 200, 4.0, loss + 0.01 * np.sin(every)))
+    judge = Judge()
+    judge.update_many(given)
+    assert not judge.failed
+    found = [one for one in judge.diagnosis().findings if one.code == "BKS404"]
+    assert [one.message.startswith("at iteration 200, a step moved") for one in found] == [True][
+        : int(told)
+    ]

@@ -2179,6 +2179,13 @@ def test_clipping_that_is_loosened_is_over() -> None:
     assert the(one).resolved_at is not None
 
 
+@pytest.mark.parametrize(("end", "severity"), [(0.5, "info"), (3.0, "warning")])
+def test_clipping_of_a_loss_that_falls_to_a_tenth_is_a_note(end: float, severity: str) -> None:
+    losses = [max(10 * 0.9**n, end) for n in range(150)]
+    series = {**clipped(0.01, 150), "loss": losses}
+    assert the(verdict("BKS403", series)).severity == severity
+
+
 def test_a_gradient_of_zero_is_not_clipped() -> None:
     series = {"grad_norm": [0.0] * 200, "grad_norm_applied": [0.0] * 200}
     assert not verdict("BKS403", series).findings

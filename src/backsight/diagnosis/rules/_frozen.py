@@ -64,12 +64,13 @@ class Frozen(Rule):
     )
     causes: ClassVar = (
         "the output of the layer is detached",
+        "a copy that detach(), .data or no_grad() has cut off is used in place of the parameter",
         "a layer that the loss does not use",
         "units that are all dead (ReLU) or saturated",
     )
     remedies: ClassVar = (
         "set requires_grad to False if the parameter is meant to be frozen",
-        "trace where the output of its layer goes",
+        "trace where the output of its layer goes, and how it uses its parameters",
     )
     source: ClassVar[str] = "Backsight; SageMaker Debugger's WeightUpdateRatio: 1e-8"
 

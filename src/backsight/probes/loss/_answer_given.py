@@ -335,6 +335,8 @@ def _support(loss: LossTarget, edges: Sequence[tuple[Node, int]]) -> list[Tensor
 def _positions(loss: LossTarget, stream: _Stream) -> Tensor | None:
     """``(a, b)`` bool: what the first answer depends on."""
     found = _support(loss, stream.edges)
+    if not all(one is None or bool(one.isfinite().all()) for one in found):
+        return None  # NaN is there whatever it depends on
     if len(found) > 1:
         b = stream.given.shape[1]
         rows = [

@@ -20,6 +20,7 @@ from backsight.probes.wiring._dropout import (
 from backsight.probes.wiring._elements import some_elements
 from backsight.probes.wiring._first_step import StepCalls, first_step_alone, steps_side_by_side
 from backsight.probes.wiring._graph_tags import GraphTags
+from backsight.probes.wiring._half_overflow import overflow_in_half
 from backsight.probes.wiring._half_sums import additions_in_half
 from backsight.probes.wiring._hidden_steps import hides_all_but, looks_around
 from backsight.probes.wiring._holders import places_of
@@ -93,6 +94,7 @@ __all__ = [
     "mixes",
     "moved",
     "noise_spread",
+    "overflow_in_half",
     "packed_from",
     "packed_of",
     "places_of",

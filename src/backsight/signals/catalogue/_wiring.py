@@ -72,9 +72,9 @@ SIGNALS = (
         name="targets_beyond",
         title="targets out of reach of the answers",
         formula="share of the targets of squared errors, Huber's and smooth L1 included, that lie "
-        "outside of the range of the sigmoid, softmax, tanh, ReLU or softplus that their answers "
-        "come out of, by more than 2 % of it, or of the targets' deviation where it has no end; "
-        "the largest over the losses of an iteration",
+        "outside of the range of the sigmoid, softmax, tanh, ReLU, softplus or likeness that their "
+        "answers come out of, by more than 2 % of it, or of the targets' deviation where it has no "
+        "end; the largest over the losses of an iteration",
         axes=("iteration",),
         unit="1",
         reduction="maximum over the losses of an iteration",

@@ -32,7 +32,8 @@ class StrongDecay(Rule):
         "In {samples:.0f} samples in a row, ‖λθ‖ is larger than ‖g‖ (of AdamW, the decay larger "
         "than the rest of the step), and ‖θ‖ falls by a fraction of {fall:g} in them; and "
         "after {patience:.0f} losses or more, the loss has not fallen, or has lost half of what it "
-        "had gained. Where it has fallen, a decay that is stronger than a small gradient does no "
+        "had gained, and has not been beyond {over:g} times where it began, where no decay brings "
+        "it. Where it has fallen, a decay that is stronger than a small gradient does no "
         "harm, unless it has brought ‖θ‖ down to {gone:g} of what it was in the first sample. Or "
         "the loss has a penalty that is made of weights alone, these have fallen to {left:g} of "
         "their norm, and after as many losses the rest of it is at {near:g} or more of what the "
@@ -56,9 +57,15 @@ class StrongDecay(Rule):
     """Losses."""
     gone: float = 0.1
     """Of all weights: no network has learned what made it as small."""
+    over: float = 2
+    """A model without weights gives a constant answer: what is far worse has another cause."""
+    low: float = 0.1
+    """Of where the loss began: it has fallen, however much it varied at first."""
     left: float = 0.7
     near: float = 0.9
     """Of the best constant answer's loss, which a batch has by chance."""
+    _over: bool = field(default=False, init=False, repr=False)
+    """Whether the loss has gone that far, after it had fallen to half."""
     _norms: dict[str, float] = field(default_factory=dict, init=False, repr=False)
     """Of all weight matrices, in the first sample with a penalty."""
     _poor: dict[str, int] = field(default_factory=dict, init=False, repr=False)
@@ -83,7 +90,10 @@ class StrongDecay(Rule):
         """Whether nothing has been learned, or half of it is lost."""
         if history is None or history.count < self.patience:
             return False
-        return not history.learned or history.lost > 0.5
+        began = abs(history.began)
+        self._over |= history.best < 0.5 * began and history.value > self.over * began
+        learned = history.learned or history.level < self.low * began  # within its first 20 losses
+        return not self._over and (not learned or history.lost > 0.5)
 
     def _penalty(self, where: str, penalty: float, now: Sample) -> None:
         course, guess = now.courses.get(now.label), now.numbers("penalty_guess").get(where)
@@ -114,6 +124,7 @@ class StrongDecay(Rule):
         norms = now.numbers("decayed_norm")
         for where, ratio in now.numbers("decay_ratio").items():
             norm = norms.get(where, 0.0)
+            stuck = self._stuck(now.courses.get(now.label))
             if not self.finite(where, ratio, norm):
                 continue
             first = self._decayed.setdefault(where, norm)
@@ -134,7 +145,7 @@ class StrongDecay(Rule):
                 del self._shrunk[where]
                 self.resolve(where, now.iteration)
                 continue
-            stuck, gone = self._stuck(now.courses.get(now.label)), norm <= self.gone * first
+            gone = norm <= self.gone * first
             if stuck or gone:
                 self._tell(where, now.iteration, norm, stuck=stuck)
             elif where in self.findings:
