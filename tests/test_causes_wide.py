@@ -51,7 +51,7 @@ def test_transitions_that_are_forbidden_are_no_weights(
 
 def test_where_all_are_the_same_they_are_weights(tmp_path: Path) -> None:
     rnn = nn.RNN(4, 4)
-    rnn.weight_ih_l0.data.fill_(-200.0)
+    rnn.state_dict()["weight_ih_l0"].fill_(-200.0)
     optimizer = SGD(rnn.parameters(), lr=0.1)
     with watch(rnn, optimizer, tmp_path / "run", every=1):
         rnn(torch.randn(3, 2, 4))[0].square().mean().backward()
