@@ -2186,6 +2186,21 @@ def test_clipping_of_a_loss_that_falls_to_a_tenth_is_a_note(end: float, severity
     assert the(verdict("BKS403", series)).severity == severity
 
 
+@pytest.mark.parametrize(
+    ("row", "fires"),
+    [
+        ([0.0, 0.004, 0.3, 0.6, 0.8, 0.9, 1.0, 0.9, 0.8], False),  # what was written last
+        ([0.0, 0.004, 0.012, 0.04, 0.1, 0.3, 1.0, 3.0, 9.0], True),
+        ([1.0, 0.03, 0.03, 0.1, 0.7, 5.0, 30.0, 90.0, 200.0], True),
+        ([1.0, 15.0, 225.0, 225.0, 225.0], False),
+    ],
+)
+def test_a_gradient_that_is_even_but_for_the_newest_steps_does_not_grow(
+    row: list[float], fires: bool
+) -> None:
+    assert bool(verdict("BKS102", {"reach/head": every(10, [row] * 5)}).findings) == fires
+
+
 def test_a_gradient_of_zero_is_not_clipped() -> None:
     series = {"grad_norm": [0.0] * 200, "grad_norm_applied": [0.0] * 200}
     assert not verdict("BKS403", series).findings
