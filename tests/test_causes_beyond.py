@@ -51,6 +51,7 @@ def shares(loss: Callable[[Tensor], Tensor]) -> list[tuple[str, float]]:
         (lambda z: f.mse_loss(z.square().exp(), WIDE), []),
         (lambda z: f.mse_loss(z.relu(), torch.zeros(8)), [("relu", 0.0)]),  # a penalty
         (lambda z: f.binary_cross_entropy(z.sigmoid(), (Z > 0).float()), []),
+        (lambda z: (z.exp() ** (1 + z)).mean(), []),  # to the power of a tensor, which sharpens
     ],
 )
 def test_targets_out_of_reach(

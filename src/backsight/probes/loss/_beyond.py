@@ -8,7 +8,14 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import Node
 
-from backsight.probes._operations import SAME_ORDER, Edge, operation, shape_of, unpacked
+from backsight.probes._operations import (
+    SAME_ORDER,
+    Edge,
+    is_square,
+    operation,
+    shape_of,
+    unpacked,
+)
 from backsight.probes.loss._likeness import likeness_range, number_of
 from backsight.probes.loss._loss_operations import LossOperations
 from backsight.probes.loss._loss_targets import loss_targets
@@ -84,7 +91,7 @@ def targets_beyond(made: LossOperations) -> Iterator[Beyond]:
         if given.loss in ERRORS and (found := _range_of(given.edge)) is not None:
             yield _held_against(given.target, *found)
     for name, node in made.those({"Abs", "Pow"}):
-        if name == "Abs" or getattr(node, "_saved_exponent", None) == 2:
+        if name == "Abs" or is_square(node):
             found = _by_hand(node)
             if found is not None:
                 yield found

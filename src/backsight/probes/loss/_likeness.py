@@ -2,7 +2,7 @@
 
 from torch.autograd.graph import Node
 
-from backsight.probes._operations import SAME_ORDER, operation, unpacked
+from backsight.probes._operations import SAME_ORDER, exponent_of, operation, unpacked
 
 __all__ = ["likeness_range", "number_of"]
 
@@ -64,7 +64,7 @@ def _is_below_nought(node: Node | None) -> bool:
         if node is None:
             return False
         name = operation(node)
-        if name in NOT_BELOW or (name == "Pow" and getattr(node, "_saved_exponent", 1) % 2 == 0):
+        if name in NOT_BELOW or (exponent_of(node) or 1) % 2 == 0:
             return sign < 0
         number = -1.0 if name == "Neg" else 1.0 if name in PASSED else number_of(node, name)
         if number is None:

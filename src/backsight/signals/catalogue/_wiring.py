@@ -137,6 +137,18 @@ SIGNALS = (
         per="layer",
     ),
     Signal(
+        name="state_taught",
+        title="initial state made by the model",
+        formula="1 if the initial state of a layer comes with a graph, as what an encoder hands to "
+        "a decoder does; recorded only then",
+        axes=("iteration",),
+        unit="1",
+        reduction="the first call of an iteration",
+        cost="a look at the state, in the iterations of unowned",
+        source="Backsight",
+        per="layer",
+    ),
+    Signal(
         name="state_attached",
         title="graph of an earlier iteration",
         formula="1 if the initial state of a layer hangs on the graph of an earlier iteration and "

@@ -50,7 +50,8 @@ class SameInput(Measurement):
     """Whether the data of an iteration are those of the look before, or of a few that take turns.
 
     Data are what a recurrent layer is given, where it carries no gradient, and the indices that an
-    embedding in the graph of the loss is called with. Where no recurrent layer is given any, they
+    embedding in the graph of the loss is called with; a constant, such as what a decoder begins
+    with, is none. Where no recurrent layer is given any, they
     are what linear layers and convolutions are given, and the targets of the loss as well: a grid
     of positions alone is the same for each batch.
     Data that noise is added to are the same if all targets are, and they themselves nearly.
@@ -137,14 +138,17 @@ class SameInput(Measurement):
         if kind != self._kind or len(self._steps) == TOGETHER:
             self._put_together()
             if data.numel() > LOOKED_AT or data.dtype not in READABLE or not on_host(data):
-                self._now.append(_content(data))
+                if _varies(data):
+                    self._now.append(_content(data))
                 return
             self._kind = kind
         self._steps.append(data.clone())
 
     def _put_together(self) -> None:
         if self._steps:
-            self._now.append(_exactly(torch.stack(self._steps)))
+            steps = torch.stack(self._steps)
+            if steps.numel() == 1 or _varies(steps):
+                self._now.append(_exactly(steps))
         self._steps, self._kind = [], None
 
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
