@@ -688,7 +688,11 @@ def test_ours_declare_what_they_record(kind: type[Measurement], every_family: se
     seldom |= {"answer_size", "target_size", "targets_beyond"}  # of numbers
     seldom |= {"penalty", "penalty_guess"}  # of weights, in the loss
     seldom |= {"entropy_lowered", "likelihood_weighted"}  # of a policy gradient
-    seldom |= {"weights_restored", "weights_undone"}  # where something puts them back
+    seldom |= {
+        "weights_lost",
+        "weights_restored",
+        "weights_undone",
+    }  # where something puts them back
     seldom |= {"half_eps", "half_lost"}  # of weights in half precision
     assert set(kind.signals) - seldom <= every_family
     assert every_family <= {signal for one in MEASUREMENTS for signal in one.signals}

@@ -2016,6 +2016,20 @@ def test_a_parameter_that_never_moves_tells_of_its_gradient(
     assert the(verdict("BKS402", series)).message.endswith(said)
 
 
+@pytest.mark.parametrize(
+    ("gradient", "severity"), [(3e-7, "info"), (1e-3, "error"), (0.0, "error")]
+)
+def test_a_number_that_cancels_but_for_rounding_is_no_fault(gradient: float, severity: str) -> None:
+    """Scale and offset of likenesses that a softmax compares: the offset is the same for all."""
+    series = {
+        "update_ratio/loss.offset": every(10, [0.0] * 5),
+        "update_ratio/loss.scale": every(10, [1e-3] * 5),
+        "grad_norm/loss.offset": every(10, [gradient] * 5),
+        "grad_norm/loss.scale": every(10, [0.3] * 5),
+    }
+    assert the(verdict("BKS402", series)).severity == severity
+
+
 def test_a_group_whose_rate_is_zero_beside_one_that_moves_is_frozen() -> None:
     """``lr`` is the rate of the first group."""
     series = {
@@ -2092,6 +2106,13 @@ def test_clipping_that_is_loosened_is_over() -> None:
     one = verdict("BKS403", {n: before[n] + after[n] for n in before})
     assert one.outcome == "healthy"
     assert the(one).resolved_at is not None
+
+
+@pytest.mark.parametrize(("end", "severity"), [(0.5, "info"), (3.0, "warning")])
+def test_clipping_of_a_loss_that_falls_to_a_tenth_is_a_note(end: float, severity: str) -> None:
+    losses = [max(10 * 0.9**n, end) for n in range(150)]
+    series = {**clipped(0.01, 150), "loss": losses}
+    assert the(verdict("BKS403", series)).severity == severity
 
 
 def test_a_gradient_of_zero_is_not_clipped() -> None:

@@ -43,22 +43,27 @@ class Frozen(Rule):
         "rate above zero, while another parameter of the model moves. A parameter whose "
         "requires_grad is False is frozen on purpose, and not judged. It is an error in a "
         "recurrent layer, and where another parameter of the same module moves, unless the one "
-        "that does not is a bias, or its steps are rounded away in half precision (BKS438); else "
+        "that does not is a bias, or its steps are rounded away: in half precision (BKS438), or "
+        "where its gradient is less than {rounded:g} of a sibling's, as that of a number which "
+        "cancels but for rounding; else "
         "an info."
     )
     causes: ClassVar = (
         "the output of the layer is detached",
+        "a copy that detach(), .data or no_grad() has cut off is used in place of the parameter",
         "a layer that the loss does not use",
         "units that are all dead (ReLU) or saturated",
     )
     remedies: ClassVar = (
         "set requires_grad to False if the parameter is meant to be frozen",
-        "trace where the output of its layer goes",
+        "trace where the output of its layer goes, and how it uses its parameters",
     )
     source: ClassVar[str] = "Backsight; SageMaker Debugger's WeightUpdateRatio: 1e-8"
 
     samples: float = 3
     """From the first on."""
+    rounded: float = 1e-5
+    """Of a sibling's gradient: what a sum in float32 leaves where its terms cancel."""
     _still: dict[str, int] = field(default_factory=dict, init=False, repr=False)
     _moved: set[str] = field(default_factory=set, init=False, repr=False)
     _layers: set[str] = field(default_factory=set, init=False, repr=False)
@@ -99,10 +104,10 @@ class Frozen(Rule):
                     + _gradient(name, now),
                     {"samples": count, "update ratio": 0.0},
                     signals=(f"update_ratio/{name}",),
-                    severity="error" if self._is_fault(name) else "info",
+                    severity="error" if self._is_fault(name, now) else "info",
                 )
 
-    def _is_fault(self, name: str) -> bool:
+    def _is_fault(self, name: str, now: Sample) -> bool:
         """Whether it can hardly be meant: a part of what carries the state, or of a module whose
         other parameters move. A bias may cancel, and a whole module may be frozen or unused."""
         module, _, tail = name.rpartition(".")
@@ -116,7 +121,10 @@ class Frozen(Rule):
         inside = any(layer and name.startswith(f"{layer}.") for layer in self._layers)
         if carries or inside or NOWHERE.search(name):
             return True
-        return any(other.rpartition(".")[0] == module for other in self._moved)
+        beside = [one for one in self._moved if one.rpartition(".")[0] == module]
+        norms = now.numbers("grad_norm")
+        most = self.rounded * max((norms.get(one, 0.0) for one in beside), default=0.0)
+        return bool(beside) and not 0 < norms.get(name, 0.0) < most
 
 
 def _gradient(name: str, now: Sample) -> str:

@@ -256,6 +256,18 @@ SIGNALS = (
         source="Backsight",
     ),
     Signal(
+        name="weights_lost",
+        title="share of matrices replaced before another optimizer",
+        formula="matrices, of an optimizer's four largest, whose cosine with what they were at the "
+        "last look, from iteration 64 on, is below 0.5, where another optimizer makes its first "
+        "step that holds all of them and more",
+        axes=("iteration",),
+        unit="1",
+        reduction="maximum over the optimizers",
+        cost="a copy of some thousand numbers, rarely",
+        source="Backsight",
+    ),
+    Signal(
         name="put_back",
         title="parameters that are put back after each step",
         formula="parameters that a step moves, up and down, and that the next pass finds to be "

@@ -229,4 +229,15 @@ SIGNALS = (
         cost="shared with same_input",
         source="Backsight",
     ),
+    Signal(
+        name="steps_alike",
+        title="steps that are the same",
+        formula="steps of a sequence if, in each row of a batch, all are the same, and rows "
+        "differ; 0 otherwise, and where a layer is given an initial state",
+        axes=("iteration",),
+        unit="steps",
+        reduction="the fewest over calls of layers",
+        cost="shared with same_input",
+        source="Backsight",
+    ),
 )

@@ -1,5 +1,6 @@
 """Whether a model is given the same batch again and again, or the same sequence in each row."""
 
+from dataclasses import dataclass, field
 from itertools import islice
 
 import torch
@@ -7,7 +8,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
 from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall
-from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
+from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement, Schedule
 from backsight.probes import data_entries, embedded_from, on_host, some_elements
 
 __all__ = ["SameInput"]
@@ -40,6 +41,9 @@ READABLE = {
 }
 """By NumPy."""
 
+ONE_BATCH = 6
+"""Looks in a row at the same batch, from the first on: then samples are looked at as well."""
+
 Content = tuple[tuple[int, ...], float, float]
 
 
@@ -51,6 +55,10 @@ class SameInput(Measurement):
     are what linear layers and convolutions are given, and the targets of the loss as well: a grid
     of positions alone is the same for each batch.
     Data that noise is added to are the same if all targets are, and they themselves nearly.
+    Where the first looks have found one batch alone, sampled iterations are looked at as well: it
+    may come for a while, and then another.
+    ``steps_alike``: the steps of a sequence, where every step is the same and rows differ, as far
+    as fused layers without an initial state are given data; 0 where any two steps differ.
     ``rows_alike``: every row of these data is the same sequence, as far as fused layers without an
     initial state are given any; a sequence that is one number or symbol throughout is none.
 
@@ -68,11 +76,13 @@ class SameInput(Measurement):
     """
 
     name = "same input"
-    signals = ("rows_alike", "same_input")
-    schedule = FIRST_AND_RARELY
+    signals = ("rows_alike", "same_input", "steps_alike")
     samples_cells = True
 
     def __init__(self) -> None:
+        self._begins: list[bool] = []
+        """Whether each of the first looks was at the batch of before."""
+        self.schedule = _LooksWhileAlike(1, self._begins)
         self._before: list[Content] | None = None
         self._batches: list[list[Content]] = []
         """Those of all looks, as long as they are a few."""
@@ -89,11 +99,14 @@ class SameInput(Measurement):
         """Their common one."""
         self._alike: list[int] = []
         """Of each call of a layer, how many rows are alike; 0 where they differ."""
+        self._still: list[int] = []
+        """The same of steps."""
         self._passed = False
 
     def on_iteration_begin(self, now: Iteration) -> None:
         """Nothing has been seen."""
-        self._now, self._alike, self._passed = [], [], False
+        self._now, self._passed = [], False
+        self._alike, self._still = [], []
         self._steps, self._kind = [], None
         self._targets, self._first = [], None
 
@@ -115,6 +128,7 @@ class SameInput(Measurement):
             rows = _rows_of(x if first else x.transpose(0, 1))
             if rows is not None:
                 self._alike.append(_alike(rows) if state is None else 0)
+                self._still.append(_still(rows) if state is None else 0)
 
     def _add(self, data: Tensor) -> None:
         """What a call was given; small ones of a kind are looked at together."""
@@ -158,8 +172,12 @@ class SameInput(Measurement):
             return
         if self._alike:
             now.record("rows_alike", float(min(self._alike)))
+            now.record("steps_alike", float(min(self._still)))
         if self._before is not None:
-            now.record("same_input", float(self._again() or self._is_near()))
+            again = float(self._again() or self._is_near())
+            now.record("same_input", again)
+            if len(self._begins) < ONE_BATCH:
+                self._begins.append(again == 1)
         self._before = self._now
         if self._now not in self._batches and len(self._batches) <= CYCLE:
             self._batches.append(self._now)
@@ -202,6 +220,28 @@ def _alike(rows: Tensor) -> int:
         return 0
     varies = bool((rows[0, 1:] != rows[0, :1]).any())
     return len(rows) if varies and bool((rows == rows[:1]).all()) else 0
+
+
+@torch.no_grad()
+def _still(rows: Tensor) -> int:
+    """How many steps there are, where all are the same and rows are not; two of a row tell nearly
+    always."""
+    if min(rows.shape[:2]) < FEWEST or not torch.equal(rows[0, 1], rows[0, 0]):
+        return 0
+    alike = bool((rows == rows[:, :1]).all())
+    return rows.shape[1] if alike and bool((rows[1:] != rows[:1]).any()) else 0
+
+
+@dataclass(frozen=True, slots=True)
+class _LooksWhileAlike(Schedule):
+    """In iterations that are looked at, and in sampled ones where the first looks were alike."""
+
+    begins: list[bool] = field(default_factory=list)
+
+    def due(self, sample: int | None, iteration: int | None = None) -> bool:
+        """Whether it is one of them."""
+        alike = len(self.begins) == ONE_BATCH and all(self.begins)
+        return (alike and sample is not None) or FIRST_AND_RARELY.due(sample, iteration)
 
 
 def _exactly(data: Tensor) -> Content:

@@ -80,7 +80,10 @@ class Unowned(Measurement):
         self._stepped: set[int] = set()
         """Identities of what any optimizer has made a step on."""
         self._blind: bool | None = None
-        """Whether the passes so far reach no parameter."""
+        """Whether the passes before the newest step reach no parameter. One that reaches none may
+        be seen at the end of the iteration before."""
+        self._used = False
+        """Whether a step has followed them."""
         self._missed = 0
         """Parameters of an optimizer that has stepped after such passes, without a gradient."""
         self._places: dict[int, str | None] = {}
@@ -89,7 +92,7 @@ class Unowned(Measurement):
     def on_iteration_begin(self, now: Iteration) -> None:
         """No pass has been seen."""
         self._still, self._moving, self._stale = None, {}, 0
-        self._anew, self._blind, self._missed = None, None, 0
+        self._anew, self._missed = None, 0
 
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
         """Look at the parameters of the pass that no optimizer holds."""
@@ -102,6 +105,8 @@ class Unowned(Measurement):
         reached: dict[int, Tensor] = {id(p): p for p in leaves if isinstance(p, nn.Parameter)}
         others = {id(x) for x in leaves if not isinstance(x, nn.Parameter)}
         reached |= self._kept(now.models, others) if others else {}
+        if self._used:
+            self._blind, self._used = None, False
         self._blind = self._blind is not False and not reached and held.isdisjoint(others)
         if now.by_hand and not self._idle and others:
             return  # of something else, such as an attack
@@ -136,6 +141,7 @@ class Unowned(Measurement):
     def on_step_end(self, step: OptimizerStep, now: Iteration) -> None:
         """These are moved by an optimizer."""
         self._stepped.update(map(id, step.parameters.values()))
+        self._used = True
         if self._blind and not any(p.grad is not None for p in step.parameters.values()):
             self._missed += len(step.parameters)
 
