@@ -204,6 +204,19 @@ def test_a_penalty_is_too_strong_where_weights_fall_and_nothing_is_learned(
 # -- what it falls on ---------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(("rest", "accused"), [(1.0, True), (0.3, False)])
+def test_a_penalty_that_has_taken_all_is_remembered(rest: float, accused: bool) -> None:
+    """Beside what is left of the loss, it is too small to be seen; and losses vary."""
+    judge = Judge(rules=[StrongDecay()])
+    for i in range(140):
+        penalty = {"penalty": 5 * 0.9**i, "penalty_guess": 1.0} if i < 60 else {}
+        loss = rest * (1.0 + 0.25 * (-1) ** i) + penalty.get("penalty", 0.0)
+        now = {"loss": loss, "guess_loss": 1.0, "decay_ratio": 0.0} | penalty
+        norm = {} if i % 3 else {"weight_norm/rnn.weight": 0.8**i}
+        judge.update(i, now | norm)
+    assert bool(judge.diagnosis().lasting) is accused
+
+
 class Fades(nn.Module):
     """A state that fades, whose parameter may be called anything."""
 

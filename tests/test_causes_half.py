@@ -204,6 +204,8 @@ def test_numbers_that_float16_has_no_room_for() -> None:
     assert bool(attention(x).sum().isfinite())
     assert over(attention(x, mask=1e10).sum()) == "softmax"
     assert over(attention(x, by=1e3).sum()) == "softmax"
+    assert over((x * 300).half().square().sum().float() / 4) == "sum"
+    assert over((x * 1e30).square().sum() / 4) is None  # in float32
     assert over((attention(x) * bad).sum()) is None  # of the data
     assert over(attention(x * bad).sum()) is None
     assert over(attention(x.relu().log()).sum()) is None  # before

@@ -397,6 +397,29 @@ def test_rows_that_no_recurrent_layer_reads(
     assert ("BKS435" in found) is told
 
 
+@pytest.mark.parametrize("tied", [False, True])
+def test_labels_of_other_rows_stay_so_while_they_are_learned_by_heart(
+    tied: bool, tmp_path: Path
+) -> None:
+    torch.manual_seed(0)
+    text = torch.randint(20, (320, 9))
+    labels = (text[:, 0] < 10).long() if tied else torch.randint(2, (320,))
+    model = nn.ModuleDict({"embed": nn.Embedding(20, 4), "head": nn.Linear(36, 2)})
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    losses = []
+    with watch(model, optimizer, tmp_path / "run", every=1):
+        for i in range(40):
+            optimizer.zero_grad()
+            rows = slice(0, 160) if i % 2 else slice(160, 320)
+            loss = ce(model["head"](model["embed"](text[rows]).flatten(1)), labels[rows])
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            losses.append(loss.item())
+    told = [one.severity for one in diagnose(tmp_path / "run").lasting if one.code == "BKS435"]
+    assert 0.8 * 0.69 < losses[-1] < 0.95 * 0.69 or tied
+    assert told == ([] if tied else ["info"])
+
+
 def beside(m: nn.ModuleDict, rows: Tensor) -> Tensor:
     """The label is that of something else that the model is given."""
     other = torch.randint(CLASSES, (BATCH,))

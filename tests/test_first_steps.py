@@ -36,17 +36,26 @@ def test_weights_that_the_first_step_overwrote_are_told() -> None:
     assert message.endswith("the loss is at 0.801; the best constant answer has 1.8")
     (message,) = told(2.5, level=0.8)
     assert message.endswith("it began at 2")
+    (message,) = told(0.9, level=1.75, guess=1.8)
+    assert "by more than 0.9 times their norm" in message
 
 
 @pytest.mark.parametrize(
     "run",
     [
         {"first": 0.9, "level": 0.8},
+        {"first": 0.4, "level": 1.8, "guess": 1.8},
         {"first": 2.5, "level": 0.4},
         {"first": 2.5, "level": 0.8, "losses": 150},
         {"first": 2.5, "level": -0.8},
     ],
-    ids=["a large part of them", "it has learned", "too early to tell", "no loss with a bottom"],
+    ids=[
+        "a large part of them",
+        "a part of them",
+        "it has learned",
+        "too early to tell",
+        "no loss with a bottom",
+    ],
 )
 def test_what_is_not_told(run: dict[str, float]) -> None:
     assert told(**run) == []  # type: ignore[arg-type]
@@ -139,3 +148,21 @@ def test_a_later_step_after_which_all_is_lost(ratio: float, after: float, told: 
     assert [one.message.startswith("at iteration 200, a step moved") for one in found] == [True][
         : int(told)
     ]
+
+
+@pytest.mark.parametrize(
+    ("ratio", "after", "told"), [(0.04, 3.0, 1), (0.04, 1.8, 0), (0.01, 3.0, 0)]
+)
+def test_a_fast_training_that_diverges_after_it_has_learned(
+    ratio: float, after: float, told: int
+) -> None:
+    sampled, every = np.arange(0, 400, 10), np.arange(400)
+    names = ("rnn", "head")
+    given = {f"update_ratio/{n}.weight": Series(sampled, np.full(40, ratio)) for n in names}
+    loss = np.where(every < 200, 0.05 + 1.75 * np.exp(-every / 20), after)
+    given["loss"] = Series(every, loss + 0.01 * np.sin(every))
+    judge = Judge()
+    judge.update_many(given)
+    found = judge.diagnosis()
+    assert len([one for one in found.findings if one.code == "BKS404"]) == told
+    assert not told or found.leads[0].code == "BKS404"

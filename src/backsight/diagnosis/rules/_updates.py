@@ -83,12 +83,13 @@ class LargeUpdates(Rule):
         "samples, as small models do whose weights have to grow, it is an info. Or one of the "
         "first {samples:.0f} samples was above {thrown:g}, and after {patience:.0f} losses their "
         "level is above {left:g} of that of the best constant answer, or of where they began: what "
-        "the weights were initialised with is lost, and later steps move large weights little; or "
-        "the loss is not finite by the next sample after these. The last is said of a single "
-        "matrix, too, where the loss had come to {climbed:g} times its first values, and where it "
-        "is as high after {patience:.0f} losses. Or a later "
-        "sample was above {ratio:g}, the loss had come down to {half:g} of that of the best "
-        "constant answer, and has been at {back:g} of it or more for {gone:.0f} losses since."
+        "the weights were initialised with is lost, and later steps move large weights little; "
+        "likewise, one above {half:g}, and a level above {back:g} of that; or the loss is not "
+        "finite by the next sample after these. The last is said of a single matrix, too, where "
+        "the loss had come to {climbed:g} times its first values, and where it is as high after "
+        "{patience:.0f} losses. Or a later sample was above {ratio:g}, the loss had come down to "
+        "{half:g} of that of the best constant answer, and has been at {back:g} of it or more for "
+        "{gone:.0f} losses since; {fast:g} is enough, as a median, where it is {worse:g} times it."
     )
     causes: ClassVar = (
         "a learning rate that is far too high",
@@ -122,6 +123,9 @@ class LargeUpdates(Rule):
     half: float = 0.5
     back: float = 0.9
     """Of the best constant answer's loss: all that was learned is lost."""
+    fast: float = 0.02
+    worse: float = 1.2
+    """A model that is as fast is worse than one that knows nothing: it has not just forgotten."""
     gone: float = 100
     """Losses: a spike is over by then."""
     _blow: tuple[int, float, int] | None = field(default=None, init=False, repr=False)
@@ -227,7 +231,10 @@ class LargeUpdates(Rule):
         since = math.inf if self._blow is None else course.count - self._blow[2]
         if LossHistory.LEVEL < since < math.inf and course.level < self.back * line:
             self._blow, since = None, math.inf  # it has healed
-        if self._blow is None and newest > self.ratio and course.best <= self.half * line:
+        assert self._recent is not None
+        far = self._recent.median > self.fast and course.level >= self.worse * line > 0
+        large = newest > self.ratio or far
+        if self._blow is None and large and course.best <= self.half * line:
             self._blow, since = (iteration, newest, course.count), 0
         return self.gone <= since < math.inf
 
@@ -244,10 +251,11 @@ class LargeUpdates(Rule):
     def _is_lost(self, course: LossHistory) -> bool:
         """Whether the first steps overwrote the weights, and little has been learned since."""
         line = self._guess if math.isfinite(self._guess) else course.began
+        left = self.left if self._first > self.thrown else self.back
         return (
-            self._first > self.thrown
+            self._first > self.half
             and course.count >= self.patience
-            and course.level > self.left * line > 0
+            and course.level > left * line > 0
         )
 
     def _is_blown(self, course: LossHistory) -> bool:

@@ -76,7 +76,7 @@ class InputSpread(Measurement):
         if self._broken > LOOKS:
             return
         if self._broken == 1:
-            self._overflow = overflow_in_half(passed.operations)
+            self._overflow = overflow_in_half(passed.operations, scaled=passed.scale is not None)
         names = {id(parameter): name for name, parameter in now.parameters.items()}
         for entry in data_entries(passed.operations):
             if _broken(entry.data) and not bool(entry.data.isfinite().all()):

@@ -14,9 +14,12 @@ __all__ = ["overflow_in_half"]
 
 RAW = "_raw_saved_"
 
+NEAR = 4
+"""Factors of a loss."""
+
 
 @torch.no_grad()
-def overflow_in_half(made: LossOperations) -> str | None:
+def overflow_in_half(made: LossOperations, *, scaled: bool = False) -> str | None:
     """Of a loss that is not finite: the operation in float16 that gave the first such number.
 
     Told only where all that was computed before, and all weights, are finite. What autograd keeps
@@ -24,6 +27,7 @@ def overflow_in_half(made: LossOperations) -> str | None:
 
     Args:
         made: the operations of the loss, while the graph is whole.
+        scaled: whether the loss was multiplied for half precision, which may be too much for it.
 
     Returns:
         its name in small letters; None where the number comes from elsewhere, or nobody knows.
@@ -50,6 +54,23 @@ def overflow_in_half(made: LossOperations) -> str | None:
                 return _told(node, value, made_here=name.startswith("result"))
         if _leaves_its_range(node):
             return None
+    return None if scaled or len(made.roots) != 1 else _last_in_half(made.roots[0])
+
+
+def _last_in_half(node: Node | None) -> str | None:
+    """The last operation but for factors, such as a sum, if it was in float16; all that autograd
+    keeps is finite."""
+    for _ in range(NEAR):
+        node = LossOperations.source(node)
+        if node is None or not node._input_metadata:
+            return None
+        if node._input_metadata[0].dtype == torch.float16:
+            return operation(node).lower()
+        if operation(node) not in ("Div", "Mul") or None not in (
+            below := [one for one, _ in node.next_functions]
+        ):
+            return None
+        node = next((one for one in below if one is not None), None)
     return None
 
 

@@ -42,9 +42,10 @@ __all__ = ["RowOrder"]
 FEWEST, MOST = 8, 1 << 18
 """Rows of a batch; symbols of one, padded, that a model is given row by row."""
 
-ENOUGH, NEWEST, NO_BETTER = 256, 8, 0.95
+ENOUGH, NEWEST, NO_BETTER, BY_HEART = 256, 8, 0.95, 0.8
 """Different sequences that tell whether anything goes with their targets; the newest losses, of
-which the mean is that of a constant answer, but for so much."""
+which the mean is that of a constant answer, but for so much; and for so much once it was so, where
+rows that come again are learned by heart."""
 
 YES_OR_NO = ("BinaryCrossEntropy", "BinaryCrossEntropyWithLogits")
 
@@ -89,6 +90,8 @@ class RowOrder(Measurement):
         """Whether more sequences would tell if anything goes with their targets."""
         self._answers: dict[tuple[str, int], RowAnswers] = {}
         """By loss, and by its place among the losses."""
+        self._loose: set[tuple[str, int]] = set()
+        """Of these, where nothing goes with the targets so far."""
         self._ties: dict[tuple[str, int], tuple[RowTies, deque[tuple[float, float]]]] = {}
         """The same; with the newest losses of a target."""
         self._begin()
@@ -355,7 +358,9 @@ class RowOrder(Measurement):
         while len(losses) > NEWEST:
             losses.popleft()
         guess = sum(guess for _, guess in losses)
-        untied = sum(loss for loss, _ in losses) >= NO_BETTER * guess > 0 and not ties.tied
+        least = BY_HEART if (term.given.loss, number) in self._loose else NO_BETTER
+        untied = sum(loss for loss, _ in losses) >= least * guess > 0 and not ties.tied
+        (self._loose.add if untied else self._loose.discard)((term.given.loss, number))
         self._untied = untied and not ties.full
         self._note("answers_untied", ties.rows * untied)
 
