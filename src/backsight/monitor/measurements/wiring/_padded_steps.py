@@ -44,9 +44,10 @@ class PaddedSteps:
         """
         if symbols.dim() != 2 or min(symbols.shape) < SHORTEST:
             return None
-        declared = filler is not None and 0 <= filler < 1 << 63  # autograd's -1 is an unsigned one
-        for rows in (symbols, symbols.t()) if declared else ():
-            like = rows == filler
+        if filler is None or not 0 <= filler < 1 << 63:  # autograd's -1 is an unsigned one
+            filler = -1
+        for rows in (symbols, symbols.t()) if filler >= 0 else ():
+            like = rows.eq(filler)
             at_end = like.flip(1).int().cumprod(1).flip(1).bool()
             if bool((at_end.sum(1) > 1).any()) and torch.equal(at_end, like):
                 one = cls(at_end, like & ~at_end)
