@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from backsight.layers import adapter_of
 from backsight.monitor._iteration import BackwardPass, Iteration
 from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
-from backsight.probes import units_alike
+from backsight.probes import parameters_of, units_alike
 
 __all__ = ["UnitsAlike"]
 
@@ -71,7 +71,7 @@ class UnitsAlike(Measurement):
         if not new:
             return
         self._known.update(map(id, new.values()))
-        theirs = {id(p) for layer in now.layers.values() for p in layer.parameters()}
+        theirs = {id(p) for layer in now.layers.values() for p in parameters_of(layer)}
         for name, p in new.items():
             if id(p) not in theirs and _lines_alike(p, None):
                 self._suspects[name] = p

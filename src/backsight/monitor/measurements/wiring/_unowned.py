@@ -87,6 +87,8 @@ class Unowned(Measurement):
         """Whether a step has followed them."""
         self._missed = 0
         """Parameters of an optimizer that has stepped after such passes, without a gradient."""
+        self._called: set[str] = set()
+        """Paths of the layers that have run."""
         self._zeros: dict[int, Tensor] = {}
         """By identity, zeros of each sequence that a layer is given."""
         self._places: dict[int, str | None] = {}
@@ -96,11 +98,13 @@ class Unowned(Measurement):
         """No pass has been seen."""
         self._still, self._moving, self._stale = None, {}, 0
         self._anew, self._missed, self._zeros = None, 0, {}
+        self._called = set()
 
     def on_forward_end(self, call: LayerCall, now: Iteration) -> None:
         """What a layer learns to begin with is one state, and not one of each sequence."""
-        if call.adapter is None:
+        if call.adapter is None or call.path in self._called:
             return
+        self._called.add(call.path)  # a loop gives the same zeros at each step, or states
         cell = call.adapter.reading == "stepped"
         rows = 0 if cell or getattr(call.module, "batch_first", False) else 1
         for place, x in enumerate(tensors_in((call.inputs, call.named))):
