@@ -96,6 +96,8 @@ def test_softmax_over_the_batch(shape: tuple[int, ...], axis: int, across: bool)
     [
         (lambda h: h[-2:].reshape(BATCH, -1), True),
         (lambda h: torch.stack([h[-2], h[-1]]).view(BATCH, -1), True),
+        (lambda h: h.view(2, 2, BATCH, UNITS)[-1].reshape(BATCH, -1), True),
+        (lambda h: h.view(2, 2, BATCH, UNITS)[-1].permute(1, 0, 2).reshape(BATCH, -1), False),
         (lambda h: h[-2:].transpose(0, 1).reshape(BATCH, -1), False),
         (lambda h: torch.stack([h[-2], h[-1]], 1).view(BATCH, -1), False),
         (lambda h: torch.cat([h[-2], h[-1]], 1), False),

@@ -15,6 +15,12 @@ Z = torch.linspace(-2, 2, 8)
 WIDE, NARROW = 3 + Z, 0.5 + 0.2 * Z
 SPREAD = torch.tensor([-1.0, 1.0] * 4)
 
+PAIR = torch.stack([Z, Z.flip(0)], 1).requires_grad_()
+
+
+def alike(z: Tensor) -> Tensor:
+    return torch.stack([z, z + 1], 1)
+
 
 def shares(loss: Callable[[Tensor], Tensor]) -> list[tuple[str, float]]:
     root = loss(Z.clone().requires_grad_())
@@ -36,8 +42,16 @@ def shares(loss: Callable[[Tensor], Tensor]) -> list[tuple[str, float]]:
         (lambda z: f.mse_loss(z.tanh() + 3, WIDE), []),  # moved, to where is not known
         (lambda z: f.mse_loss(2 * z, WIDE), []),
         (lambda z: f.mse_loss(z.tanh() * z.exp(), WIDE), []),
+        (lambda z: f.mse_loss((-z.abs()).exp(), WIDE), [("likeness", 0.88)]),
+        (lambda z: f.mse_loss(torch.exp(-((z - 1) ** 2) / 2), WIDE), [("likeness", 0.88)]),
+        (lambda z: f.mse_loss(f.cosine_similarity(alike(z), PAIR), WIDE), [("likeness", 1.0)]),
+        (lambda z: (f.cosine_similarity(alike(z), PAIR) - WIDE).square().mean(), []),
+        (lambda z: f.mse_loss(5 * (-z.abs()).exp(), WIDE), [("likeness", 0.0)]),
+        (lambda z: f.mse_loss(z.exp(), WIDE), []),  # any number above 0
+        (lambda z: f.mse_loss(z.square().exp(), WIDE), []),
         (lambda z: f.mse_loss(z.relu(), torch.zeros(8)), [("relu", 0.0)]),  # a penalty
         (lambda z: f.binary_cross_entropy(z.sigmoid(), (Z > 0).float()), []),
+        (lambda z: (z.exp() ** (1 + z)).mean(), []),  # to the power of a tensor, which sharpens
     ],
 )
 def test_targets_out_of_reach(
@@ -65,3 +79,16 @@ def test_what_a_tanh_cannot_answer_is_told(
     assert all(
         "comes out of a tanh" in one.message or "come out of a tanh" in one.message for one in found
     )
+
+
+@pytest.mark.parametrize(("grades", "told"), [(5.0, ["warning"]), (1.0, [])])
+def test_grades_for_a_likeness_are_a_matter_of_scale(
+    grades: float, told: list[str], tmp_path: Path
+) -> None:
+    def loss(m: nn.ModuleDict) -> Tensor:
+        ends = m["rnn"](torch.randn(5, 32, 2))[0][-1]
+        answers = torch.exp(-(ends[::2] - ends[1::2]).abs().sum(1))
+        return f.mse_loss(answers, grades * torch.linspace(0, 1, 16))
+
+    found = findings("BKS433", loss, tmp_path, {"rnn": nn.GRU(2, 4)}, iterations=8)
+    assert [one.severity for one in found] == told

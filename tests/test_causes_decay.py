@@ -103,6 +103,8 @@ def strong(ratio: list[float], norm: list[float], loss: list[float]) -> list[Fin
 
 FLAT = [1.6 + 0.01 * (-1) ** i for i in range(300)]
 LEARNS = [1.6 * 0.99**i for i in range(300)]
+THROWN = [0.7 * 0.6**i for i in range(120)] + [3.0] * 10 + [0.7] * 170
+FAST = [0.7 * 0.6**i for i in range(300)]
 SPOILT = LEARNS[:100] + [1.6] * 200
 FALLS = [10 * 0.95**i for i in range(30)]
 STAYS = [10.0] * 30
@@ -128,6 +130,8 @@ def test_weights_that_decay_whatever_the_data_say_are_found(
     ("ratio", "norm", "loss"),
     [
         ([20.0] * 30, FALLS, LEARNS),  # regularised, and learning
+        ([20.0] * 30, FALLS, FAST),  # within its first losses
+        ([20.0] * 30, FALLS, THROWN),  # where no decay brings it
         ([20.0] * 30, STAYS, FLAT),
         ([20.0] * 30, GROWS, FLAT),
         ([0.9] * 30, FALLS, FLAT),
@@ -200,6 +204,19 @@ def test_a_penalty_is_too_strong_where_weights_fall_and_nothing_is_learned(
 # -- what it falls on ---------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(("rest", "accused"), [(1.0, True), (0.3, False)])
+def test_a_penalty_that_has_taken_all_is_remembered(rest: float, accused: bool) -> None:
+    """Beside what is left of the loss, it is too small to be seen; and losses vary."""
+    judge = Judge(rules=[StrongDecay()])
+    for i in range(140):
+        penalty = {"penalty": 5 * 0.9**i, "penalty_guess": 1.0} if i < 60 else {}
+        loss = rest * (1.0 + 0.25 * (-1) ** i) + penalty.get("penalty", 0.0)
+        now = {"loss": loss, "guess_loss": 1.0, "decay_ratio": 0.0} | penalty
+        norm = {} if i % 3 else {"weight_norm/rnn.weight": 0.8**i}
+        judge.update(i, now | norm)
+    assert bool(judge.diagnosis().lasting) is accused
+
+
 class Fades(nn.Module):
     """A state that fades, whose parameter may be called anything."""
 
@@ -248,6 +265,30 @@ def test_half_precision_and_an_overwritten_bias_are_notes(tmp_path: Path) -> Non
     net = Fades("dt_bias", value=0.0)
     (found,) = fragile(net, lambda ps: SGD(ps, lr=0.0), tmp_path / "zero")
     assert (found.severity, found.evidence) == ("info", {"fragile_zero": 1.0})
+
+
+class Steps(nn.Module):
+    """Of whose size a layer tells, as Mamba's ``dt_proj`` does."""
+
+    def __init__(self, *, overwritten: bool) -> None:
+        super().__init__()
+        self.dt_proj, self.head = nn.Linear(4, 4), linear()
+        nn.init.constant_(self.dt_proj.bias, 0.0 if overwritten else -3.0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        result: Tensor = self.head(x * nn.functional.softplus(self.dt_proj(x)))
+        return result
+
+
+@pytest.mark.parametrize("overwritten", [True, False])
+def test_a_bias_of_the_step_size_that_began_as_zero_is_a_note(
+    overwritten: bool, tmp_path: Path
+) -> None:
+    """The first step moves it: it is told what it began as."""
+    each = fragile(Steps(overwritten=overwritten), lambda ps: SGD(ps, lr=0.1), tmp_path / "run")
+    assert [(one.severity, one.evidence) for one in each] == [
+        ("info", {"fragile_zero": 1.0})
+    ] * overwritten
 
 
 def spared(ps: list[nn.Parameter]) -> Optimizer:

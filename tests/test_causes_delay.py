@@ -65,6 +65,27 @@ def test_symbols(embedded: bool, bidirectional: bool, tmp_path: Path) -> None:
     assert [one.severity for one in found] == ([] if bidirectional else ["info"])
 
 
+@pytest.mark.parametrize("first", [-100, 9, 0])
+@pytest.mark.parametrize("encoded", [False, True])
+def test_a_mark_comes_first(encoded: bool, first: int, tmp_path: Path) -> None:
+    """It does not count, or a decoder is to say it; a delay of one step may be learned alone."""
+    x = TEXT[:, 1:].clamp(min=1)
+    y = torch.cat([torch.full((ROWS, 1), first), x[:, :-1]], 1)
+
+    def loss(m: nn.ModuleDict) -> Tensor:
+        state = m["encoder"](m["embed"](TEXT[:, :9].roll(1, 0)))[1] if encoded else None
+        return cross_entropy(m["head"](m["rnn"](m["embed"](x), state)[0]).transpose(1, 2), y)
+
+    modules = {
+        "embed": nn.Embedding(10, 4),
+        "encoder": nn.GRU(4, UNITS, batch_first=True),
+        "rnn": nn.GRU(4, UNITS, batch_first=True),
+        "head": nn.Linear(UNITS, 10),
+    }
+    found = findings("BKS431", loss, tmp_path, modules)
+    assert [one.severity for one in found] == ["info"] * (encoded or first < 0)
+
+
 def test_a_model_that_reads_backwards_predicts_what_came_before(tmp_path: Path) -> None:
     def loss(m: nn.ModuleDict) -> Tensor:
         states = m["rnn"](m["embed"](TEXT[:, 1:].flip(1)))[0].flip(1)

@@ -1,5 +1,6 @@
 """What half precision rounds away, of weights and of states, and what looks like it."""
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from torch.optim import SGD, Adam
 from backsight import Run, diagnose, watch
 from backsight.diagnosis import Finding, Judge
 from backsight.diagnosis.rules.wiring._half_precision import LostInHalf
-from backsight.probes import some_elements
+from backsight.probes import LossOperations, some_elements
+from backsight.probes.wiring import overflow_in_half
 
 
 def trained(net: nn.Module, path: Path, rate: float, steps: int = 6) -> Run:
@@ -179,3 +181,53 @@ def test_some_elements_are_a_copy() -> None:
         weights.fill_(1.0)
     assert some.tolist() == [0.0, 0.0, 0.0]
     assert not some.requires_grad
+
+
+# -- numbers out of range -----------------------------------------------------------------------
+
+
+def attention(x: Tensor, mask: float = 1e4, by: float = 1.0) -> Tensor:
+    q = by * x.half()
+    before = torch.tril(torch.ones(4, 4)).half()
+    w = q @ q.T * before - torch.tensor(mask).half() * (1 - before)
+    return (w.softmax(-1) @ q).float()
+
+
+def over(loss: Tensor) -> str | None:
+    assert not bool(loss.isfinite())
+    return overflow_in_half(LossOperations([loss]))
+
+
+def test_numbers_that_float16_has_no_room_for() -> None:
+    x = torch.linspace(-1, 1, 12).view(4, 3).requires_grad_()
+    bad = torch.full((4, 3), math.nan)
+    assert bool(attention(x).sum().isfinite())
+    assert over(attention(x, mask=1e10).sum()) == "softmax"
+    assert over(attention(x, by=1e3).sum()) == "softmax"
+    assert over((x * 300).half().square().sum().float() / 4) == "sum"
+    assert over((x * 1e30).square().sum() / 4) is None  # in float32
+    assert over((attention(x) * bad).sum()) is None  # of the data
+    assert over(attention(x * bad).sum()) is None
+    assert over(attention(x.relu().log()).sum()) is None  # before
+    assert over(attention((x / torch.zeros(3)).softmax(-1)).sum()) is None
+    assert over((x * math.inf).softmax(-1).sum()) is None  # in float32
+    with torch.no_grad():
+        x[0, 0] = math.inf
+    assert over(attention(x).sum()) is None  # a weight
+
+
+@pytest.mark.parametrize(("mask", "told"), [(1e10, ["error"]), (1e4, [])])
+def test_a_mask_that_float16_has_no_room_for_leads(
+    mask: float, told: list[str], tmp_path: Path
+) -> None:
+    net = linear()
+    optimizer = SGD(net.parameters(), lr=0.1)
+    with watch(net, optimizer, tmp_path / "run", every=1):
+        for _ in range(4):
+            optimizer.zero_grad()
+            loss = attention(net(torch.randn(4, 4)), mask).square().mean()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+    found = diagnose(Run(tmp_path / "run"))
+    assert [one.severity for one in found.lasting if one.code == "BKS438"] == told
+    assert not told or found.leads[0].code == "BKS438"

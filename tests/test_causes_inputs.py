@@ -156,6 +156,26 @@ def test_what_saturates_nothing_or_is_normalised_is_not(
     assert not findings("BKS433", loss, tmp_path, {"rnn": layer, **parts})
 
 
+@pytest.mark.parametrize(("by", "told"), [(1e-5, ["info"]), (0.02, []), (0.0, [])])
+@pytest.mark.parametrize("recurrent", [True, False])
+def test_features_of_very_different_scale_are_a_note(
+    by: float, told: list[str], recurrent: bool, tmp_path: Path
+) -> None:
+    """A constant one does not count."""
+
+    def loss(m: Parts) -> Tensor:
+        x = drawn(BATCH, STEPS)
+        x[..., 0] = 0.3 + by * x[..., 0]
+        out = m["rnn"](x)[0] if recurrent else m["rnn"](x)
+        total: Tensor = (out[:, -1] - 1).square().mean()
+        return total
+
+    layer = rnn("GRU", batch_first=True) if recurrent else nn.Linear(INPUTS, UNITS)
+    found = findings("BKS433", loss, tmp_path, alone(layer), iterations=8)
+    assert [one.severity for one in found] == told
+    assert not told or found[0].module == "columns/rnn"
+
+
 # -- BKS434: the same batch again and again -------------------------------------------------------
 
 FIXED = torch.arange(STEPS * BATCH * INPUTS, dtype=torch.float32).reshape(STEPS, BATCH, INPUTS) / 99
@@ -241,6 +261,20 @@ def test_other_batches_are_none(loss: LossOf, tmp_path: Path) -> None:
         "data": nn.Linear(INPUTS, INPUTS),
     }  # fmt: skip
     assert not findings("BKS434", loss, tmp_path, layers, 9)
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_what_a_decoder_begins_with_is_no_batch(again: bool, tmp_path: Path) -> None:
+    """The data are what a linear layer is given."""
+
+    def loss(m: Parts) -> Tensor:
+        x = FIXED if again else torch.randn(FIXED.shape)
+        states = m["rnn"](m["project"](x))[0]
+        begun, _ = m["decode"](torch.zeros(1, BATCH, INPUTS), states[-1:])
+        return functional.mse_loss(begun, torch.zeros(1, BATCH, UNITS))
+
+    layers = {"rnn": rnn(), "decode": rnn(), "project": nn.Linear(INPUTS, INPUTS)}
+    assert bool(findings("BKS434", loss, tmp_path, layers, 9)) == again
 
 
 WAVES = torch.randn(STEPS, BATCH, INPUTS, generator=torch.Generator().manual_seed(1))
@@ -336,6 +370,27 @@ def test_a_validation_that_rises_makes_it_a_warning() -> None:
     (finding,) = (f for f in judge.diagnosis().findings if f.code == "BKS434")
     assert finding.severity == "warning"
     assert "the validation loss has risen from 1.4 to 2.2" in finding.message
+
+
+# -- BKS402: a decoder that is given zeros --------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("silent", "told"),
+    [("decode", {("decode.weight_ih_l0", "info")}), ("rnn", {("rnn.weight_ih_l0", "error")})],
+)
+def test_a_decoder_may_be_given_zeros_and_an_encoder_may_not(
+    silent: str, told: set[tuple[str, str]], tmp_path: Path
+) -> None:
+    def loss(m: Parts) -> Tensor:
+        x, zeros = drawn(STEPS, BATCH), torch.zeros(STEPS, BATCH, INPUTS)
+        state = m["rnn"](zeros if silent == "rnn" else x)[1]
+        given = zeros if silent == "decode" else x
+        return functional.mse_loss(m["read"](m["decode"](given, state)[0]), x)
+
+    layers = {"rnn": rnn(), "decode": rnn(), "read": nn.Linear(UNITS, INPUTS)}
+    found = findings("BKS402", loss, tmp_path, layers, 5)
+    assert {(one.module, one.severity) for one in found} == told
 
 
 # -- BKS436: units with the same weights ----------------------------------------------------------

@@ -102,6 +102,41 @@ def test_a_layer_that_nobody_trains_here_is_an_adversary(tmp_path: Path) -> None
     assert severities(deceive, tmp_path, modules) == []
 
 
+@pytest.mark.parametrize("moved", ["rnn", "judge"])
+def test_a_layer_that_this_step_does_not_move_is_asked_as_a_judge(
+    moved: str, tmp_path: Path
+) -> None:
+    """Both belong to one model, each has an optimizer, and these take turns."""
+    modules = nn.ModuleDict(
+        {"rnn": nn.GRU(INPUTS, UNITS, batch_first=True), "judge": nn.Linear(UNITS, 1)}
+    )
+    optimizers = {name: torch.optim.SGD(one.parameters(), lr=0.01) for name, one in modules.items()}
+    with watch(modules, [*optimizers.values()], tmp_path / "run", every=1):
+        for _ in range(16):
+            modules.zero_grad()
+            made = modules["rnn"](torch.randn(MANY, STEPS, INPUTS))[0][:, -1]
+            asked = logits(modules["judge"](made).squeeze(1), torch.ones(MANY))
+            asked.backward()  # type: ignore[no-untyped-call]
+            optimizers[moved].step()
+    told = [f.severity for f in diagnose(tmp_path / "run").findings if f.code == "BKS435"]
+    assert told == ["warning"] * (moved == "judge")
+
+
+def test_samples_in_step_with_real_and_false_ones_do_not_show_one_class(tmp_path: Path) -> None:
+    rnn, judge = nn.GRU(INPUTS, UNITS, batch_first=True), nn.Linear(UNITS, 1)
+    modules = nn.ModuleList([rnn, judge])
+    optimizer = torch.optim.SGD(modules.parameters(), lr=0.01)
+    with watch(modules, optimizer, tmp_path / "run", every=2):
+        for real in [1.0, 0.0] * 16:
+            optimizer.zero_grad()
+            made = rnn(torch.randn(MANY, STEPS, INPUTS))[0][:, -1]
+            asked = logits(judge(made).squeeze(1), torch.full((MANY,), real))
+            asked.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+    findings = diagnose(tmp_path / "run").findings
+    assert "warning" not in {one.severity for one in findings if one.code == "BKS435"}
+
+
 HALVES = torch.linspace(0, 0.99, MANY)
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
 
 from backsight import diagnose, watch
 from backsight.diagnosis import Finding
@@ -256,6 +256,34 @@ def test_a_row_that_is_there_twice_hides_no_other(
     assert {f.code for f in diagnose(tmp_path / "run").findings} & {"BKS417", "BKS435"} == codes
 
 
+@pytest.mark.parametrize("back", [True, False])
+def test_a_model_that_is_given_rows_one_by_one_has_to_put_them_back(
+    back: bool, tmp_path: Path
+) -> None:
+    """Documents of their own lengths, which it pads itself."""
+
+    class Documents(Sorts):
+        def forward(self, documents: list[Tensor]) -> Tensor:  # type: ignore[override]
+            lengths = torch.tensor([len(one) for one in documents])
+            order = lengths.argsort(descending=True)
+            x = self.embed(pad_sequence([documents[i] for i in order], batch_first=True))
+            packed = pack_padded_sequence(x, lengths[order], batch_first=True)
+            z: Tensor = self.head(self.rnn(packed)[1][0])
+            return z[order.argsort()] if back else z
+
+    torch.manual_seed(0)
+    model = Documents(lambda z, order: z)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
+    with watch(model, optimizer, tmp_path / "run", every=1):
+        for _ in range(4):
+            rows = DIFFERENT[torch.randperm(len(DIFFERENT))[:BATCH]]
+            documents = [TEXT[row, : LENGTHS[row]] for row in rows]
+            optimizer.zero_grad()
+            ce(model(documents), FIRST[rows]).backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+    assert ("BKS417" in {f.code for f in diagnose(tmp_path / "run").findings}) is not back
+
+
 @pytest.mark.parametrize("alike", [True, False])
 def test_where_rows_never_come_again_nobody_says_that_they_are_in_order(
     alike: bool, tmp_path: Path
@@ -341,6 +369,55 @@ def test_rows_that_come_again_are_looked_at_in_samples(apart: bool, tmp_path: Pa
 
     found = trained(loss, tmp_path, every=1, steps=14)
     assert ("BKS435" in found) is apart
+
+
+@pytest.mark.parametrize(
+    ("steps", "apart", "told"), [(9, True, True), (9, False, False), (3, True, False)]
+)
+def test_rows_that_no_recurrent_layer_reads(
+    steps: int, apart: bool, told: bool, tmp_path: Path
+) -> None:
+    """A place has an embedding, too; of short windows, each may go on in several ways."""
+    torch.manual_seed(0)
+    text = torch.randint(CLASSES, (ROWS, steps))
+    model = nn.ModuleDict({
+        "embed": nn.Embedding(CLASSES, UNITS), "places": nn.Embedding(steps, UNITS),
+        "head": nn.Linear(UNITS, CLASSES),
+    })  # fmt: skip
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
+    with watch(model, optimizer, tmp_path / "run", every=1):
+        for _ in range(12):
+            optimizer.zero_grad()
+            rows = torch.randperm(ROWS)[:BATCH]
+            x = model["embed"](text[rows]) + model["places"](torch.arange(steps))
+            y = text[rows[torch.randperm(BATCH)] if apart else rows, 0]
+            ce(model["head"](x.tanh().mean(1)), y).backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+    found = {one.code for one in diagnose(tmp_path / "run").findings}
+    assert ("BKS435" in found) is told
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_labels_of_other_rows_stay_so_while_they_are_learned_by_heart(
+    tied: bool, tmp_path: Path
+) -> None:
+    torch.manual_seed(0)
+    text = torch.randint(20, (320, 9))
+    labels = (text[:, 0] < 10).long() if tied else torch.randint(2, (320,))
+    model = nn.ModuleDict({"embed": nn.Embedding(20, 4), "head": nn.Linear(36, 2)})
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    losses = []
+    with watch(model, optimizer, tmp_path / "run", every=1):
+        for i in range(40):
+            optimizer.zero_grad()
+            rows = slice(0, 160) if i % 2 else slice(160, 320)
+            loss = ce(model["head"](model["embed"](text[rows]).flatten(1)), labels[rows])
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            losses.append(loss.item())
+    told = [one.severity for one in diagnose(tmp_path / "run").lasting if one.code == "BKS435"]
+    assert 0.8 * 0.69 < losses[-1] < 0.95 * 0.69 or tied
+    assert told == ([] if tied else ["info"])
 
 
 def beside(m: nn.ModuleDict, rows: Tensor) -> Tensor:

@@ -64,3 +64,30 @@ def test_targets_in_another_order(
 def test_tags_that_tell_nothing(tmp_path: Path) -> None:
     loss = asking(steps_first, lambda y: y.flip(1))
     assert not findings("BKS413", loss, tmp_path, modules())
+
+
+@pytest.mark.parametrize("kind", ["GRU", "LSTM"])
+@pytest.mark.parametrize("axis", [0, 1, None])
+def test_what_was_read_backwards_is_turned_round_along_the_batch(
+    axis: int | None, kind: str, tmp_path: Path
+) -> None:
+    """Axis 0 is time; and what is turned round along both was meant so."""
+
+    def loss(m: nn.ModuleDict) -> Tensor:
+        y = m["rnn"](m["embed"](torch.randint(SYMBOLS, (STEPS, BATCH))).flip(0))[0]
+        return m["head"](y.flip([0, 1] if axis is None else axis)).square().mean()  # type: ignore[no-any-return]
+
+    found = findings("BKS413", loss, tmp_path, {**modules(), "rnn": rnn(kind)})
+    assert [one.severity for one in found] == ["error"] * (axis == 1)
+    for one in found:
+        assert "turned round along the batch" in one.message
+
+
+def test_other_rows_of_a_layer_that_reads_forwards(tmp_path: Path) -> None:
+    """As a contrast, say."""
+
+    def loss(m: nn.ModuleDict) -> Tensor:
+        y = m["rnn"](m["embed"](torch.randint(SYMBOLS, (STEPS, BATCH))))[0]
+        return (m["head"](y) * m["head"](y.flip(1))).mean()  # type: ignore[no-any-return]
+
+    assert not findings("BKS413", loss, tmp_path, modules())

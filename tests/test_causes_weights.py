@@ -137,6 +137,45 @@ def test_weights_that_stay_what_they_were_are_not_accused(before: Between, tmp_p
     assert codes(trained(tmp_path / "run", before)) == set()
 
 
+class Wrapped(nn.Module):
+    """A trained policy, and a value beside it."""
+
+    def __init__(self, policy: nn.Module) -> None:
+        super().__init__()
+        self.policy, self.value = policy, nn.Linear(16, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.value(self.policy(x))  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize(
+    ("anew", "wraps", "told"),
+    [(True, True, True), (False, True, False), (True, False, False)],
+)
+def test_a_wrapper_that_initialises_what_was_trained(
+    anew: bool, wraps: bool, told: bool, tmp_path: Path
+) -> None:
+    """Another training of the same model may begin anew, as of each fold."""
+    torch.manual_seed(0)
+    policy = nn.Sequential(nn.Linear(3, 16), nn.Tanh(), nn.Linear(16, 16))
+    recorder = LateRecorder(tmp_path, kind="run", config={})
+    monitor = ProcessMonitor(recorder, every=10)
+    try:
+        for net in (policy, Wrapped(policy) if wraps else policy):
+            if anew and (net is not policy or not wraps):
+                reset(policy, None)  # type: ignore[arg-type]
+            optimizer = Adam(net.parameters(), lr=1e-3)
+            for _ in range(70):
+                optimizer.zero_grad()
+                (net(torch.randn(8, 3)) - 1).square().mean().backward()
+                optimizer.step()
+    finally:
+        monitor.close()
+        recorder.close()
+    found = [one for one in diagnose(Run(tmp_path)).findings if one.code == "BKS425"]
+    assert [one.severity for one in found] == (["info"] if told else [])
+
+
 def averages(rate: float, *, restored: bool = False) -> Callable[[nn.Sequential, Optimizer], None]:
     """Of the weights, copied into the model after each step."""
     held: dict[str, Tensor] = {}

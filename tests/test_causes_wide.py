@@ -29,6 +29,37 @@ def test_the_gain_is_measured_once_and_not_of_embeddings(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
+    ("score", "gain"),
+    [
+        (-1e4, 0.4 * 5**0.5),  # 9 of 25 are no weights; 0.5 is the size of the others
+        (-50.0, (9 / 25 * 50**2 + 16 / 25 * 0.5**2) ** 0.5 * 5**0.5),
+    ],
+)
+def test_transitions_that_are_forbidden_are_no_weights(
+    score: float, gain: float, tmp_path: Path
+) -> None:
+    """Of a CRF: nothing comes before the start, and nothing after the stop."""
+    model = nn.ParameterDict({"transitions": nn.Parameter(torch.full((5, 5), 0.5))})
+    scores = model["transitions"]
+    scores.data[0], scores.data[:, 4] = score, score
+    optimizer = SGD(model.parameters(), lr=0.1)
+    with watch(model, optimizer, tmp_path / "run", every=1):
+        scores.logsumexp((0, 1)).backward()
+        optimizer.step()
+    assert Run(tmp_path / "run")["initial_gain/transitions"].tolist() == pytest.approx([gain])
+
+
+def test_where_all_are_the_same_they_are_weights(tmp_path: Path) -> None:
+    rnn = nn.RNN(4, 4)
+    rnn.state_dict()["weight_ih_l0"].fill_(-200.0)
+    optimizer = SGD(rnn.parameters(), lr=0.1)
+    with watch(rnn, optimizer, tmp_path / "run", every=1):
+        rnn(torch.randn(3, 2, 4))[0].square().mean().backward()
+        optimizer.step()
+    assert Run(tmp_path / "run")["initial_gain/weight_ih_l0"].tolist() == [400.0]
+
+
+@pytest.mark.parametrize(
     ("gain", "losses", "accused"),
     [
         (20.0, [9.0] + [1.0 * 0.99**i for i in range(199)], True),  # far off at first

@@ -130,6 +130,33 @@ def test_a_head_that_was_replaced_after_the_optimizer(run_path: Path) -> None:
     assert "holds 2 that are in no loss" in found.findings[0].message
 
 
+class Begins(Net):
+    """It begins in a tensor of its own, of so many states."""
+
+    def __init__(self, states: int, value: float = 0.0) -> None:
+        super().__init__()
+        self.begin = torch.full((1, states, 4), value, requires_grad=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        begin = self.begin if self.begin.shape[1] > 1 else self.begin.expand(1, x.shape[1], 4)
+        result: Tensor = self.head(self.rnn(x, begin)[0][-1])
+        return result
+
+
+@pytest.mark.parametrize(
+    ("net", "expected"),
+    [
+        (Begins(1), [("BKS409", "error")]),  # one that is learned, but for nn.Parameter
+        (Begins(BATCH, 0.1), [("BKS409", "error")]),
+        (Begins(BATCH), []),  # zeros of each sequence
+    ],
+)
+def test_zeros_of_each_sequence_are_no_parameter(
+    net: Begins, expected: list[tuple[str, str]], run_path: Path
+) -> None:
+    assert told(trained(run_path, net, net.parameters(), steps=33)) == expected
+
+
 def _frozen(net: Net) -> Any:
     net.rnn.requires_grad_(False)
     return net.head.parameters()

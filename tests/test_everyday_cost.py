@@ -63,7 +63,7 @@ LOOK = 16
 def calls_of(model: nn.Module, steps: int, path: Path | None, *, look: bool = False) -> int:
     """Calls of Python functions in an iteration: the fewest of some, none of which is sampled; or
     in one that is looked at."""
-    optimizer, x = SGD(model.parameters(), lr=0.1), torch.ones(steps, 4, 2)
+    optimizer, x = SGD(model.parameters(), lr=0.1), torch.randn(steps, 4, 2)
     counts = []
     calls = 0
 

@@ -36,17 +36,26 @@ def test_weights_that_the_first_step_overwrote_are_told() -> None:
     assert message.endswith("the loss is at 0.801; the best constant answer has 1.8")
     (message,) = told(2.5, level=0.8)
     assert message.endswith("it began at 2")
+    (message,) = told(0.9, level=1.75, guess=1.8)
+    assert "by more than 0.9 times their norm" in message
 
 
 @pytest.mark.parametrize(
     "run",
     [
         {"first": 0.9, "level": 0.8},
+        {"first": 0.4, "level": 1.8, "guess": 1.8},
         {"first": 2.5, "level": 0.4},
         {"first": 2.5, "level": 0.8, "losses": 150},
         {"first": 2.5, "level": -0.8},
     ],
-    ids=["a large part of them", "it has learned", "too early to tell", "no loss with a bottom"],
+    ids=[
+        "a large part of them",
+        "a part of them",
+        "it has learned",
+        "too early to tell",
+        "no loss with a bottom",
+    ],
 )
 def test_what_is_not_told(run: dict[str, float]) -> None:
     assert told(**run) == []  # type: ignore[arg-type]
@@ -102,3 +111,58 @@ def test_the_first_step_of_one_matrix_counts_once_the_loss_has_climbed() -> None
     (finding,) = [one for one in judge.diagnosis().findings if one.code == "BKS404"]
     assert finding.message.startswith("one of the first steps moved a weight matrix by 9 times its")
     assert finding.resolved_at is None
+
+
+@pytest.mark.parametrize(("height", "told"), [(90.0, True), (9.0, False)])
+def test_a_loss_that_stays_up_since_a_step_replaced_one_matrix(height: float, told: bool) -> None:
+    sampled = np.arange(0, 300, 10)
+    given = {
+        f"update_ratio/{name}.weight": Series(sampled, np.where(sampled == 0, first, 0.01))
+        for name, first in (("a", 0.1), ("b", 0.1), ("head", 5.0))
+    }
+    given["loss"] = Series(np.arange(300), np.where(np.arange(300) < 4, 2.0, height))
+    judge = Judge()
+    judge.update_many(given)
+    found = judge.diagnosis().findings
+    assert ("BKS404" in {one.code for one in found}) is told
+    if told:
+        assert judge.diagnosis().leads[0].code == "BKS404"
+
+
+@pytest.mark.parametrize(
+    ("ratio", "after", "told"), [(0.2, 1.8, True), (0.02, 1.8, False), (0.2, 0.3, False)]
+)
+def test_a_later_step_after_which_all_is_lost(ratio: float, after: float, told: bool) -> None:
+    """A smaller one is not to blame; and a spike heals."""
+    sampled, every = np.arange(0, 400, 10), np.arange(400)
+    given = {
+        f"update_ratio/{name}.weight": Series(sampled, np.where(sampled == 200, ratio, 0.01))
+        for name in ("rnn", "head")
+    }
+    loss = np.where(every < 200, 0.05 + 1.75 * np.exp(-every / 20), after)
+    given["loss"] = Series(every, np.where(every == 200, 4.0, loss + 0.01 * np.sin(every)))
+    judge = Judge()
+    judge.update_many(given)
+    assert not judge.failed
+    found = [one for one in judge.diagnosis().findings if one.code == "BKS404"]
+    assert [one.message.startswith("at iteration 200, a step moved") for one in found] == [True][
+        : int(told)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("ratio", "after", "told"), [(0.04, 3.0, 1), (0.04, 1.8, 0), (0.01, 3.0, 0)]
+)
+def test_a_fast_training_that_diverges_after_it_has_learned(
+    ratio: float, after: float, told: int
+) -> None:
+    sampled, every = np.arange(0, 400, 10), np.arange(400)
+    names = ("rnn", "head")
+    given = {f"update_ratio/{n}.weight": Series(sampled, np.full(40, ratio)) for n in names}
+    loss = np.where(every < 200, 0.05 + 1.75 * np.exp(-every / 20), after)
+    given["loss"] = Series(every, loss + 0.01 * np.sin(every))
+    judge = Judge()
+    judge.update_many(given)
+    found = judge.diagnosis()
+    assert len([one for one in found.findings if one.code == "BKS404"]) == told
+    assert not told or found.leads[0].code == "BKS404"

@@ -16,6 +16,8 @@ from torch.nn import functional
 
 from backsight import GradientProfile, Run, probe, watch
 from backsight.monitor import ProcessMonitor
+from backsight.probes.inputs._embedded import read
+from backsight.probes.inputs._layouts import Known
 from backsight.probes.inputs._support import Support, seed_position, support_of
 from backsight.report import reach_sentences
 from backsight.signals import Recorder
@@ -751,3 +753,11 @@ def test_an_iteration_that_is_not_sampled_is_not_watched(run_path: Path) -> None
             optimizer.step()
     assert watched == [[True, True], [True, False]] * 2
     assert id(model.embed) not in _modules
+
+
+def test_a_teacher_that_only_looks_on_costs_nothing() -> None:
+    """Nothing of it is in the graph of the loss."""
+    loss = torch.ones(1, requires_grad=True).sum()
+    found = read([], [], [], [loss], [None], 1.0, Known())
+    assert not found.arrived
+    assert not found.profiles

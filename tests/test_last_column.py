@@ -179,7 +179,7 @@ def test_a_loop_that_walks_along_the_batch_is_told(kind: str) -> None:
     torch.manual_seed(0)
     net, x = Loop(kind), torch.randn(STEPS, BATCH, 3)
 
-    def told(loss: Loss, axis: int = 0) -> set[int | None]:
+    def told(loss: Loss, axis: int = 0) -> set[float | None]:
         profiles = probe(net, lambda: loss(net(x, axis)))
         assert profiles
         return {profile.last_column for profile in profiles.values()}

@@ -2016,6 +2016,91 @@ def test_a_parameter_that_never_moves_tells_of_its_gradient(
     assert the(verdict("BKS402", series)).message.endswith(said)
 
 
+@pytest.mark.parametrize(
+    ("norm", "moves", "severity"),
+    [
+        (None, ["heads.0.key.weight", "heads.1.write.weight"], "info"),
+        (0.0, ["heads.0.key.weight", "heads.1.write.weight"], "error"),  # it is used
+        (None, ["heads.0.key.weight", "heads.1.key.weight"], "error"),  # by none of them
+        (None, ["heads.1.key.weight", "heads.1.write.weight"], "error"),  # all of it is idle
+        (None, ["heads.0.write.bias", "heads.1.write.weight"], "error"),
+    ],
+)
+def test_a_part_that_others_of_its_kind_use_may_be_spare(
+    norm: float | None, moves: list[str], severity: str
+) -> None:
+    """What a head of a memory would write, of a head that reads."""
+    still = "heads.0.write.weight"
+    series = {f"update_ratio/{still}": every(10, [0.0] * 5)}
+    for name in moves:
+        series[f"update_ratio/{name}"] = every(10, [1e-3] * 5)
+        series[f"grad_norm/{name}"] = every(10, [0.3] * 5)
+    if norm is not None:
+        series[f"grad_norm/{still}"] = every(10, [norm] * 5)
+    series |= {f"hidden_norm/heads.{i}": every(10, [LEVELS] * 5) for i in (0, 1)}
+    assert the(verdict("BKS402", series)).severity == severity
+
+
+@pytest.mark.parametrize(
+    ("gradient", "samples", "fires"),
+    [(1e-12, 11, False), (1e-12, 12, True), (1e-3, 3, True), (0.0, 3, True)],
+)
+def test_a_gradient_that_is_lost_in_rounding_may_grow(
+    gradient: float, samples: int, fires: bool
+) -> None:
+    """What reads a memory that is the same everywhere, until something is written to it."""
+    series = {
+        "update_ratio/head.weight": every(10, [0.0] * samples),
+        "update_ratio/out.weight": every(10, [1e-3] * samples),
+        "grad_norm/head.weight": every(10, [gradient] * samples),
+        "grad_norm/out.weight": every(10, [0.3] * samples),
+    }
+    assert bool(verdict("BKS402", series).findings) == fires
+
+
+@pytest.mark.parametrize(
+    ("gradient", "severity"), [(3e-7, "info"), (1e-3, "error"), (0.0, "error")]
+)
+def test_a_number_that_cancels_but_for_rounding_is_no_fault(gradient: float, severity: str) -> None:
+    """Scale and offset of likenesses that a softmax compares: the offset is the same for all."""
+    series = {
+        "update_ratio/loss.offset": every(10, [0.0] * 12),
+        "update_ratio/loss.scale": every(10, [1e-3] * 12),
+        "grad_norm/loss.offset": every(10, [gradient] * 12),
+        "grad_norm/loss.scale": every(10, [0.3] * 12),
+    }
+    assert the(verdict("BKS402", series)).severity == severity
+
+
+@pytest.mark.parametrize(
+    ("still", "spread", "taught", "severity"),
+    [
+        ("weight_ih_l0", 0.0, "dec", "info"),
+        ("weight_ih", 0.0, "dec", "info"),  # a cell
+        ("weight_ih_l1", 0.0, "dec", "error"),  # given the states of another
+        ("weight_hh_l0", 0.0, "dec", "error"),
+        ("weight_ih_l0", 1.0, "dec", "error"),
+        ("weight_ih_l0", 0.0, "other", "error"),  # an encoder that is given no data
+    ],
+)
+def test_a_decoder_that_is_fed_zeros_learns_nothing_of_its_input(
+    still: str, spread: float, taught: str, severity: str
+) -> None:
+    other = still.replace("ih", "xx").replace("hh", "ih").replace("xx", "hh")
+    series = {
+        f"update_ratio/dec.{still}": every(10, [0.0] * 5),
+        f"update_ratio/dec.{other}": every(10, [1e-3] * 5),
+        f"grad_norm/dec.{still}": every(10, [0.0] * 5),
+        f"grad_norm/dec.{other}": every(10, [0.3] * 5),
+        "hidden_norm/dec.l0": every(10, [LEVELS] * 5),
+        "input_spread/dec": every(10, [spread] * 5),
+        f"state_taught/{taught}": every(10, [1.0] * 5),
+    }
+    finding = the(verdict("BKS402", series))
+    assert finding.severity == severity
+    assert ("nothing but zeros" in finding.message) == (severity == "info")
+
+
 def test_a_group_whose_rate_is_zero_beside_one_that_moves_is_frozen() -> None:
     """``lr`` is the rate of the first group."""
     series = {
@@ -2023,6 +2108,22 @@ def test_a_group_whose_rate_is_zero_beside_one_that_moves_is_frozen() -> None:
         "lr": every(10, [0.0] * 5),
     }  # fmt: skip
     assert the(verdict("BKS402", series)).module == "a"
+
+
+def test_looks_at_the_first_steps_of_epochs_alone_do_not_end_gradients_that_are_kept() -> None:
+    """Zeroed once an epoch: all looks from the 32nd iteration on may fall on such a step."""
+    series = {"gradient_left": every(10, [0.0] + [1.0] * 4 + [0.0] * 5)}
+    assert the(verdict("BKS410", series)).resolved_at is None
+    series = {"gradient_left": every(10, [0.0] + [1.0] * 4 + [0.0] * 12)}
+    assert the(verdict("BKS410", series)).resolved_at == 120
+
+
+@pytest.mark.parametrize(("share", "over"), [(0.07, False), (0.2, True)])
+def test_steps_that_stay_too_small_are_over_once_much_is_learned(share: float, over: bool) -> None:
+    """The frequencies of the answers alone are worth a twentieth."""
+    loss = wavy(200) + [one * (1 - share) for one in wavy(300)]
+    series = {"loss": loss, "update_ratio/w": every(10, [1e-6] * 50)}
+    assert (the(verdict("BKS405", series)).resolved_at is not None) is over
 
 
 def test_a_parameter_that_is_thawed_is_over() -> None:
@@ -2092,6 +2193,28 @@ def test_clipping_that_is_loosened_is_over() -> None:
     one = verdict("BKS403", {n: before[n] + after[n] for n in before})
     assert one.outcome == "healthy"
     assert the(one).resolved_at is not None
+
+
+@pytest.mark.parametrize(("end", "severity"), [(0.5, "info"), (3.0, "warning")])
+def test_clipping_of_a_loss_that_falls_to_a_tenth_is_a_note(end: float, severity: str) -> None:
+    losses = [max(10 * 0.9**n, end) for n in range(150)]
+    series = {**clipped(0.01, 150), "loss": losses}
+    assert the(verdict("BKS403", series)).severity == severity
+
+
+@pytest.mark.parametrize(
+    ("row", "fires"),
+    [
+        ([0.0, 0.004, 0.3, 0.6, 0.8, 0.9, 1.0, 0.9, 0.8], False),  # what was written last
+        ([0.0, 0.004, 0.012, 0.04, 0.1, 0.3, 1.0, 3.0, 9.0], True),
+        ([1.0, 0.03, 0.03, 0.1, 0.7, 5.0, 30.0, 90.0, 200.0], True),
+        ([1.0, 15.0, 225.0, 225.0, 225.0], False),
+    ],
+)
+def test_a_gradient_that_is_even_but_for_the_newest_steps_does_not_grow(
+    row: list[float], fires: bool
+) -> None:
+    assert bool(verdict("BKS102", {"reach/head": every(10, [row] * 5)}).findings) == fires
 
 
 def test_a_gradient_of_zero_is_not_clipped() -> None:

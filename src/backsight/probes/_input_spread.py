@@ -5,6 +5,12 @@ from torch import Tensor
 
 __all__ = ["InputRange"]
 
+WIDEST = 64
+"""Features that are held against each other."""
+
+ROUNDED = 4
+"""Steps of rounding that a constant column may vary by."""
+
 
 class InputRange:
     """The largest range of any feature over steps and sequences, of each layer in an iteration.
@@ -53,3 +59,29 @@ class InputRange:
                 for path, (low, high) in ends.items()}  # fmt: skip
         spreads = {path: (high - low).amax() for path, (low, high) in wide.items()}
         return {path: x for path, x in spreads.items() if rows[path] > 1 or not bool(x == 0)}
+
+    @staticmethod
+    @torch.no_grad()
+    def narrowest(x: Tensor) -> float | None:
+        """The least standard deviation of a feature that varies, over the largest one.
+
+        Args:
+            x: ``(…, F)``; None is returned where fewer than two features vary.
+
+        Example:
+            >>> import torch
+            >>> from backsight.probes import InputRange
+            >>> InputRange.narrowest(torch.tensor([[0.0, 100.0, 7.0], [1.0, 300.0, 7.0]]))
+            0.005
+        """
+        if x.dim() < 2 or not 1 < x.shape[-1] <= WIDEST or x.numel() <= x.shape[-1]:
+            return None
+        flat = x.detach().reshape(-1, x.shape[-1])
+        wide = flat.float() if flat.itemsize < 4 else flat
+        spread, mean = torch.std_mean(wide, 0, correction=0)
+        varied = spread > ROUNDED * torch.finfo(x.dtype).eps * mean.abs()
+        spreads = spread[varied]
+        if len(spreads) < 2 or not bool(spread.isfinite().all()):
+            return None
+        low, high = spreads.aminmax()
+        return float(low / high)

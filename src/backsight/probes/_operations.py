@@ -21,7 +21,9 @@ __all__ = [
     "Edge",
     "axes_of",
     "blocks",
+    "exponent_of",
     "feature_axes",
+    "is_square",
     "operation",
     "order_of",
     "saved",
@@ -83,6 +85,18 @@ def operation(node: Node) -> str:
 @functools.cache
 def _operation(name: str) -> str:
     return re.sub(r"Backward\d*(_copy)?$", "", name.rpartition("::")[2])
+
+
+def exponent_of(node: Node) -> float | None:
+    """2 of ``x**2``; None of what is no power, and where the exponent is a tensor, which may be of
+    many elements."""
+    exponent = getattr(node, "_saved_exponent", None) if node.name() == "PowBackward0" else None
+    return exponent if isinstance(exponent, int | float) else None
+
+
+def is_square(node: Node) -> bool:
+    """Whether it is ``x**2``."""
+    return exponent_of(node) == 2
 
 
 def shape_of(node: Node, number: int) -> tuple[int, ...]:

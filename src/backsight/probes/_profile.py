@@ -81,7 +81,7 @@ class GradientProfile:
     graph_end: int | None = None
     """The last lag that the graph leads to, of any sequence: less than the last one where a state
     was detached. None where the graph cannot be asked, as of an embedded input."""
-    last_column: int | None = None
+    last_column: float | None = None
     """``B`` where the loss reads the last of ``B`` sequences alone, at every step: time and batch
     may be swapped. 0 where it reads others. None where it is not asked: of a layer below the top
     one, of packed sequences, of few steps or one sequence."""
@@ -237,7 +237,7 @@ def profile_of(
     least: float = 0.0,
     begun: float = 0.0,
     inactive: float | None = None,
-    last_column: int | None = None,
+    last_column: float | None = None,
 ) -> GradientProfile:
     """A profile from the means of its norms; a gradient below ``least`` underflows."""
     return GradientProfile(

@@ -67,8 +67,10 @@ def unread_sequences(run: Run, layer: str, iteration: int) -> str:
     batch = _value(run, f"last_column/{layer}", iteration)
     if not batch or not math.isfinite(batch):
         return ""
+    which = "last" if batch == math.floor(batch) else "first and the last"
     return (
-        f"; the loss reads only the last of the {batch:.0f} sequences: batch and time are swapped"
+        f"; the loss reads only the {which} of the {math.floor(batch)} sequences: batch and time "
+        "are swapped"
     )
 
 

@@ -64,9 +64,10 @@ class Clipping(Rule):
         "less than {factor:g} of their norm. Gradients that the script divides are not clipped: "
         "what clip_grad_norm_ is seen not to have done does not count, nor a fifth of them that "
         "was shortened by exactly the same factor, to norms that differ (a loss scale that is "
-        "undone). Or in {alike:.0f} samples in a row, {held:.0%} of a gradient or more are at the "
-        "largest value, to the bit: all values were limited, perhaps by a hook; a note while the "
-        "loss falls."
+        "undone). It is a note where the loss is down to {solved:g} of where it began by then. Or "
+        "in {alike:.0f} samples in a row, {held:.0%} of a gradient or more are at the largest "
+        "value, to the bit: all values were limited, perhaps by a hook; a note while the loss "
+        "falls."
     )
     causes: ClassVar = (
         "a threshold that was copied from another model",
@@ -84,6 +85,8 @@ class Clipping(Rule):
 
     window: float = 100
     """Steps."""
+    solved: float = 0.1
+    """Of where the loss began: steps of one length have brought it there."""
     share: float = 0.95
     """Shortened."""
     held: float = 0.5
@@ -160,7 +163,7 @@ class Clipping(Rule):
                     self.resolve(member, now.iteration)
                 continue
             if self._called.get(member, 0.0) < DIVIDED * factors.median:
-                self._tell(member, now.iteration, factors.median, before, applied)
+                self._tell(member, now, factors.median, before, applied)
 
     def update_many(self, stretch: Stretch) -> None:
         """As of any rule; all pairs at once where a full window precedes them."""
@@ -181,9 +184,8 @@ class Clipping(Rule):
                 applied.at, computed.at, assume_unique=True, return_indices=True
             )
             called = self._called_at(applied.member, applied.at[mine], stretch)
-            at = stretch.iterations[applied.at[mine]]
             norms = computed.numbers[theirs], applied.numbers[mine]
-            self._update_pairs(applied.member, at, *norms, called)
+            self._update_pairs(applied.member, stretch, applied.at[mine], *norms, called)
 
     def _called_at(self, member: str, places: NDArray[np.int64], stretch: Stretch) -> Floats:
         """What was last known of ``clip_grad_norm_`` at each place."""
@@ -197,7 +199,8 @@ class Clipping(Rule):
     def _update_pairs(
         self,
         member: str,
-        at: NDArray[np.int64],
+        stretch: Stretch,
+        places: NDArray[np.int64],
         before: Floats,
         applied: Floats,
         called: Floats,
@@ -231,19 +234,21 @@ class Clipping(Rule):
         def tell(place: int) -> None:
             sample = usable[place]
             numbers = (float(x) for x in (middle[place], before[sample], applied[sample]))
-            self._tell(member, int(at[sample]), *numbers)
+            self._tell(member, stretch.sample(int(places[sample])), *numbers)
 
         over = misses & (middle > 2 * self.factor)
-        self.hit_or_miss(member, at[usable], ~misses & ~divided, over, tell)
+        at = stretch.iterations[places[usable]]
+        self.hit_or_miss(member, at, ~misses & ~divided, over, tell)
 
-    def _tell(
-        self, member: str, iteration: int, median: float, before: float, applied: float
-    ) -> None:
+    def _tell(self, member: str, now: Sample, median: float, before: float, applied: float) -> None:
+        course = now.courses.get(now.label)
+        solved = course is not None and 0 <= course.level <= self.solved * course.began
         self.found(
             member,
-            iteration,
+            now.iteration,
             f"clipping shortened at least {percent(self.share)} of the last {self.window:.0f} "
             f"gradients, half of them to less than {short(median)} of their norm",
             {"median factor": median, "gradient norm": before, "applied": applied},
             signals=(named("grad_norm", member), named("grad_norm_applied", member)),
+            severity="info" if solved else None,
         )

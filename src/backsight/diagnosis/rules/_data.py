@@ -7,12 +7,15 @@ from typing import ClassVar
 import numpy as np
 
 from backsight.diagnosis._requirement import Requirement
-from backsight.diagnosis._rule import Rule, Sample, of_module
+from backsight.diagnosis._rule import Rule, Sample, named, of_module
 from backsight.diagnosis._stretch import Stretch
 from backsight.signals import spell
 
 __all__ = ["BadInput", "ConstantInput", "overflowed"]
 
+
+STEPS = "steps"
+"""Where the steps of each sequence are the same."""
 
 MADE_OF_IT = ("loss", "grad_norm_applied", "grad_norm", "weight_norm")
 """What is not finite either where the input is not; and what makes an embedded input so."""
@@ -112,13 +115,13 @@ class BadInput(Rule):
 
 @dataclass
 class ConstantInput(Rule):
-    """The same numbers at every step of every sequence."""
+    """The same numbers at every step, of every sequence or of each."""
 
     code: ClassVar[str] = "BKS407"
     title: ClassVar[str] = "data constant"
     severity: ClassVar = "error"
     cause: ClassVar[bool] = True
-    reads: ClassVar = ("input_spread",)
+    reads: ClassVar = ("input_spread", "steps_alike")
     leads_to: ClassVar = (
         "BKS101",
         "BKS104",
@@ -131,16 +134,22 @@ class ConstantInput(Rule):
     )
     explanation: ClassVar[str] = (
         "Every step of every sequence is the same, so there is nothing to learn from. The input is "
-        "silent, a normalisation has removed it, or an index does not advance."
+        "silent, a normalisation has removed it, or an index does not advance. Where sequences "
+        "differ and only their steps are the same, each is one step, given again and again: a "
+        "window that repeats a row instead of reading the next ones."
     )
     criterion: ClassVar[str] = (
         "The largest difference between any two steps is exactly zero for the input of every "
-        "layer, in {samples:.0f} samples in a row."
+        "layer, in {samples:.0f} samples in a row. A note says that all steps of each sequence are "
+        "the same in as many looks in a row, while sequences differ (steps_alike), where no layer "
+        "is given an initial state: features that do not change may be given at each step on "
+        "purpose."
     )
     causes: ClassVar = (
         "a data loader that returns zeros, or the same item again and again",
         "features that were scaled to zero",
         "an embedding that is all zeros (padding index everywhere)",
+        "the inner loop over the steps of a window does not use its index",
     )
     remedies: ClassVar = ("inspect a batch", "check the normalisation and the index into the data")
     source: ClassVar[str] = "arithmetic"
@@ -156,6 +165,7 @@ class ConstantInput(Rule):
         return self.require(self.samples, "sample", "of input_spread", sooner=sooner)
 
     def _update(self, now: Sample) -> None:
+        self._look_at_steps(now)
         spreads = now.numbers("input_spread")
         for layer, spread in spreads.items():
             if not self.finite(layer, spread):
@@ -176,3 +186,20 @@ class ConstantInput(Rule):
                     {"spread": 0.0, "samples in a row": self._row[layer]},
                     signals=(f"input_spread/{layer}",),
                 )
+
+    def _look_at_steps(self, now: Sample) -> None:
+        for member, steps in now.numbers("steps_alike").items():
+            where = member or STEPS
+            looks = self._row[where] = self._row.get(where, 0) + 1 if steps else 0
+            if looks >= self.samples:
+                self.found(
+                    where,
+                    now.iteration,
+                    f"all {steps:.0f} steps of a sequence are the same, in each row: a layer is "
+                    "given one step again and again",
+                    {"steps": steps, "looks in a row": float(looks)},
+                    signals=(named("steps_alike", member),),
+                    severity="info",
+                )
+            elif not steps:
+                self.resolve(where, now.iteration)

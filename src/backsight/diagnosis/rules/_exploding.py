@@ -5,12 +5,19 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from backsight.diagnosis._remedy import remedy
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._rule import Rule, Sample, named, of_module, short
 
 __all__ = ["Exploding"]
+
+NEWEST = 3
+"""States whose effect may still begin."""
+
+EVEN = 0.1
+"""Of the largest. What grows by a factor of 100 at one rate has at most half of its lags above."""
 
 
 @dataclass
@@ -41,7 +48,10 @@ class Exploding(Rule):
     )
     criterion: ClassVar[str] = (
         "The largest finite R(k) over all lags is above {times:g} in {samples:.0f} samples in a "
-        "row, relative to the first lag that has a gradient. A gradient that is merely not finite "
+        "row, relative to the first lag that has a gradient. A gradient that is even but for the "
+        "newest states, which may hardly matter yet, as what is written to a memory last, does "
+        "not count: one of the first three lags gets a tenth of the largest, and so do more than "
+        "half of all. A gradient that is merely not finite "
         "is reported as BKS201, because NaN in the data causes it too."
     )
     causes: ClassVar = (
@@ -96,9 +106,10 @@ class Exploding(Rule):
             if len(row) < 3 or not row.any():
                 continue
             finite = np.isfinite(row)
-            first = float(row[np.flatnonzero(row)[0]])
-            largest = float(row[finite].max()) / first if finite.any() else math.nan
-            if not largest > self.times:
+            begins = int(np.flatnonzero(row)[0])
+            highest = float(row[finite].max()) if finite.any() else math.nan
+            largest = highest / float(row[begins])
+            if not largest > self.times or _is_even(row[begins:]):
                 if not self.finite(layer, row):
                     continue
                 self._row[layer] = 0
@@ -122,6 +133,14 @@ class Exploding(Rule):
                 {"largest R": largest, "at lag": at, "lags": len(row)},
                 signals=(f"reach/{layer}", *_gradient(now)),
             )
+
+
+def _is_even(row: NDArray[np.floating]) -> bool:
+    """Whether all has been reached within the newest few."""
+    if not np.isfinite(row).all():
+        return False
+    high = row[row > 0] > EVEN * row.max()
+    return bool(high[:NEWEST].any() and high.mean() > 0.5)
 
 
 def _gradient(now: Sample) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """BKS408: time and batch are swapped, as what the loss reads shows, or what the layer is given."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -52,18 +53,18 @@ class LastColumn(InARow):
         "data run along the axis that the layer takes for the batch."
     )
     criterion: ClassVar[str] = (
-        "In {samples:.0f} samples in a row, the gradient on the output is not zero for the last "
-        "of several sequences at every one of several steps, it is exactly zero for all other "
-        "sequences, and the loss takes that sequence by an index. A weight of zero for all other "
-        "sequences, such as that of padding, does not count. Or, in as many, sequences end in "
-        "padding along the axis that the layer takes for the batch and not along the other one, or "
-        "the target of each step is the next input along it, or depends on one of the three "
-        "inputs on either side of its own there, and on none of the nearest ones along the axis "
-        "that the layer takes for time; where no layer of PyTorch's runs, of a loop of one's own, "
-        "too. Curves that run along it are an info: the sequences of a batch may be neighbours. Or "
-        "all attentions of a model run along an axis that has a target for each element, or along "
-        "which symbols do not move on, as they do along the other one; or a softmax runs along the "
-        "axis that a layer takes for the batch."
+        "In {samples:.0f} samples in a row, the gradient on the output is not zero for the last of "
+        "several sequences (or for it and the first of at least four) at every one of several "
+        "steps, it is exactly zero for all other sequences, and the loss takes that sequence by an "
+        "index. A weight of zero for all other sequences, such as that of padding, does not count. "
+        "Or, in as many, sequences end in padding along the axis that the layer takes for the "
+        "batch and not along the other one, or the target of each step is the next input along it, "
+        "or depends on one of the three inputs on either side of its own there, and on none of the "
+        "nearest ones along the axis that the layer takes for time; where no layer of PyTorch's "
+        "runs, of a loop of one's own, too. Curves that run along it are an info: the sequences of "
+        "a batch may be neighbours. Or all attentions of a model run along an axis that has a "
+        "target for each element, or along which symbols do not move on, as they do along the "
+        "other one; or a softmax runs along the axis that a layer takes for the batch."
     )
     causes: ClassVar = (
         "batch_first=True was forgotten: output[:, -1] is the last sequence then",
@@ -110,8 +111,10 @@ class LastColumn(InARow):
             layer = "a loop" if where == "loop" else where
             told = f"{TOLD[-value]} along the axis that {layer} takes for the batch"
             return told, {"told by": -value}
+        count = math.floor(value)
+        which = "last" if count == value else "first and the last"
         return (
-            f"the loss reads only the last of {value:.0f} sequences{of_module(where)}, at "
+            f"the loss reads only the {which} of {count} sequences{of_module(where)}, at "
             "every step: batch and time are swapped",
-            {"sequences": value},
+            {"sequences": float(count)},
         )

@@ -16,7 +16,7 @@ from backsight.diagnosis._rule import Sample, named, short
 from backsight.diagnosis._stretch import Stretch
 from backsight.diagnosis._windows import middles, sorted_windows, spreads
 from backsight.diagnosis.rules._loss_rule import LossRule
-from backsight.diagnosis.rules._spike_episode import Episode, Past, lowest_harmless
+from backsight.diagnosis.rules._spike_episode import Episode, OneBatch, Past, lowest_harmless
 from backsight.diagnosis.stability import (
     RECENT,
     SLOW,
@@ -41,7 +41,7 @@ class LossSpike(LossRule):
     title: ClassVar[str] = "loss spike"
     severity: ClassVar = "warning"
     reads: ClassVar = ("loss",)
-    optional_signals: ClassVar = ("val_loss",)
+    optional_signals: ClassVar = ("same_input", "val_loss")
     lasting: ClassVar[bool] = False
     judges_objective: ClassVar[bool] = True
     judges_rate: ClassVar[bool] = True
@@ -72,6 +72,7 @@ class LossSpike(LossRule):
         "is not over, and leaves the loss above where it began, is an error. Where there were "
         "fewer than 20 losses before it, it is an info if more than 5 % of those since are no "
         "higher than the highest of them. "
+        "An info is also one that comes with another batch, where one had been given for long. "
         "While a run trains, a spike is an info until this is known."
     )
     causes: ClassVar = (
@@ -122,6 +123,7 @@ class LossSpike(LossRule):
     """Single losses of a height that healed: the next ones are the tail of this run's losses."""
     known: float = 2.0
     """Times their height."""
+    _batch: OneBatch = field(default_factory=OneBatch, init=False, repr=False)
     _past: list[Past] = field(default_factory=list, init=False, repr=False)
     _validation: dict[str, list[tuple[int, float]]] = field(
         default_factory=dict, init=False, repr=False
@@ -196,7 +198,7 @@ class LossSpike(LossRule):
 
     def _gravity(self, one: Past) -> Severity:
         """What it has cost."""
-        if one.usual_here:
+        if one.usual_here or self._batch.left_within(one.began, one.ended):
             return "info"
         if not one.recovered:
             return "error" if one.ruined else "warning"
@@ -215,11 +217,12 @@ class LossSpike(LossRule):
     def update_many(self, stretch: Stretch) -> None:
         """As of any rule that reads the loss; what is validated is kept beside."""
         losses = {int(place) for place in stretch.places(self.reads)}
-        for column in stretch.scalars("val_loss"):
-            at = stretch.iterations[column.at].tolist()
-            for place, iteration, value in zip(column.at.tolist(), at, column.values, strict=True):
-                if place in losses:
-                    self._validated(column.member, iteration, value)
+        for column in (*stretch.scalars("val_loss"), *stretch.scalars("same_input")):
+            for place, value in zip(column.at.tolist(), column.values, strict=True):
+                if place in losses and column.name.startswith("val_loss"):
+                    self._validated(column.member, int(stretch.iterations[place]), value)
+                elif place in losses:
+                    self._batch.look(int(stretch.iterations[place]), again=bool(value))
         super().update_many(stretch)
 
     def _validated(self, member: str, iteration: int, value: float) -> None:
@@ -231,6 +234,8 @@ class LossSpike(LossRule):
                 self._decide(member, iteration)
 
     def _update(self, now: Sample) -> None:
+        for same in now.numbers("same_input").values():
+            self._batch.look(now.iteration, again=bool(same))
         for member, value in now.numbers("val_loss").items():
             self._validated(member, now.iteration, value)
         for member in now.numbers("loss"):

@@ -6,7 +6,7 @@ from backsight.diagnosis._finding import Evidence, Finding
 from backsight.diagnosis._robust import Recent
 from backsight.diagnosis.stability import RECENT, LossHistory
 
-__all__ = ["Episode", "Past", "lowest_harmless"]
+__all__ = ["Episode", "OneBatch", "Past", "lowest_harmless"]
 
 CHANCE = 0.05
 """The lowest part of a run's losses, in which its first three lie by chance once in 8,000 runs."""
@@ -20,6 +20,41 @@ KEPT = 0.02
 AT_ONCE = 2
 """Losses that are back to usual within a few iterations, wherever the others are: the batch was
 unlike these, and the model is what it was."""
+
+
+LOOKS = 12
+"""At the batch, of which half or more were at one that was there before."""
+
+
+@dataclass
+class OneBatch:
+    """Whether one batch had been given for long when another came.
+
+    Example:
+        >>> from backsight.diagnosis.rules._spike_episode import OneBatch
+        >>> batch = OneBatch()
+        >>> for iteration in range(20):
+        ...     batch.look(iteration, again=iteration != 15)
+        >>> batch.left_within(10, 20), batch.left_within(18, 20)
+        (True, False)
+    """
+
+    _newest: int = -1
+    _looks: list[bool] = field(default_factory=list)
+    _left: list[int] = field(default_factory=list)
+
+    def look(self, iteration: int, *, again: bool) -> None:
+        """Each look is kept once: a stretch may be fed sample by sample."""
+        if iteration <= self._newest:
+            return
+        if not again and 2 * sum(self._looks) >= LOOKS:
+            self._left.append(iteration)
+        self._newest, self._looks = iteration, [*self._looks, again][-LOOKS:]
+
+    def left_within(self, first: int, last: int) -> bool:
+        """Whether another came in any of these iterations, of which the first may be the last of
+        three losses that make a spike together."""
+        return any(first - 2 <= at <= last for at in self._left)
 
 
 def lowest_harmless(course: LossHistory, usual: float, gain: float, trace: float) -> float:

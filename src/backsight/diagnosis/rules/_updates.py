@@ -83,9 +83,13 @@ class LargeUpdates(Rule):
         "samples, as small models do whose weights have to grow, it is an info. Or one of the "
         "first {samples:.0f} samples was above {thrown:g}, and after {patience:.0f} losses their "
         "level is above {left:g} of that of the best constant answer, or of where they began: what "
-        "the weights were initialised with is lost, and later steps move large weights little; or "
-        "the loss is not finite by the next sample after these. The last is said of a single "
-        "matrix, too, where the loss had come to {climbed:g} times its first values."
+        "the weights were initialised with is lost, and later steps move large weights little; "
+        "likewise, one above {half:g}, and a level above {back:g} of that; or the loss is not "
+        "finite by the next sample after these. The last is said of a single matrix, too, where "
+        "the loss had come to {climbed:g} times its first values, and where it is as high after "
+        "{patience:.0f} losses. Or a later sample was above {ratio:g}, the loss had come down to "
+        "{half:g} of that of the best constant answer, and has been at {back:g} of it or more for "
+        "{gone:.0f} losses since; {fast:g} is enough, as a median, where it is {worse:g} times it."
     )
     causes: ClassVar = (
         "a learning rate that is far too high",
@@ -116,6 +120,20 @@ class LargeUpdates(Rule):
     """Of the best constant answer's loss: below, the model has learned in spite of that."""
     climbed: float = 10
     """Times the median of the first three losses: on its way to what is not finite."""
+    half: float = 0.5
+    back: float = 0.9
+    """Of the best constant answer's loss: all that was learned is lost."""
+    fast: float = 0.02
+    worse: float = 1.2
+    """A model that is as fast is worse than one that knows nothing: it has not just forgotten."""
+    gone: float = 100
+    """Losses: a spike is over by then."""
+    _blow: tuple[int, float, int] | None = field(default=None, init=False, repr=False)
+    """Iteration and size of a later step that threw the model out, and the losses until then."""
+    _since: int | None = field(default=None, init=False, repr=False)
+    """When that median began to be too large."""
+    _large: list[tuple[int, float]] = field(default_factory=list, init=False, repr=False)
+    """The samples of the median, by iteration."""
     _widest: float = field(default=0.0, init=False, repr=False)
     """Of any matrix in one of the first samples."""
     _left_range: bool = field(default=False, init=False, repr=False)
@@ -147,6 +165,7 @@ class LargeUpdates(Rule):
         self._guess = now.numbers("guess_loss").get(now.label, self._guess)
         newest = middle_of(ratios)
         self._recent.add(newest)
+        self._large = [*self._large, (now.iteration, newest)][-int(self.samples) :]
         self._seen += 1
         if self._seen <= self.samples and newest > self._first:
             self._first, self._first_at = newest, now.iteration
@@ -161,20 +180,21 @@ class LargeUpdates(Rule):
         self.ready = True
         course = now.courses.get(now.label)
         level = self._recent.median
-        if level > self.ratio:
+        if level <= self.ratio:
+            self._since = None
+        if course is not None and self._is_blown(course):
+            self._tell_first(now, ratios, course, blown=True)
+        elif level > self.ratio:
+            if self._since is None:
+                self._since = next(at for at, ratio in self._large if ratio > self.ratio)
             self._tell(
                 now, ratios, f"a step moves {MIDDLE} by more than {short(level)} of their norm",
-                level, pays=pays,
+                level, pays=pays, since=self._since,
             )  # fmt: skip
+        elif course is not None and self._threw(course, now.iteration, newest):
+            self._tell_blow(now, ratios, course)
         elif course is not None and self._is_lost(course):
-            self._tell(
-                now,
-                ratios,
-                self._of_the_first(course),
-                self._first,
-                pays=False,
-                since=self._first_at,
-            )
+            self._tell_first(now, ratios, course, blown=False)
         else:
             self.resolve(now.label, now.iteration)
 
@@ -205,24 +225,63 @@ class LargeUpdates(Rule):
         self._told = True
         return True
 
+    def _threw(self, course: LossHistory, iteration: int, newest: float) -> bool:
+        """Whether all that had been learned was lost with a large step, and stays so."""
+        line = self._guess if math.isfinite(self._guess) else course.began
+        since = math.inf if self._blow is None else course.count - self._blow[2]
+        if LossHistory.LEVEL < since < math.inf and course.level < self.back * line:
+            self._blow, since = None, math.inf  # it has healed
+        assert self._recent is not None
+        far = self._recent.median > self.fast and course.level >= self.worse * line > 0
+        large = newest > self.ratio or far
+        if self._blow is None and large and course.best <= self.half * line:
+            self._blow, since = (iteration, newest, course.count), 0
+        return self.gone <= since < math.inf
+
+    def _tell_blow(self, now: Sample, ratios: Mapping[str, float], course: LossHistory) -> None:
+        assert self._blow is not None
+        at, ratio, count = self._blow
+        message = (
+            f"at iteration {at:,}, a step moved {MIDDLE} by more than {short(ratio)} of their "
+            f"norm; the loss had come down to {short(course.best)}, and since then, for "
+            f"{course.count - count:,} losses, all of it is lost: it is {short(course.level)}"
+        )
+        self._tell(now, ratios, message, ratio, pays=False, since=at)
+
     def _is_lost(self, course: LossHistory) -> bool:
         """Whether the first steps overwrote the weights, and little has been learned since."""
         line = self._guess if math.isfinite(self._guess) else course.began
+        left = self.left if self._first > self.thrown else self.back
         return (
-            self._first > self.thrown
+            self._first > self.half
             and course.count >= self.patience
-            and course.level > self.left * line > 0
+            and course.level > left * line > 0
         )
 
-    def _of_the_first(self, course: LossHistory) -> str:
-        line = f"it began at {short(course.began)}"
-        if math.isfinite(self._guess):
-            line = f"the best constant answer has {short(self._guess)}"
+    def _is_blown(self, course: LossHistory) -> bool:
+        """Whether the loss rose as one of them replaced a matrix, and has stayed where it was."""
         return (
-            f"one of the first steps moved {MIDDLE} by more than {short(self._first)} times "
-            f"their norm, and after {course.count:,} losses the loss is at {short(course.level)}; "
-            f"{line}"
+            self._widest > self.thrown
+            and self._left_range
+            and course.count >= self.patience
+            and course.level >= self.climbed * abs(course.three)
         )
+
+    def _tell_first(
+        self, now: Sample, ratios: Mapping[str, float], course: LossHistory, *, blown: bool
+    ) -> None:
+        line = f"it began at {short(course.began)}"
+        what, ratio = f"{MIDDLE} by more than {short(self._first)} times their", self._first
+        if blown:
+            what, ratio = f"a weight matrix by {short(self._widest)} times its", self._widest
+            line = f"its first values were {short(course.three)}"
+        elif math.isfinite(self._guess):
+            line = f"the best constant answer has {short(self._guess)}"
+        message = (
+            f"one of the first steps moved {what} norm, and after {course.count:,} losses the loss "
+            f"is at {short(course.level)}; {line}"
+        )
+        self._tell(now, ratios, message, ratio, pays=False, since=self._first_at)
 
     def _tell(
         self,
@@ -265,7 +324,8 @@ class SmallUpdates(Rule):
     )
     criterion: ClassVar[str] = (
         "After {patience:.0f} iterations, the median of ‖Δθ‖/‖θ‖ over weight matrices and over "
-        "{samples:.0f} samples is below {ratio:g}, and the loss has not fallen."
+        "{samples:.0f} samples is below {ratio:g}, and the loss has not fallen. Steps that stay as "
+        "small end it once the loss has fallen by more than {creeps:g} of where it began."
     )
     causes: ClassVar = (
         "a learning rate that is far too small, or a schedule that has ended",
@@ -285,6 +345,8 @@ class SmallUpdates(Rule):
     """Whose median counts."""
     patience: float = 100
     """A warm-up is longer, but then some steps are larger."""
+    creeps: float = 0.1
+    """The answers' frequencies alone are worth as much."""
     _recent: Recent | None = field(default=None, init=False, repr=False)
 
     @property
@@ -304,7 +366,10 @@ class SmallUpdates(Rule):
         if not self._recent.full or course.count < self.patience:
             return
         self.ready = True
-        if self._recent.median >= self.ratio or course.learned:
+        small = self._recent.median < self.ratio
+        if small and course.learned and course.fallen <= self.creeps * abs(course.began):
+            return  # neither: it creeps
+        if not small or course.learned:
             self.resolve(now.label, now.iteration)
             return
         ratio = self._recent.median

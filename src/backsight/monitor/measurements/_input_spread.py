@@ -8,6 +8,7 @@ from torch.nn.utils.rnn import PackedSequence
 from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall
 from backsight.monitor.measurements._measurement import Measurement
 from backsight.probes import InputRange, data_entries, on_host
+from backsight.probes.wiring import overflow_in_half
 
 __all__ = ["InputSpread"]
 
@@ -20,7 +21,8 @@ class InputSpread(Measurement):
 
     In sampled iterations; and where an input or a state is not finite, to tell what came first: a
     GRU turns an infinite input into states that look well. Where the loss is not, of any linear
-    layer or convolution as well that was given such data.
+    layer or convolution as well that was given such data; ``half_overflow`` tells then if the first
+    number that is not finite has left the range of float16.
 
     Example:
         >>> import torch
@@ -37,13 +39,19 @@ class InputSpread(Measurement):
     """
 
     name = "input spread"
-    signals = ("input_spread",)
+    signals = ("half_overflow", "input_spread")
     samples_cells = True
     may_wait = True
 
     def __init__(self) -> None:
         self._broken = 0
         """Losses in a row that are not finite."""
+        self._overflow: str | None = None
+        """In which operation of this iteration's graph float16 has overflown."""
+
+    def on_iteration_begin(self, now: Iteration) -> None:
+        """No pass has been seen."""
+        self._overflow = None
 
     def on_forward_end(self, call: LayerCall, now: Iteration) -> None:
         """Look at what the layer was given."""
@@ -67,6 +75,8 @@ class InputSpread(Measurement):
         self._broken += 1
         if self._broken > LOOKS:
             return
+        if self._broken == 1:
+            self._overflow = overflow_in_half(passed.operations, scaled=passed.scale is not None)
         names = {id(parameter): name for name, parameter in now.parameters.items()}
         for entry in data_entries(passed.operations):
             if _broken(entry.data) and not bool(entry.data.isfinite().all()):
@@ -81,6 +91,8 @@ class InputSpread(Measurement):
 
     def on_iteration_end(self, now: Iteration) -> None:
         """Record the range over all calls of a layer."""
+        if self._overflow is not None:
+            now.record(f"half_overflow/{self._overflow}", 1.0)
         if self not in now.kept:
             return
         for path, spread in now.kept[self][now.training].take().items():

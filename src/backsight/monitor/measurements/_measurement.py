@@ -1,7 +1,7 @@
 """What a measurement is: the signals it records, the events it needs, and how often."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, TypeVar
 
 from backsight.errors import SettingError
@@ -22,6 +22,7 @@ __all__ = [
     "SAMPLED_AND_GROWING",
     "SAMPLED_THEN_RARELY",
     "LayerFaults",
+    "LookedAtAndAsked",
     "Measurement",
     "Schedule",
     "Settling",
@@ -116,6 +117,27 @@ SAMPLED_THEN_RARELY: Schedule = Settling(4)
 """For an average over all samples, which changes less and less."""
 SAMPLED_AND_LOOKED_AT: Schedule = _SamplesAndLooks(1)
 """For what takes little time and may change later."""
+
+
+@dataclass(frozen=True, slots=True)
+class LookedAtAndAsked(Schedule):
+    """As :data:`FIRST_AND_RARELY`; and in sampled iterations once the measurement asks for them.
+
+    Example:
+        >>> from backsight.monitor.measurements import LookedAtAndAsked
+        >>> asked = []
+        >>> schedule = LookedAtAndAsked(1, asked)
+        >>> schedule.due(5, 50), asked.append(True), schedule.due(5, 50)
+        (False, None, True)
+    """
+
+    asked: list[bool] = field(default_factory=list)
+    """Empty until it does."""
+
+    def due(self, sample: int | None, iteration: int | None = None) -> bool:
+        """Whether it is one of them."""
+        looked = iteration is not None and looked_at(iteration)
+        return looked or (bool(self.asked) and sample is not None)
 
 
 LOOKED_AT_THEN_RARELY: Schedule = _SettlesAndLooks(4)

@@ -85,7 +85,7 @@ class Call:
     weights: dict[str, Tensor]
     column: int | None = None
     """The one sequence of the whole batch that the loss reads, at every step; -1 where it reads
-    others, too; None where that is not asked."""
+    others, too, and -2 where that is the first and the last one; None where that is not asked."""
     gradients: list[Tensor | None] = field(default_factory=lambda: [None, None, None])
     """Direct gradients on ``output`` (as ``output``), ``h_n`` and ``c_n`` (as ``state``)."""
 

@@ -5,7 +5,10 @@ from torch import Tensor
 
 from backsight.probes._sequences import spacing
 
-__all__ = ["evenly_spaced", "only_column", "rows_of", "with_gradient"]
+__all__ = ["ENDS", "evenly_spaced", "only_column", "rows_of", "with_gradient"]
+
+ENDS = -2
+"""In the place of one sequence: the first and the last of four or more."""
 
 
 def evenly_spaced(count: int | None, batch: int, device: torch.device) -> Tensor:
@@ -38,15 +41,22 @@ def with_gradient(gradient: Tensor, count: int) -> Tensor | None:
 
 
 def only_column(gradient: Tensor) -> int:
-    """The one sequence that has a gradient, and has one at every step; -1 where there is none.
+    """The one sequence that has a gradient, and has one at every step; -1 where there is none, and
+    :data:`ENDS` of the first and the last one, as read by the halves of two directions.
 
     Args:
         gradient: ``(T, whole batch, ·)``.
     """
     (found,) = (gradient[-1] != 0).any(-1).nonzero(as_tuple=True)
-    if len(found) != 1:
+    ends = len(found) == 2 and gradient.shape[1] > 3
+    if len(found) != 1 and not (
+        ends and int(found[0]) == 0 and int(found[1]) == len(gradient[0]) - 1
+    ):
         return -1
     there = (gradient != 0).any(-1)
+    if ends:
+        both = bool(there[:, [0, -1]].all()) and int(there.sum()) == 2 * len(there)
+        return ENDS if both else -1
     column = int(found)
     return column if bool(there[:, column].all()) and int(there.sum()) == len(there) else -1
 

@@ -10,12 +10,14 @@ from torch import Tensor
 
 from backsight.probes._last_taken import takes_last
 from backsight.probes.fused._calls import Call
+from backsight.probes.fused._followed import ENDS
 
 __all__ = ["last_column"]
 
 
-def last_column(calls: Sequence[Call], roots: Sequence[Tensor]) -> int | None:
-    """``B`` where the loss reads the last of ``B`` sequences alone; 0 where it reads others.
+def last_column(calls: Sequence[Call], roots: Sequence[Tensor]) -> float | None:
+    """``B`` where the loss reads the last of ``B`` sequences alone, and ``B + ½`` where it
+    reads the first one as well; 0 where it reads others.
 
     A loss that weighs every other sequence with zero has the same gradient. So an index that takes
     the last sequence has to stand in the graph as well.
@@ -31,8 +33,10 @@ def last_column(calls: Sequence[Call], roots: Sequence[Tensor]) -> int | None:
     if len(shapes) > 1 or any(call.column is None for call in calls):
         return None
     ((steps, batch, *_),) = shapes
-    if any(call.column != batch - 1 for call in calls):
+    ends = all(call.column == ENDS for call in calls)
+    if not ends and any(call.column != batch - 1 for call in calls):
         return 0
     axis = 0 if calls[0].module.batch_first else 1
     sizes = (batch, steps) if axis == 0 else (steps, batch)
-    return batch if any(takes_last(root, sizes, axis) for root in roots) else 0
+    taken = any(takes_last(root, sizes, axis) for root in roots)
+    return batch + ends / 2 if taken else 0

@@ -150,9 +150,12 @@ class FusedReader(LayerReader):
         for path in {call.path for call in calls}:
             own = [call for call in calls if call.path == path]
             top = f"{path}.l{own[0].module.num_layers - 1}".lstrip(".")
-            if top in found.profiles:
-                column = last_column(own, roots)
-                found.profiles[top] = replace(found.profiles[top], last_column=column)
+            for name in (top, f"{top}_reverse"):
+                # Of halves, the sequences that are followed may have a gradient in one alone.
+                if name in found.profiles and found.profiles[name].grad_time.any():
+                    column = last_column(own, roots)
+                    found.profiles[name] = replace(found.profiles[name], last_column=column)
+                    break
         return found
 
     def memories(self) -> Memories:

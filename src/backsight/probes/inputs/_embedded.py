@@ -117,7 +117,7 @@ def read(
     direct = read_directly(results, roots)
     results = [result for result, kept in zip(results, direct, strict=True) if kept]
     edges = [edge for point in points for edge in point.edges]
-    asked = gradients_of(roots, [*edges, *results], gradients)
+    asked = gradients_of(roots, [*edges, *results], gradients) if edges or results else []
     directs = asked[len(edges) :]
     found.arrived = any(one is not None for one in asked)
     totals: list[Tensor] = []

@@ -27,7 +27,12 @@ from backsight.probes.loss._loss_sign import (
     weighs_likelihoods,
 )
 from backsight.probes.loss._loss_target import LossTarget
-from backsight.probes.loss._loss_targets import asks_a_layer, asks_a_unit, loss_targets
+from backsight.probes.loss._loss_targets import (
+    asks_a_layer,
+    asks_a_unit,
+    loss_targets,
+    unit_asked,
+)
 from backsight.probes.loss._loss_terms import LossTerm, error_of, loss_terms
 from backsight.probes.loss._padded_loss import (
     class_counts,
@@ -37,7 +42,7 @@ from backsight.probes.loss._padded_loss import (
     row_by_row,
     step_by_step,
 )
-from backsight.probes.loss._padded_mean import averages_padding
+from backsight.probes.loss._padded_mean import averages_padding, averages_words
 from backsight.probes.loss._penalty import penalised
 from backsight.probes.loss._persistence import Persistence
 from backsight.probes.loss._row_answers import RowAnswers, row_keys
@@ -64,6 +69,7 @@ __all__ = [
     "asks_a_layer",
     "asks_a_unit",
     "averages_padding",
+    "averages_words",
     "class_counts",
     "classes_by_hand",
     "compared_alike",
@@ -97,6 +103,7 @@ __all__ = [
     "targets_beyond",
     "targets_turned",
     "terms_without_bound",
+    "unit_asked",
     "unsquashed",
     "weighs_likelihoods",
 ]

@@ -9,7 +9,7 @@ from torch.autograd.graph import Node
 from backsight.probes._operations import Edge, operation, saved_axes
 from backsight.probes.loss._answer_windows import STEPS, same
 
-__all__ = ["ahead_of", "next_ones", "summed_up"]
+__all__ = ["ahead_of", "from_behind", "next_ones", "summed_up"]
 
 SUMS_UP = frozenset(("Max", "Mean", "Select", "Sum"))
 """One of the steps, or one number of all of them."""
@@ -113,3 +113,20 @@ def summed_up(made: Edge, given: Iterable[Edge], steps: int) -> bool:
                 return True
         waiting += [below for below, _ in node.next_functions if below is not None]
     return False
+
+
+def from_behind(gradient: Tensor) -> bool:
+    """Whether the first answer reads the reverse half of the output at its own place alone.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes.loss._answer_ahead import from_behind
+        >>> from_behind(torch.zeros(2, 3, 4)), from_behind(torch.eye(4)[3:].expand(1, 1, 4))
+        (False, True)
+    """
+    seen = gradient != 0
+    half = gradient.shape[-1] // 2
+    elsewhere = seen.any(-1)
+    here = bool(seen[0, 0, half:].any())
+    elsewhere[0, 0] = False
+    return here and not bool(elsewhere.any())

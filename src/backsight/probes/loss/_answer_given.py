@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Literal
 
 import torch
@@ -12,9 +13,9 @@ from torch.autograd.graph import GradientEdge, Node
 from backsight.probes._autograd import gradients_of
 from backsight.probes._operations import saved, shape_of
 from backsight.probes._time_axis import symbols_of
-from backsight.probes.loss._answer_ahead import ahead_of, next_ones, summed_up
+from backsight.probes.loss._answer_ahead import ahead_of, from_behind, next_ones, summed_up
 from backsight.probes.loss._answer_windows import STEPS, in_packing, same, varies, windows
-from backsight.probes.loss._delayed import lag_of
+from backsight.probes.loss._delayed import another, lag_of
 from backsight.probes.loss._errors_by_hand import error_by_hand
 from backsight.probes.loss._loss_operations import LossOperations
 from backsight.probes.loss._loss_targets import LossTarget, loss_targets
@@ -145,8 +146,9 @@ def answers_given(made: LossOperations) -> list[AnswerGiven] | None:
             return [by_step]
     found = []
     for loss in losses[:MOST]:
-        ways = (judge(loss, stream, marks) for judge in (_judge, _behind) for stream in streams)
-        one = next((answer for answer in ways if answer is not None), None)
+        ways = (_judge(loss, stream, marks) for stream in streams)
+        late = (_behind(loss, stream, marks, streams) for stream in streams)
+        one = next((answer for answer in chain(ways, late) if answer is not None), None)
         if one is not None:
             found.append(one)
     if not found and len(losses) == 1:
@@ -292,17 +294,27 @@ def _judge(loss: LossTarget, stream: _Stream, marks: LayerInputs) -> AnswerGiven
     return None
 
 
-def _behind(loss: LossTarget, stream: _Stream, marks: LayerInputs) -> AnswerGiven | None:
-    """Whether what is asked for was read some steps before."""
+def _behind(
+    loss: LossTarget, stream: _Stream, marks: LayerInputs, streams: Sequence[_Stream]
+) -> AnswerGiven | None:
+    """Whether what is asked for was read some steps before; a mark first, where none counts or
+    other symbols are read as well: what a decoder is to say is no delay."""
     given = symbols_of(stream.given) if loss.of_classes else stream.given
-    if given is None or stream.places is not None or not bool(loss.counted.all()):
+    if given is None or stream.places is not None:
+        return None
+    every = bool(loss.counted.all())
+    if not every and (not loss.of_classes or bool(loss.counted[0])):
         return None
     if any(mark.both_ways for _, mark in marks) or (not loss.of_classes and stream.layer is None):
         return None
-    lag = lag_of(_rows(loss), given)
+    lag = lag_of(_rows(loss), given, begun=loss.of_classes)
     if not lag or not _newest(loss, stream, (0, 0)):
         return None
-    return AnswerGiven("earlier step", loss.target.numel(), lag)
+    if every and not lag_of(_rows(loss), given):
+        others = (symbols_of(one.given) for one in streams)
+        if not another(given, [one for one in others if one is not None]):
+            return None  # a delay of one step
+    return AnswerGiven("earlier step", int(loss.counted.sum()), lag)
 
 
 def _support(loss: LossTarget, edges: Sequence[tuple[Node, int]]) -> list[Tensor | None]:
@@ -323,6 +335,8 @@ def _support(loss: LossTarget, edges: Sequence[tuple[Node, int]]) -> list[Tensor
 def _positions(loss: LossTarget, stream: _Stream) -> Tensor | None:
     """``(a, b)`` bool: what the first answer depends on."""
     found = _support(loss, stream.edges)
+    if not all(one is None or bool(one.isfinite().all()) for one in found):
+        return None  # NaN is there whatever it depends on
     if len(found) > 1:
         b = stream.given.shape[1]
         rows = [
@@ -368,7 +382,7 @@ def _ahead(loss: LossTarget, given: Tensor, marks: LayerInputs) -> AnswerGiven |
             if not same(later, target[now], counted[now]):
                 continue
             (gradient,) = _support(loss, [(node, 0)])
-            if gradient is not None and _from_behind(gradient):
+            if gradient is not None and from_behind(gradient):
                 return AnswerGiven("next step", int(counted[now].sum()))
     return None
 
@@ -396,16 +410,6 @@ def _later(loss: LossTarget, streams: Sequence[_Stream], *, causal: bool) -> Ans
     if summed_up(loss.edge, stream.edges, symbols.shape[steps]):
         return None  # an encoder may read it all
     return AnswerGiven("seen", int(counted.sum()))
-
-
-def _from_behind(gradient: Tensor) -> bool:
-    """Whether the first answer reads the reverse half of the output at its own place alone."""
-    seen = gradient != 0
-    half = gradient.shape[-1] // 2
-    elsewhere = seen.any(-1)
-    here = bool(seen[0, 0, half:].any())
-    elsewhere[0, 0] = False
-    return here and not bool(elsewhere.any())
 
 
 def _step_by_step(losses: Sequence[LossTarget], streams: Sequence[_Stream]) -> AnswerGiven | None:

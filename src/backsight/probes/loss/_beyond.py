@@ -8,7 +8,15 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import Node
 
-from backsight.probes._operations import SAME_ORDER, Edge, operation, shape_of, unpacked
+from backsight.probes._operations import (
+    SAME_ORDER,
+    Edge,
+    is_square,
+    operation,
+    shape_of,
+    unpacked,
+)
+from backsight.probes.loss._likeness import likeness_range, number_of
 from backsight.probes.loss._loss_operations import LossOperations
 from backsight.probes.loss._loss_targets import loss_targets
 
@@ -52,7 +60,8 @@ class Beyond(NamedTuple):
     """
 
     operation: str
-    """What the answers come out of, in small letters."""
+    """What the answers come out of, in small letters; ``likeness`` of e to the power of minus a
+    distance, and of a cosine."""
     share: float
     """Of the targets, how many no answer can come to."""
     targets: int
@@ -82,7 +91,7 @@ def targets_beyond(made: LossOperations) -> Iterator[Beyond]:
         if given.loss in ERRORS and (found := _range_of(given.edge)) is not None:
             yield _held_against(given.target, *found)
     for name, node in made.those({"Abs", "Pow"}):
-        if name == "Abs" or getattr(node, "_saved_exponent", None) == 2:
+        if name == "Abs" or is_square(node):
             found = _by_hand(node)
             if found is not None:
                 yield found
@@ -107,15 +116,16 @@ def _range_of(edge: Edge) -> tuple[str, float, float] | None:
         if node is None:
             return None
         name = operation(node)
-        if name in RANGES:
-            ends = sorted(by * end for end in _limits(node, name))
-            return name.lower(), ends[0], ends[1]
+        limits = _limits(node, name)
+        if limits is not None:
+            ends = sorted(by * end for end in limits[1:])
+            return limits[0], ends[0], ends[1]
         if name in ("Cat", "Stack"):  # of a loop: each step in the same way
             parts = {None if one is None else operation(one) for one, _ in node.next_functions}
             if len(parts) > 1:
                 return None
         elif name not in BETWEEN:
-            number = _number(node, name)
+            number = number_of(node, name)
             if number is None:
                 return None
             by *= number
@@ -123,23 +133,14 @@ def _range_of(edge: Edge) -> tuple[str, float, float] | None:
     return None
 
 
-def _limits(node: Node, name: str) -> tuple[float, float]:
-    if name != "Hardtanh":
-        return RANGES[name]
-    return float(node._saved_min_val), float(node._saved_max_val)  # type: ignore[attr-defined]
-
-
-def _number(node: Node, name: str) -> float | None:
-    """What an operation multiplies by, where that is one number for all; autograd keeps none that
-    is added."""
-    sides = [below for below, _ in node.next_functions]
-    if name not in ("Div", "Mul") or sides.count(None) != 1:
-        return None
-    other = unpacked(node, "other" if sides[0] is not None else "self")
-    if other is None or other.numel() != 1 or (name == "Div" and sides[0] is None):
-        return None
-    number = float(other)
-    return None if not number else number if name == "Mul" else 1 / number
+def _limits(node: Node, name: str) -> tuple[str, float, float] | None:
+    """What an operation with a range is called here, and its range."""
+    if name == "Hardtanh":
+        return "hardtanh", float(node._saved_min_val), float(node._saved_max_val)  # type: ignore[attr-defined]
+    if name in RANGES:
+        return name.lower(), *RANGES[name]
+    alike = likeness_range(node)
+    return None if alike is None else ("likeness", *alike)
 
 
 def _by_hand(node: Node) -> Beyond | None:
@@ -155,12 +156,12 @@ def _by_hand(node: Node) -> Beyond | None:
     made: Node | None = sides[0 if first else 1]
     while made is not None and operation(made) in IN_ORDER:
         made = made.next_functions[0][0]
-    name = "" if made is None else operation(made)
-    if made is None or name not in RANGES or shape_of(below, 0) != tuple(difference.shape):
+    limits = None if made is None else _limits(made, operation(made))
+    if made is None or limits is None or shape_of(below, 0) != tuple(difference.shape):
         return None
     answer = unpacked(made, "result") if hasattr(made, "_saved_result") else None
     if answer is None or answer.numel() != difference.numel():
         return None
     answer = answer.detach().reshape(difference.shape)
     target = answer - difference if first else answer + difference
-    return _held_against(target, name.lower(), *_limits(made, name))
+    return _held_against(target, *limits)

@@ -1,18 +1,21 @@
 """Targets that are inputs of some steps before."""
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor
 
 from backsight.probes._time_axis import LARGEST
+from backsight.probes.loss._answer_windows import varies
 
-__all__ = ["lag_of"]
+__all__ = ["another", "lag_of"]
 
 FEWEST = 3
 """Steps in which a target was read before; and different values of these."""
 
 
 @torch.no_grad()
-def lag_of(target: Tensor, given: Tensor) -> int:
+def lag_of(target: Tensor, given: Tensor, *, begun: bool = False) -> int:
     """How many steps before it is asked for each target was read.
 
     Where a delay is to be learned, the first targets, of which nothing was read, are mostly one
@@ -21,6 +24,8 @@ def lag_of(target: Tensor, given: Tensor) -> int:
     Args:
         target: ``(n,)``, the targets in a row, as many as there are inputs.
         given: ``(a, b)`` symbols or ``(a, b, f)`` numbers, with the steps along either axis.
+        begun: whether, of a lag of one step, the first target may be one value that is never read,
+            such as the mark of a beginning.
 
     Returns:
         0 where they were not, or where the first ones are one value, or the end of the window; or
@@ -35,6 +40,9 @@ def lag_of(target: Tensor, given: Tensor) -> int:
         >>> late = torch.cat([torch.zeros(13, 4), series[:, :-4]], 1)
         >>> lag_of(late.flatten(), series)
         0
+        >>> late = torch.cat([torch.full((13, 1), -9.0), series[:, :-1]], 1)
+        >>> lag_of(late.flatten(), series), lag_of(late.flatten(), series, begun=True)
+        (0, 1)
     """
     if target.numel() != given.numel() or target.numel() > LARGEST or given.dtype.is_complex:
         return 0
@@ -45,13 +53,13 @@ def lag_of(target: Tensor, given: Tensor) -> int:
     orders = target.reshape(shape), target.reshape(turned).transpose(0, 1)
     for asked in orders:
         for steps in (0, 1):
-            lag = _lag(asked.movedim(steps, 0), given.movedim(steps, 0))
+            lag = _lag(asked.movedim(steps, 0), given.movedim(steps, 0), begun)
             if lag:
                 return lag
     return 0
 
 
-def _lag(asked: Tensor, given: Tensor) -> int:
+def _lag(asked: Tensor, given: Tensor, begun: bool) -> int:
     """``(T, B, …)`` both."""
     steps = len(given)
     if steps <= FEWEST or given.shape[1] < 2:
@@ -65,7 +73,28 @@ def _lag(asked: Tensor, given: Tensor) -> int:
         if not 0 < lag <= steps - FEWEST or not torch.equal(asked[lag:], given[:-lag]):
             continue
         before = asked[:lag]
-        varied = len(torch.unique(given[:-lag])) >= FEWEST and bool((before != before[:, :1]).any())
-        if varied and not torch.equal(before, given[-lag:]):
+        if len(torch.unique(given[:-lag])) < FEWEST or torch.equal(before, given[-lag:]):
+            continue
+        if bool((before != before[:, :1]).any()):
             return int(lag)
+        if begun and lag == 1 and not bool((given == before[0, 0]).any()):
+            return 1
     return 0
+
+
+@torch.no_grad()
+def another(given: Tensor, read: Iterable[Tensor]) -> bool:
+    """Whether any symbols that are read are others than ``given``, ``(a, b)`` or ``(b, a)``.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes.loss._delayed import another
+        >>> text = torch.arange(6).view(2, 3)
+        >>> another(text, [text, text.T]), another(text, [text + 1])
+        (False, True)
+    """
+    return any(varies(one) and not _same(one, given) and not _same(one.T, given) for one in read)
+
+
+def _same(one: Tensor, other: Tensor) -> bool:
+    return one.shape == other.shape and bool((one == other).all())

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from torch import Tensor
 from torch.autograd.graph import Node
 
-from backsight.probes._operations import operation
+from backsight.probes._operations import is_square, operation
 from backsight.probes.loss._loss_operations import RESHAPED
 from backsight.probes.loss._loss_sign import DISTANCES, LIMIT, factors, sign_of
 
@@ -111,7 +111,7 @@ def _scaled_error(node: Node) -> tuple[float, set[Node]] | None:
             if name == "Div":
                 break
         return None
-    if name in DISTANCES and (name != "Pow" or getattr(node, "_saved_exponent", None) == 2):
+    if name in DISTANCES and (name != "Pow" or is_square(node)):
         inner = _through(below[0])
         parts = _below(inner)
         if operation(inner) not in ("Div", "Mul") or len(parts) != 2:
@@ -128,7 +128,7 @@ def _sign_of_error(node: Node) -> float:
     for _ in range(DEEP):
         name = operation(node)
         if name in DISTANCES:
-            squared = name != "Pow" or getattr(node, "_saved_exponent", None) == 2
+            squared = name != "Pow" or is_square(node)
             return sign if squared and _is_difference(_below(node)[0]) else 0.0
         inside = factors(node)
         if inside is None or len(inside) != 1:
@@ -147,8 +147,7 @@ def _is_difference(node: Node) -> bool:
 
 def _is_positive(node: Node) -> bool:
     node = _through(node)
-    square = operation(node) == "Pow" and getattr(node, "_saved_exponent", None) == 2
-    return square or operation(node) in ("Exp", "Softplus", "Sigmoid", "Reciprocal")
+    return is_square(node) or operation(node) in ("Exp", "Softplus", "Sigmoid", "Reciprocal")
 
 
 def _is_weight(node: Node) -> bool:

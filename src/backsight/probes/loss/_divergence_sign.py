@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from torch import Tensor
 from torch.autograd.graph import Node
 
-from backsight.probes._operations import Edge, operation
+from backsight.probes._operations import Edge, is_square, operation
 from backsight.probes.loss._loss_sign import LIMIT, factors, sign_of
 
 __all__ = ["divergences_raised"]
@@ -101,13 +101,9 @@ def _base(edge: Edge, *, powers: bool = False) -> Edge:
             positive = [below for below, factor in factors(node) or () if factor > 0]
             if len(positive) != 1:
                 break
-        elif not (powers and len(inside) == 1 and (name in SHIFTS or _is_square(node))):
+        elif not (powers and len(inside) == 1 and (name in SHIFTS or is_square(node))):
             break
         (only,) = inside
         assert only[0] is not None
         edge = (only[0], only[1])
     return edge
-
-
-def _is_square(node: Node) -> bool:
-    return operation(node) == "Pow" and getattr(node, "_saved_exponent", None) == 2

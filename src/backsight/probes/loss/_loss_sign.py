@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import Node
 
-from backsight.probes._operations import operation, shape_of
+from backsight.probes._operations import is_square, operation, shape_of
 from backsight.probes.loss._loss_operations import RESHAPED
 
 __all__ = [
@@ -218,7 +218,7 @@ def _bound(node: Node, sign: float, picked: bool) -> bool | None:
         source = _through(node.next_functions[0][0], RESHAPED)
         return True if source is None or operation(source) != "LogSoftmax" else sign > 0
     if name in DISTANCES:
-        squared = name != "Pow" or getattr(node, "_saved_exponent", None) == 2
+        squared = name != "Pow" or is_square(node)
         return sign > 0 or not (squared and _is_error(node))
     if name in NEVER_NEGATIVE:
         return sign > 0

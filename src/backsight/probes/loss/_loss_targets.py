@@ -19,6 +19,7 @@ __all__ = [
     "asks_a_unit",
     "loss_targets",
     "target_of",
+    "unit_asked",
 ]
 
 NUMBERS = frozenset(
@@ -166,8 +167,31 @@ def asks_a_unit(given: LossTarget, own: Collection[Tensor], *, numbers: bool = F
         False
         False
     """
+    mine = {id(parameter) for parameter in own}
+    return not mine.isdisjoint(unit_asked(given, numbers=numbers))
+
+
+def unit_asked(given: LossTarget, *, numbers: bool = False) -> frozenset[int]:
+    """The identities of the leaves of the layer whose one unit answers, as in :func:`asks_a_unit`.
+
+    Args:
+        given: one of :func:`loss_targets`.
+        numbers: whether it may be asked for a number, in place of a yes or no.
+
+    Returns:
+        none where the loss asks for anything else.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import LossOperations, loss_targets, unit_asked
+        >>> head, x = torch.nn.Linear(4, 1), torch.randn(5, 4)
+        >>> loss = torch.nn.functional.binary_cross_entropy_with_logits(head(x), torch.ones(5, 1))
+        >>> asked = unit_asked(*loss_targets(LossOperations([loss])))
+        >>> asked == {id(parameter) for parameter in head.parameters()}
+        True
+    """
     if given.of_classes or (given.loss in YES_OR_NO) is numbers:
-        return False
+        return frozenset()
     node, number = given.edge
     for _ in range(MOST):
         if operation(node) in LAYERS:
@@ -177,18 +201,17 @@ def asks_a_unit(given: LossTarget, own: Collection[Tensor], *, numbers: bool = F
                 if below is not None
                 for leaf in (below, *(deeper for deeper, _ in below.next_functions))
             )
-            mine = {id(parameter) for parameter in own}
-            return shape_of(node, number)[-1] == 1 and any(
-                leaf is not None and id(leaf) in mine for leaf in leaves
-            )
+            if shape_of(node, number)[-1] != 1:
+                return frozenset()
+            return frozenset(id(leaf) for leaf in leaves if leaf is not None)
         inner = [
             edge
             for edge in node.next_functions
             if edge[0] is not None and operation(edge[0]) != "AccumulateGrad"
         ]
         if len(inner) != 1 or operation(node) not in BETWEEN:
-            return False
+            return frozenset()
         ((below, number),) = inner
         assert below is not None
         node = below
-    return False
+    return frozenset()

@@ -36,7 +36,8 @@ def compares_padding(given: LossTarget, padding: Tensor) -> bool:
 
     Args:
         given: one of :func:`loss_targets`.
-        padding: ``(B, T)``, whether a step of the input is padding; at least one is.
+        padding: ``(B, T)``, whether a step of the input is padding; at least one is. There may be
+            no target for the last step.
 
     Example:
         >>> import torch
@@ -80,6 +81,11 @@ def _filler(
 ) -> Tensor | None:
     """The one value of the targets of padding, which most others do not have."""
     batch, steps = padding.shape
+    # A loss that asks for what comes next has no answer to the last step, and leaves it out.
+    if steps > 2 and target.numel() == batch * (steps - 1):
+        padding, steps = padding[:, :-1], steps - 1
+        if not bool(padding.any()):
+            return None
     count = batch * steps
     features = target.numel() // count
     if target.numel() != features * count or target.shape[:1] not in ((batch,), (steps,), (count,)):

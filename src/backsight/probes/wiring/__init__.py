@@ -20,6 +20,7 @@ from backsight.probes.wiring._dropout import (
 from backsight.probes.wiring._elements import some_elements
 from backsight.probes.wiring._first_step import StepCalls, first_step_alone, steps_side_by_side
 from backsight.probes.wiring._graph_tags import GraphTags
+from backsight.probes.wiring._half_overflow import overflow_in_half
 from backsight.probes.wiring._half_sums import additions_in_half
 from backsight.probes.wiring._hidden_steps import hides_all_but, looks_around
 from backsight.probes.wiring._holders import places_of
@@ -49,6 +50,7 @@ from backsight.probes.wiring._row_ties import RowTies
 from backsight.probes.wiring._rows_within import asks_of_rows, keys_within, puts_back, sorted_apart
 from backsight.probes.wiring._schedules import has_schedule, schedules_of
 from backsight.probes.wiring._steps_read import StepsRead
+from backsight.probes.wiring._turned_round import TurnedRound
 from backsight.probes.wiring._white_noise import noise_spread
 
 __all__ = [
@@ -60,6 +62,7 @@ __all__ = [
     "RowTies",
     "StepCalls",
     "StepsRead",
+    "TurnedRound",
     "additions_in_half",
     "asks_for_last",
     "asks_of_rows",
@@ -91,6 +94,7 @@ __all__ = [
     "mixes",
     "moved",
     "noise_spread",
+    "overflow_in_half",
     "packed_from",
     "packed_of",
     "places_of",

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from torch import Tensor, nn
 from torch.autograd.graph import Node
 
+from backsight.probes._modules import parameters_of
 from backsight.probes._operations import operation, saved, shape_of, signed, unpacked
 from backsight.probes.loss import LossOperations
 
@@ -94,7 +95,7 @@ def given_beside(
         >>> given_beside(LossOperations([(last + side(torch.randn(5, 2))).sum()]), [rnn], 5)
         True
     """
-    own = {id(parameter) for layer in layers for parameter in layer.parameters()}
+    own = {id(parameter) for layer in layers for parameter in parameters_of(layer)}
     own |= set(map(id, weights))
     return any(_is_entry(name, node, own, batch) for name, node in made.named())
 

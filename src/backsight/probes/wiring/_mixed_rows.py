@@ -294,7 +294,14 @@ def _mixed(
 
 def _is_of_states(node: Node, old: Shape, states: Collection[Shape]) -> bool:
     """Whether it takes some of the final states, or puts some side by side."""
-    if len(old) != 3 or operation(node) not in ("Index", "IndexSelect", "Slice", "Stack"):
+    if len(old) != 3:
+        return False
+    if operation(node) in ("Select", "Unbind"):  # of layers and directions, which a view has parted
+        below, number = node.next_functions[0]
+        parted = () if below is None else shape_of(below, number)
+        kept = len(parted) == 4 and parted[2:] == old[1:]
+        return kept and (parted[0] * parted[1], *old[1:]) in states
+    if operation(node) not in ("Index", "IndexSelect", "Slice", "Stack"):
         return False
     return any(old[1:] == shape[1:] and old[0] <= shape[0] for shape in states)
 

@@ -124,8 +124,9 @@ SIGNALS = (
         title="batch read at its last column alone",
         formula="B if ∂L/∂h_{t,b} through the output is not zero for the last of B sequences at "
         "every step, exactly zero for all others, and the loss takes that sequence by an index; "
-        "otherwise 0. Not recorded for packed sequences, nor for a single step or sequence, nor "
-        "for a loop of fewer than three steps",
+        "B + 1/2 if the same is so of the first one as well, of at least four; otherwise 0. Not "
+        "recorded for packed sequences, nor for a single step or sequence, nor for a loop of "
+        "fewer than three steps",
         axes=("iteration",),
         unit="sequences",
         reduction="none",

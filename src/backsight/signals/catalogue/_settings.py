@@ -256,6 +256,18 @@ SIGNALS = (
         source="Backsight",
     ),
     Signal(
+        name="weights_lost",
+        title="share of matrices replaced before another optimizer",
+        formula="matrices, of an optimizer's four largest, whose cosine with what they were at the "
+        "last look, from iteration 64 on, is below 0.5, where another optimizer makes its first "
+        "step that holds all of them and more",
+        axes=("iteration",),
+        unit="1",
+        reduction="maximum over the optimizers",
+        cost="a copy of some thousand numbers, rarely",
+        source="Backsight",
+    ),
+    Signal(
         name="put_back",
         title="parameters that are put back after each step",
         formula="parameters that a step moves, up and down, and that the next pass finds to be "
@@ -344,6 +356,18 @@ SIGNALS = (
         per="parameter, and in all",
     ),
     Signal(
+        name="half_overflow",
+        title="numbers out of the range of float16",
+        formula="1 where the loss is not finite and, of all that autograd keeps, the first number "
+        "that is not was made in float16, of finite ones",
+        axes=("iteration",),
+        unit="1",
+        reduction="the first of three losses in a row that are not finite",
+        cost="nothing while the loss is finite",
+        source="Backsight",
+        per="operation",
+    ),
+    Signal(
         name="half_eps",
         title="eps that is 0 in half precision",
         formula="parameters in float16 of an optimizer whose eps is 0 in float16",
@@ -356,7 +380,7 @@ SIGNALS = (
     Signal(
         name="fragile_zero",
         title="biases of the step size that are 0",
-        formula="parameters called dt_bias that are 0 everywhere",
+        formula="parameters called dt_bias, or dt_proj.bias, that were 0 everywhere at first",
         axes=("iteration",),
         unit="parameters",
         reduction="none",

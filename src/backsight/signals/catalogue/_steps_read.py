@@ -58,6 +58,32 @@ SIGNALS = (
         per="layer",
     ),
     Signal(
+        name="one_series_read",
+        title="targets of another series than the one read",
+        formula="targets that were looked at, if the only recurrent layer is given overlapping "
+        "windows of one feature, none of the targets is a value of any window, nor goes with the "
+        "next value or change, and the squared error of the newest 8 looks is above half of what a "
+        "constant answer gives; 0 otherwise",
+        axes=("iteration",),
+        unit="targets",
+        reduction="none",
+        cost="a comparison of some thousand numbers, where a model is given one feature",
+        source="Backsight",
+        per="layer",
+    ),
+    Signal(
+        name="features_alike",
+        title="features that are the same",
+        formula="features of the data that a layer is given, of at least two, if all are the same "
+        "numbers; 0 otherwise",
+        axes=("iteration",),
+        unit="features",
+        reduction="the fewest over calls",
+        cost="a comparison of one row, in the iterations of unowned",
+        source="Backsight",
+        per="layer",
+    ),
+    Signal(
         name="one_row_read",
         title="sequences of which one is read",
         formula="sequences of a batch if L takes one of them by an index and no gradient arrives "
@@ -75,7 +101,8 @@ SIGNALS = (
         title="padding before the step that is read",
         formula="padded steps / all steps of a batch whose sequences end in padding, or are "
         "packed, if L reads the last step of the padded batch alone; 1 more if L has one target a "
-        "sequence and reads all steps; 0 otherwise",
+        "sequence and reads all steps, or averages all that was embedded; 3 more if it reads the "
+        "last states of both directions; 0 otherwise",
         axes=("iteration",),
         unit="1",
         reduction="of several calls, the largest",

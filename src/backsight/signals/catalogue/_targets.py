@@ -67,6 +67,18 @@ SIGNALS = (
         per="layer",
     ),
     Signal(
+        name="column_scale",
+        title="scale of the narrowest feature",
+        formula="least standard deviation, over steps and sequences, of a feature that varies, "
+        "relative to the largest; of inputs of up to 64 features that are data",
+        axes=("iteration",),
+        unit="1",
+        reduction="the first call of an iteration",
+        cost="one reduction of the input, in sampled iterations",
+        source="Backsight",
+        per="layer",
+    ),
+    Signal(
         name="guess_loss",
         title="loss of the best constant answer",
         formula="entropy of the frequencies of the classes (times their weights, and smoothed as "
@@ -213,6 +225,18 @@ SIGNALS = (
         "symbol throughout; 0 otherwise, and where a layer is given an initial state",
         axes=("iteration",),
         unit="rows",
+        reduction="the fewest over calls of layers",
+        cost="shared with same_input",
+        source="Backsight",
+    ),
+    Signal(
+        name="steps_alike",
+        title="steps that are the same",
+        formula="steps of a sequence if, in each row of a batch, all are the same, and rows "
+        "differ; 0 otherwise, and where a layer is given an initial state, or L depends on "
+        "parameters of another model",
+        axes=("iteration",),
+        unit="steps",
         reduction="the fewest over calls of layers",
         cost="shared with same_input",
         source="Backsight",

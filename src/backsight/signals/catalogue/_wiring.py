@@ -72,9 +72,9 @@ SIGNALS = (
         name="targets_beyond",
         title="targets out of reach of the answers",
         formula="share of the targets of squared errors, Huber's and smooth L1 included, that lie "
-        "outside of the range of the sigmoid, softmax, tanh, ReLU or softplus that their answers "
-        "come out of, by more than 2 % of it, or of the targets' deviation where it has no end; "
-        "the largest over the losses of an iteration",
+        "outside of the range of the sigmoid, softmax, tanh, ReLU, softplus or likeness that their "
+        "answers come out of, by more than 2 % of it, or of the targets' deviation where it has no "
+        "end; the largest over the losses of an iteration",
         axes=("iteration",),
         unit="1",
         reduction="maximum over the losses of an iteration",
@@ -99,8 +99,9 @@ SIGNALS = (
         title="views that mix sequences",
         formula="losses whose targets are flattened in another order than their predictions, and "
         "views in the graph of L, or between the data and the input of a layer, after "
-        "which an axis has the size of the batch that was not its axis before; in all, and by the "
-        "shapes before and after",
+        "which an axis has the size of the batch that was not its axis before, and outputs of "
+        "reversed sequences that are turned round along the batch; in all, and by the shapes "
+        "before and after",
         axes=("iteration",),
         unit="views",
         reduction="none",
@@ -132,6 +133,18 @@ SIGNALS = (
         unit="1",
         reduction="the first call of an iteration",
         cost="a copy of the final states of four sequences, in the iterations of unowned",
+        source="Backsight",
+        per="layer",
+    ),
+    Signal(
+        name="state_taught",
+        title="initial state made by the model",
+        formula="1 if the initial state of a layer comes with a graph, as what an encoder hands to "
+        "a decoder does; recorded only then",
+        axes=("iteration",),
+        unit="1",
+        reduction="the first call of an iteration",
+        cost="a look at the state, in the iterations of unowned",
         source="Backsight",
         per="layer",
     ),

@@ -39,7 +39,9 @@ class TargetIsInput(InARow):
         "that may be an autoencoder, this is told as a note. Or the one number that each row is "
         "asked for is a feature of the last step of what the model was given. Or each target was "
         "read some steps before, and the first ones, which were not, are neither one value nor the "
-        "end of the window: that is told as a note. A target one step ahead also counts where no "
+        "end of the window, or, one step before, a mark that is never read and does not count, or "
+        "that a decoder beside an encoder is to say: that is told as a note. A target one step "
+        "ahead also counts where no "
         "layer is recurrent, one tensor of symbols alone is read, and the first answer depends on "
         "the second symbol; where all targets are two steps ahead, a note says so."
     )

@@ -20,8 +20,8 @@ class StrongDecay(Rule):
     title: ClassVar[str] = "weight decay too strong"
     severity: ClassVar = "warning"
     cause: ClassVar[bool] = True
-    reads: ClassVar = ("decay_ratio", "penalty")
-    optional_signals: ClassVar = ("decayed_norm", "loss", "penalty_guess", "weight_norm")
+    reads: ClassVar = ("decay_ratio", "penalty", "guess_loss")
+    optional_signals: ClassVar = (*("decayed_norm", "loss", "penalty_guess", "weight_norm"),)
     explanation: ClassVar[str] = (
         "Each step follows the decay of the weights and hardly the gradient of the loss. The "
         "weights shrink towards 0, and the loss stays at what can be guessed without an input. "
@@ -32,11 +32,12 @@ class StrongDecay(Rule):
         "In {samples:.0f} samples in a row, ‖λθ‖ is larger than ‖g‖ (of AdamW, the decay larger "
         "than the rest of the step), and ‖θ‖ falls by a fraction of {fall:g} in them; and "
         "after {patience:.0f} losses or more, the loss has not fallen, or has lost half of what it "
-        "had gained. Where it has fallen, a decay that is stronger than a small gradient does no "
+        "had gained, and has not been beyond {over:g} times where it began, where no decay brings "
+        "it. Where it has fallen, a decay that is stronger than a small gradient does no "
         "harm, unless it has brought ‖θ‖ down to {gone:g} of what it was in the first sample. Or "
         "the loss has a penalty that is made of weights alone, these have fallen to {left:g} of "
-        "their norm, and after as many losses the rest of it is at {near:g} or more of what the "
-        "best constant answer would have, in {samples:.0f} samples in a row."
+        "their norm, and after as many losses the rest of it is, over {samples:.0f} samples, at "
+        "{near:g} or more of what the best constant answer would have."
     )
     causes: ClassVar = (
         "a weight_decay of 0.1 to 1, as AdamW takes it, given to Adam or SGD",
@@ -56,13 +57,24 @@ class StrongDecay(Rule):
     """Losses."""
     gone: float = 0.1
     """Of all weights: no network has learned what made it as small."""
+    over: float = 2
+    """A model without weights gives a constant answer: what is far worse has another cause."""
+    low: float = 0.1
+    """Of where the loss began: it has fallen, however much it varied at first."""
     left: float = 0.7
     near: float = 0.9
     """Of the best constant answer's loss, which a batch has by chance."""
+    _over: bool = field(default=False, init=False, repr=False)
+    """Whether the loss has gone that far, after it had fallen to half."""
+    learned: float = 0.7
+    """Of that: what a few batches have by chance lies between the two."""
     _norms: dict[str, float] = field(default_factory=dict, init=False, repr=False)
     """Of all weight matrices, in the first sample with a penalty."""
-    _poor: dict[str, int] = field(default_factory=dict, init=False, repr=False)
-    """Samples in a row in which the loss without its penalty was no better than a constant."""
+    _poor: dict[str, "deque[tuple[float, float, bool]]"] = field(
+        default_factory=dict, init=False, repr=False
+    )
+    """Of the last samples, the loss without its penalty, that of a constant answer, and whether the
+    weights had shrunk."""
     _recent: dict[str, "deque[tuple[float, float]]"] = field(
         default_factory=dict, init=False, repr=False
     )
@@ -83,19 +95,28 @@ class StrongDecay(Rule):
         """Whether nothing has been learned, or half of it is lost."""
         if history is None or history.count < self.patience:
             return False
-        return not history.learned or history.lost > 0.5
+        began = abs(history.began)
+        self._over |= history.best < 0.5 * began and history.value > self.over * began
+        learned = history.learned or history.level < self.low * began  # within its first 20 losses
+        return not self._over and (not learned or history.lost > 0.5)
 
     def _penalty(self, where: str, penalty: float, now: Sample) -> None:
-        course, guess = now.courses.get(now.label), now.numbers("penalty_guess").get(where)
-        norm = math.hypot(*now.numbers("weight_norm").values())
-        if course is None or guess is None or not self.finite(where, penalty, guess, norm):
+        norms, guesses = now.numbers("weight_norm"), now.numbers("penalty_guess")
+        guesses = guesses or now.numbers("guess_loss")
+        course, guess = now.courses.get(now.label), guesses.get(where)
+        norm = math.hypot(*norms.values())
+        if course is None or guess is None or not norms:
+            return
+        if not self.finite(where, penalty, guess, norm):
             return
         first = self._norms.setdefault(where, norm)
-        poor = course.value - penalty >= self.near * guess and norm <= self.left * first
-        self._poor[where] = self._poor.get(where, 0) + 1 if poor else 0
+        recent = self._poor.setdefault(where, deque(maxlen=int(self.samples)))
+        recent.append((course.value - penalty, guess, norm <= self.left * first))
+        rest, best, shrunk = zip(*recent, strict=True)
+        poor = all(shrunk) and sum(rest) >= self.near * sum(best)
         self.ready = True
-        if self._poor[where] < self.samples or course.count < self.patience:
-            if not poor:
+        if not poor or len(recent) < self.samples or course.count < self.patience:
+            if not all(shrunk) or sum(rest) < self.learned * sum(best):
                 self.resolve(where, now.iteration)
             return
         self.found(
@@ -109,11 +130,13 @@ class StrongDecay(Rule):
         )
 
     def _update(self, now: Sample) -> None:
-        for where, penalty in now.numbers("penalty").items():
-            self._penalty(where, penalty, now)
+        penalties = now.numbers("penalty")
+        for where in {*penalties, *self._norms}:  # once it has taken all, it is not seen any more
+            self._penalty(where, penalties.get(where, 0.0), now)
         norms = now.numbers("decayed_norm")
         for where, ratio in now.numbers("decay_ratio").items():
             norm = norms.get(where, 0.0)
+            stuck = self._stuck(now.courses.get(now.label))
             if not self.finite(where, ratio, norm):
                 continue
             first = self._decayed.setdefault(where, norm)
@@ -134,7 +157,7 @@ class StrongDecay(Rule):
                 del self._shrunk[where]
                 self.resolve(where, now.iteration)
                 continue
-            stuck, gone = self._stuck(now.courses.get(now.label)), norm <= self.gone * first
+            gone = norm <= self.gone * first
             if stuck or gone:
                 self._tell(where, now.iteration, norm, stuck=stuck)
             elif where in self.findings:

@@ -82,7 +82,7 @@ class GradientKept(Rule):
             self.usable(where, len(kept))
             if share == 0:
                 self.ready = True
-                if 2 * len(kept) < len(recent):
+                if not kept:  # a look at each epoch's first step alone may find none in a row
                     self.resolve(where, now.iteration)
             elif len(kept) >= max(self.samples, len(recent) / 2):
                 self.ready = True

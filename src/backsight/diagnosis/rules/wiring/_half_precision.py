@@ -21,7 +21,7 @@ class LostInHalf(Rule):
     title: ClassVar[str] = "lost in half precision"
     severity: ClassVar = "warning"
     cause: ClassVar[bool] = True
-    reads: ClassVar = ("half_lost", "half_steps")
+    reads: ClassVar = ("half_lost", "half_steps", "half_overflow")
     optional_signals: ClassVar = ("fragile_decay", "half_eps", "loss")
     explanation: ClassVar[str] = (
         "A number in bfloat16 has eight bits, one in float16 eleven. What is added to it is lost "
@@ -35,15 +35,19 @@ class LostInHalf(Rule):
         "a parameter that says how fast a state fades (A_log and the like). Or {sums:.0f} steps or "
         "more add to a state, one after the other, in half precision. It is a warning if such a "
         "parameter stands still, or if the loss has not fallen after {patience:.0f} losses; else "
-        "an info. Or a loss is not finite, and eps is 0 in the precision of the weights: an error."
+        "an info. Or a loss is not finite, and eps is 0 in the precision of the weights: an error. "
+        "So is a loss that is not finite where, of all that autograd keeps, the first number that "
+        "is not was made in float16, from finite ones."
     )
     causes: ClassVar = (
         "a model that was converted to half precision as a whole: model.half(), model.bfloat16()",
+        "a mask of -1e9 or -1e10 in float16, which ends at 65,504; a product without its scale",
         "a state that is kept, or rounded, in half precision between its steps",
     )
     remedies: ClassVar = (
         "keep the weights in float32, and compute in half precision with torch.autocast",
         "keep states that add up in float32, and round what is read from them",
+        "in float16, mask by torch.finfo(x.dtype).min, and take a softmax and norms in float32",
         "where weights have to be in half precision, use an optimizer that keeps a copy in float32",
     )
     source: ClassVar[str] = "Micikevicius et al. 2018 (mixed precision: master weights)"
@@ -72,6 +76,20 @@ class LostInHalf(Rule):
         )  # fmt: skip
 
     def _update(self, now: Sample) -> None:
+        for where, over in now.numbers("half_overflow").items():
+            if not self.finite(where, over):
+                continue
+            self.ready = True
+            self.found(
+                where,
+                now.iteration,
+                "the loss is not finite, and of all that was computed for it, the first number "
+                f"that is not was made in float16 (where {where} was computed, or just before): "
+                "it ends at 65,504",
+                {"operation": where},
+                signals=(named("half_overflow", where),),
+                severity="error",
+            )
         self._fragile.update(set(now.numbers("fragile_decay")) - set(in_all(now, "fragile_decay")))
         self._sums |= now.numbers("half_steps")
         self._count(now)
@@ -142,7 +160,9 @@ class LostInHalf(Rule):
         sums = "sums in half precision" in evidence
         signals = tuple(
             named(family, where)
-            for family, told in zip(self.reads, (not sums or len(evidence) > 1, sums), strict=True)
+            for family, told in zip(
+                self.reads[:2], (not sums or len(evidence) > 1, sums), strict=True
+            )
             if told
         )
         found = self.found(where, iteration, message, evidence, signals=signals, severity=severity)

@@ -11,6 +11,9 @@ __all__ = ["NotNormalised"]
 FIRST = ("l0", "l0_reverse")
 """The layers of a module that read its input."""
 
+COLUMNS = "columns"
+"""Where features are found that are far apart."""
+
 
 @dataclass
 class NotNormalised(Rule):
@@ -20,7 +23,7 @@ class NotNormalised(Rule):
     title: ClassVar[str] = "data not normalised"
     severity: ClassVar = "warning"
     cause: ClassVar[bool] = True
-    reads: ClassVar = ("input_scale", "target_size")
+    reads: ClassVar = ("input_scale", "target_size", "column_scale", "targets_beyond")
     optional_signals: ClassVar = ("answer_size", "guess_loss", "loss", "saturation")
     explanation: ClassVar[str] = (
         "The numbers that go into a layer are so large that its gates or units stand at the ends "
@@ -36,12 +39,18 @@ class NotNormalised(Rule):
         "before the layer do not count, nor do large inputs that saturate nothing. Or the targets "
         "of a loss of numbers have a size of {target:g} or more, the first predictions are at most "
         "{near:g} of that, and after {patience:.0f} losses their level is at {poor:g} or more of "
-        "what the best constant answer would have."
+        "what the best constant answer would have. Or the answers are a likeness, which is e to "
+        "the power of minus a distance, or a cosine, and in {samples:.0f} samples in a row "
+        "{beyond:.0%} or more of their targets are outside of its range. Or, as a note, in as many "
+        "samples the features of an input that is data differ so far that one varies by {apart:g} "
+        "of what another does, or less."
     )
     causes: ClassVar = (
         "data that are used as they were measured: counts, prices, pixel values, times",
         "indices that are given as numbers instead of to an embedding",
         "targets in their own unit: prices, counts, seconds since 1970",
+        "one minimum and maximum for all columns of a table: prices and volumes together",
+        "grades from 1 to 5 for a likeness, which is between 0 and 1",
     )
     remedies: ClassVar = (
         "normalise each feature with mean and standard deviation of the training data: "
@@ -63,6 +72,14 @@ class NotNormalised(Rule):
     patience: float = 150
     """Losses."""
     poor: float = 0.8
+    apart: float = 1e-3
+    """Of what the widest varies by: a loss, or a layer, that sees one hardly sees the other."""
+    beyond: float = 0.3
+    """As of BKS411."""
+    _apart: dict[str, int] = field(default_factory=dict, init=False, repr=False)
+    """Samples in a row, by layer, in which features were that far apart."""
+    _unreached: dict[str, int] = field(default_factory=dict, init=False, repr=False)
+    """Samples in a row, by loss, in which that many targets were out of reach."""
     _seen: dict[str, int] = field(default_factory=dict, init=False, repr=False)
     _hit: dict[str, int] = field(default_factory=dict, init=False, repr=False)
     _far: dict[str, bool] = field(default_factory=dict, init=False, repr=False)
@@ -100,7 +117,47 @@ class NotNormalised(Rule):
             signals=(named("target_size", where),),
         )
 
+    def _likeness(self, where: str, share: float, now: Sample) -> None:
+        far = share >= self.beyond
+        self._unreached[where] = self._unreached.get(where, 0) + 1 if far else 0
+        if not far:
+            self.resolve(where, now.iteration)
+        elif self._unreached[where] >= self.samples:
+            self.ready = True
+            self.found(
+                where,
+                now.iteration,
+                f"the answers are a likeness, and {percent(share)} of the targets are outside of "
+                "its range (from 0, or from -1 of a cosine, to 1): the targets are to be scaled",
+                {"share of targets": share},
+                signals=(named("targets_beyond", where),),
+            )
+
+    def _columns(self, where: str, share: float, now: Sample) -> None:
+        far = share <= self.apart
+        self._apart[where] = self._apart.get(where, 0) + 1 if far else 0
+        place = named(COLUMNS, where)
+        if not far:
+            self.resolve(place, now.iteration)
+        elif self._apart[where] >= self.samples:
+            self.ready = True
+            self.found(
+                place,
+                now.iteration,
+                f"of the features that go into {where or 'the model'}, one varies "
+                f"{short(1 / share)} times less than another: next to that, it is hardly there; "
+                "each feature is to be scaled by itself",
+                {"share of the widest": share},
+                signals=(named("column_scale", where),),
+                severity="info",
+            )
+
     def _update(self, now: Sample) -> None:
+        for where, share in now.numbers("column_scale").items():
+            self._columns(where, share, now)
+        for where, share in now.numbers("targets_beyond").items():
+            if where.rpartition(".")[2] == "likeness":
+                self._likeness(where, share, now)
         for where, size in now.numbers("target_size").items():
             self._targets(where, size, now)
         for where, scale in now.numbers("input_scale").items():

@@ -11,7 +11,7 @@ from backsight.diagnosis.rules._in_a_row import InARow
 __all__ = ["MixedSequences"]
 
 
-TARGETS = " targets"
+TARGETS, TURNED = " targets", " turned round"
 
 
 @dataclass
@@ -38,7 +38,8 @@ class MixedSequences(InARow):
         "axes to each other, or makes the steps that a layer is given of an axis that came behind "
         "features or channels. Or the targets of a loss are the next inputs, or end in padding as "
         "the inputs do, in the one order of steps and sequences alone in which the predictions are "
-        "not flattened."
+        "not flattened. Or the output of a layer that was given sequences from their end, by a "
+        "flip along time, is flipped along the batch."
     )
     causes: ClassVar = (
         "x.view(T, B, -1) of an x of shape (B, T, features), to change the layout",
@@ -46,6 +47,7 @@ class MixedSequences(InARow):
         "output.view(B, T, -1) of an output whose time axis comes first",
         "x.view(B, T, -1) of what a convolution returns, of shape (B, channels, T, ...)",
         "predictions (T, B, classes) and targets (B, T), both flattened",
+        "output.flip(1), to put the steps of a reversed layer back, where time comes first",
         "states that were stored by sequence, (B, layers, hidden), and reshaped to (layers, B, "
         "hidden); a linear layer's output, (B, layers · hidden), likewise",
     )
@@ -71,6 +73,13 @@ class MixedSequences(InARow):
                 "the batch, or the other way round: one of the two has to be transposed before it "
                 "is flattened",
                 {"views": value},
+            )
+        if kinds and kinds[0].endswith(TURNED):
+            return (
+                f"an output of shape {_spelled(kinds[0].removesuffix(TURNED))}, of sequences that "
+                "were turned round along time, is turned round along the batch: each row holds "
+                "another sequence, and its steps are still in reverse",
+                {"outputs": value},
             )
         before, _, after = kinds[0].partition(" as ") if kinds else ("one shape", "", "another")
         more = f" (and {len(kinds) - 1} more)" if len(kinds) > 1 else ""

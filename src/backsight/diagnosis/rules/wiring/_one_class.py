@@ -35,7 +35,8 @@ class OneClass(Rule):
         "class, in a cross-entropy whose logits come from a layer with weights for each class, or "
         "of one answer, yes or no, that one unit of a layer of the training's own gives. "
         "Candidates of which the first is always the right one (a contrast) do not count, nor do "
-        "differences of scores (a ranking), or an adversary's answers. One "
+        "differences of scores (a ranking), or an adversary's answers: of a layer that the step of "
+        "that iteration does not move. One "
         "target of another class ends it for good. An info: in {samples:.0f} samples or more in a "
         "row, the targets so far are of several classes, and those of nine samples in ten are each "
         "of one class alone, 8 or more. The other sign: sequences that come again have "
@@ -116,7 +117,8 @@ class OneClass(Rule):
             where,
             iteration,
             f"{targets:,.0f} targets were looked at, and each batch has those of one class alone, "
-            "not always the same: the data are sorted by class, and not shuffled",
+            "not always the same: the data are sorted by class, and not shuffled; or batches of "
+            "the classes take turns",
             {"targets": targets},
             signals=(named("one_class", where),),
             severity="info",

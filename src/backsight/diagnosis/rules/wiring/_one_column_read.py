@@ -19,7 +19,13 @@ class OneColumnRead(InARow):
     title: ClassVar[str] = "one column read"
     severity: ClassVar = "warning"
     cause: ClassVar[bool] = True
-    reads: ClassVar = ("one_unit_read", "one_row_read", "one_feature_read")
+    reads: ClassVar = (
+        "one_unit_read",
+        "one_row_read",
+        "one_feature_read",
+        "features_alike",
+        "one_series_read",
+    )
     explanation: ClassVar[str] = (
         "An index takes one element along the wrong axis of what a layer returns: a single unit "
         "instead of a step, or a single sequence of the batch. No other unit, or sequence, gets a "
@@ -32,12 +38,15 @@ class OneColumnRead(InARow):
         "the same sequence of several, and the gradient on the output and on the final states is "
         "exactly zero for all others (that the last one is read at every step is BKS408). A unit "
         "that is itself the prediction is told as a note, and so is a model that cuts one feature "
-        "out of the several that it is given, and reads no other (one_feature_read)."
+        "out of the several that it is given, and reads no other (one_feature_read); so are "
+        "features that are all the same (features_alike), and overlapping windows of one feature, "
+        "of which no target is a value, while the loss is above half of what a constant answer "
+        "gives (one_series_read)."
     )
     causes: ClassVar = (
         "output[:, :, -1] or output[..., 0] where the last step was meant, output[:, -1]",
         "h_n[:, -1], which is the last sequence of the batch, where h_n[-1] is the last layer",
-        "an index of one column where all were meant: table[..., :1]",
+        "an index of one column where all were meant: table[..., :1], table[i : i + steps, 0]",
         "output[0] with batch_first=True, or output[:, 0] without, where a step was meant",
     )
     remedies: ClassVar = (
@@ -55,6 +64,9 @@ class OneColumnRead(InARow):
         found = {where: rows.get(where, 0.0) or unit for where, unit in units.items()}
         for where, count in features.items():
             found[where] = found.get(where, 0.0) or -count
+        for name in self.reads[3:]:
+            for where, count in now.numbers(name).items():
+                found[where] = found.get(where, 0.0) or -count
         return found
 
     def severity_of(self, value: float) -> Severity:
@@ -70,15 +82,28 @@ class OneColumnRead(InARow):
                 "alone: an index takes it, and no other gets a gradient",
                 {"sequences": many},
             )
-        if not now.numbers("one_unit_read").get(where):
+        if now.numbers("one_unit_read").get(where):
+            alone = " as the prediction" if value < 0 else ""
+            return (
+                f"the loss reads one of the {many:.0f} units{of_module(where)} alone{alone}: an "
+                "index takes it, and no other gets a gradient from the output",
+                {"units": many},
+            )
+        if now.numbers("one_feature_read").get(where):
             return (
                 f"of the {many:.0f} features that the model is given, {where} reads one alone: the "
                 "others enter nowhere",
                 {"features": many},
             )
-        alone = " as the prediction" if value < 0 else ""
+        if now.numbers("features_alike").get(where):
+            return (
+                f"all {many:.0f} features that {where} is given are the same numbers: one column, "
+                f"{many:.0f} times",
+                {"features": many},
+            )
         return (
-            f"the loss reads one of the {many:.0f} units{of_module(where)} alone{alone}: an index "
-            "takes it, and no other gets a gradient from the output",
-            {"units": many},
+            f"{where} is given windows of one series, and its {many:.0f} targets are no values of "
+            "it, of which hardly anything is learned: they may be another column's, and no other "
+            "is read",
+            {"targets": many},
         )

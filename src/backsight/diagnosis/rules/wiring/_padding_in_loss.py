@@ -27,8 +27,8 @@ class PaddingInLoss(InARow):
     criterion: ClassVar[str] = (
         "In {samples:.0f} samples in a row, the input ends in padding of different lengths, and "
         "the target of a loss of PyTorch's, or of a squared or absolute error by hand, is one and "
-        "the same value at all these steps, is another one at most of the others, is not "
-        "ignore_index, and has a weight. Where the loss "
+        "the same value at all these steps (of the last step, nothing need be asked), is another "
+        "one at most of the others, is not ignore_index, and has a weight. Where the loss "
         "comes from a fused layer's output, a gradient arrives at most of these steps, too, so "
         "that a mask does not count. If padding is at most {share:.0%} of all steps, it is told as "
         "a note; so is a filler that the targets of a mean or sum end in, over different lengths, "

@@ -10,7 +10,7 @@ from backsight.diagnosis.rules._in_a_row import InARow
 
 __all__ = ["PaddingRead"]
 
-ATTENTION = "attention"
+ATTENTION, EMBEDDING = "attention", "embedding"
 """In place of a layer."""
 
 
@@ -39,7 +39,9 @@ class PaddingRead(InARow):
         "over a cell, of which the last state alone is read. A note where there is one target a "
         "sequence and a gradient arrives at 95 % of all steps, padding as well: a mean, or an "
         "attention, without a mask; or where a mean is taken over the steps of what "
-        "pad_packed_sequence returns. A warning where a gradient arrives at 95 % of the padding "
+        "pad_packed_sequence returns, or of an embedding, with nothing between that could hold a "
+        "mask; or where the last states of both directions are read, and nothing is packed. A "
+        "warning where a gradient arrives at 95 % of the padding "
         "and, of these sequences, at no other step; or an attention has weights there alone. A "
         "loss that gathers the last valid step of each sequence does not count, nor do states "
         "that a mask keeps."
@@ -75,14 +77,21 @@ class PaddingRead(InARow):
 
     def counts(self, value: float) -> bool:
         """Whether there is enough of it."""
-        return abs(value) - (value > 1) - (value > 2) >= self.share
+        return abs(value) - sum(value > kind for kind in (1, 2, 3)) >= self.share
 
     def severity_of(self, value: float) -> Severity:
         """Padding that is read together with all else weakens what is read, and no more."""
-        return "info" if 1 < value <= 2 else self.severity
+        return "info" if 1 < value <= 2 or value > 3 else self.severity
 
     def tell(self, where: str, value: float, now: Sample) -> tuple[str, Evidence]:
         """How much of the batch is padding."""
+        if value > 3:
+            return (
+                f"the last states of two directions are read{of_module(where)}, and "
+                f"{percent(value - 3)} of all steps are padding: one direction ends behind it, the "
+                "other one begins in it, as nothing was packed",
+                {"padding": float(short(value - 3))},
+            )
         if value > 2:
             seen = (
                 "an attention looks at the padding"
@@ -93,6 +102,13 @@ class PaddingRead(InARow):
                 f"{seen}, which is {percent(value - 2)} of all steps, and at no step before it: a "
                 "mask is the wrong way round",
                 {"padding": float(short(value - 2))},
+            )
+        if value > 1 and where == EMBEDDING:
+            return (
+                f"a mean is taken over all steps of what was embedded, and {percent(value - 1)} of "
+                "them are padding, which counts like the rest: (x * mask).sum(1) / mask.sum(1) is "
+                "a mean over the words",
+                {"padding": float(short(value - 1))},
             )
         if value > 1:
             return (

@@ -134,10 +134,10 @@ class RateCourse(Rule):
     """Iterations."""
     rising: float = 8
     growth: float = 10
-    climbs: float = 4
+    climbs: float = 3
     epoch: float = 20
     """Iterations: a rate that stands for fewer rises step by step."""
-    far: float = 100
+    far: float = 60
     """Rises: a warm-up in epochs is over by then."""
     falls: float = 2
     alike: float = 0.2

@@ -28,9 +28,10 @@ class SameBatch(Rule):
     criterion: ClassVar[str] = (
         "The inputs of recurrent layers and the indices of embeddings (or where these are given "
         "none, what linear layers and convolutions are given, and the targets) are the same in "
-        "{samples:.0f} looks in a row, or one of at most 5 batches that take turns. This is a "
-        "note; where a validation loss is recorded and has risen by a fraction of {rise:g} above "
-        "its lowest value, one batch is a warning. Another note "
+        "{samples:.0f} looks in a row, or one of at most 5 batches that take turns. It stays so "
+        "while at least half of the last {window:.0f} looks were at one that was there before. "
+        "This is a note; where a validation loss is recorded and has risen by a fraction of "
+        "{rise:g} above its lowest value, one batch is a warning. Another note "
         "says that, in as many looks in a row, all rows of a batch are the same sequence; a layer "
         "that is given an initial state, which may tell rows apart, does not count, nor does an "
         "input that is one number or symbol throughout."
@@ -40,6 +41,7 @@ class SameBatch(Rule):
         "a loop that leaves each epoch after a few batches, with shuffle=False",
         "a batch that is drawn before the loop, and not in it",
         "an index that does not advance",
+        "workers with a counter each, of which all give the same batch before the next one",
         "one sequence that was expanded to a batch, or an item of the data set that ignores its "
         "index",
     )
@@ -53,6 +55,12 @@ class SameBatch(Rule):
     """In a row: as many as are looked at first."""
     rise: float = 0.1
     """Of a validation loss."""
+    window: float = 12
+    """Looks."""
+    _looks: dict[str, list[bool]] = field(default_factory=dict, init=False, repr=False)
+    """The last ones, and whether each was at the batch of before."""
+    _changed: set[str] = field(default_factory=set, init=False, repr=False)
+    """Where another batch has come since one was told."""
     _row: dict[str, int] = field(default_factory=dict, init=False, repr=False)
     _alike: dict[str, int] = field(default_factory=dict, init=False, repr=False)
     _lowest: float = field(default=math.inf, init=False, repr=False)
@@ -77,6 +85,8 @@ class SameBatch(Rule):
             again = self._row[where] = self._row.get(where, 0) + 1 if same else 0
             looks = self._alike[where] = self._alike.get(where, 0) + 1 if rows else 0
             self.usable(where, max(again, looks))
+            last = self._looks.setdefault(where, [])
+            last[:] = [*last, bool(same)][-int(self.window) :]
             if max(again, looks) >= self.samples:
                 self.ready = True
             if again >= self.samples:
@@ -85,7 +95,11 @@ class SameBatch(Rule):
                 self._tell_rows(where, now.iteration, rows)
             elif not same and not rows:
                 self.ready = True
-                self.resolve(where, now.iteration)
+                if where in self.findings and 2 * sum(last) >= self.window:
+                    self._changed.add(where)
+                    self._tell_in_turn(where, now.iteration)
+                else:
+                    self.resolve(where, now.iteration)
 
     def _tell_rows(self, where: str, iteration: int, rows: float) -> None:
         self.found(
@@ -98,6 +112,18 @@ class SameBatch(Rule):
             severity="info",
         )
 
+    def _tell_in_turn(self, where: str, iteration: int) -> None:
+        again = sum(self._looks[where])
+        self.found(
+            where,
+            iteration,
+            "the same batch is given many times in a row before another comes: so it was in "
+            f"{again} of the last {len(self._looks[where])} looks",
+            {"looks at the batch of before": float(again)},
+            signals=(named("same_input", where),),
+            severity="info",
+        )
+
     def _tell(self, where: str, iteration: int, batches: float) -> None:
         rises = batches == 1 and self._newest - self._lowest > self.rise * abs(self._lowest)
         told = (
@@ -106,6 +132,9 @@ class SameBatch(Rule):
             if rises
             else "; to learn it by heart is a test, and no training"
         )
+        if where in self._changed:
+            self._tell_in_turn(where, iteration)
+            return
         given = "the same batch" if batches == 1 else f"one of the same {batches:.0f} batches"
         finding = self.found(
             where,

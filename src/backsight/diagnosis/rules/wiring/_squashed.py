@@ -67,7 +67,7 @@ class SquashedTwice(InARow):
         """The number in all; where there is none, minus the share of targets out of reach."""
         found = dict(in_all(now, "loss_squashed"))
         for where, count in found.items():
-            shares = parts_of(now, "targets_beyond", where)
+            shares = _beyond(now, where)
             share = max(shares.values(), default=0.0)
             found[where] = count or -share * (share >= self.some)
         return found
@@ -79,7 +79,7 @@ class SquashedTwice(InARow):
     def tell(self, where: str, value: float, now: Sample) -> tuple[str, Evidence]:
         """What comes before what."""
         if value < 0:
-            shares = parts_of(now, "targets_beyond", where)
+            shares = _beyond(now, where)
             which = max(shares, key=lambda name: shares[name])
             return (
                 f"the answers come out of a {which}, and {percent(-value)} of the targets are "
@@ -97,3 +97,9 @@ class SquashedTwice(InARow):
             f"what goes into the {loss} loss comes out of a {before}: that loss {says}",
             {"losses": value},
         )
+
+
+def _beyond(now: Sample, where: str) -> dict[str, float]:
+    """But for a likeness, which is meant to be one: there the targets are wrong (BKS433)."""
+    shares = parts_of(now, "targets_beyond", where)
+    return {name: share for name, share in shares.items() if name != "likeness"}

@@ -32,8 +32,8 @@ class FragileParameters(InARow):
     criterion: ClassVar[str] = (
         "A parameter with such a name, or with the mark _no_weight_decay, is in a group whose "
         "weight decay is {strong:g} or more (or above 0, if it carries the mark), in "
-        "{samples:.0f} samples in a row. A smaller decay, half precision, and a dt_bias that is 0 "
-        "everywhere are told as notes."
+        "{samples:.0f} samples in a row. A smaller decay, half precision, and a dt_bias (or the "
+        "bias of a dt_proj) that was 0 everywhere at first are told as notes."
     )
     causes: ClassVar = (
         "an optimizer with weight_decay over model.parameters(), all in one group",
@@ -80,7 +80,7 @@ class FragileParameters(InARow):
                 parts.append(f"{marked:.0f} of them are marked _no_weight_decay")
         for name, words in (
             ("fragile_half", "of these parameters are in half precision"),
-            ("fragile_zero", "biases of the step size (dt_bias) are 0 everywhere"),
+            ("fragile_zero", "of the biases of the step size (dt_bias) began as 0 everywhere"),
         ):
             count = now.numbers(name).get(where, 0.0)
             if count:

@@ -30,7 +30,9 @@ class SameWeights(InARow):
     criterion: ClassVar[str] = (
         "In {samples:.0f} samples in a row, in each gate of a layer, the rows of the input weights "
         "and those of the recurrent weights differ by at most 1 % of the largest weight. Biases "
-        "do not count, nor does a recurrent matrix of zeros beside input weights that differ. Or, "
+        "do not count, nor does a recurrent matrix of zeros beside input weights that differ. Of "
+        "matrices of no such layer, two or more whose rows, or columns, are alike in the same way, "
+        "and so are their gradients: a cell by hand that begins as one number. Or, "
         "in as many samples, at least two weight matrices of any layers are zero throughout, and "
         "their gradients are exactly zero while that of another parameter is not."
     )

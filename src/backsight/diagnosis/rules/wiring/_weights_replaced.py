@@ -22,7 +22,7 @@ class Reinitialised(Rule):
     severity: ClassVar = "error"
     cause: ClassVar[bool] = True
     reads: ClassVar = ("weights_replaced", "weights_restored")
-    optional_signals: ClassVar = ("made_anew", "put_back", "weights_undone")
+    optional_signals: ClassVar = ("made_anew", "put_back", "weights_lost", "weights_undone")
     explanation: ClassVar[str] = (
         "Between two steps, something else than the optimizer writes new weights into the model, "
         "which have nothing of the former ones. What was learned until then is lost, each time."
@@ -39,8 +39,10 @@ class Reinitialised(Rule):
         "parameters that no optimizer holds and that are others in each of {anew:.0f} looks in a "
         "row, the former ones being gone (made_anew). A note: what is written between two steps "
         "takes back {undone:.0%} or more of what the steps have done since the write before, "
-        "{often:.0f} times in a row (weights_undone). Averaged, clamped, normalised "
-        "or reloaded weights are like the former ones, and a new optimizer begins a new training."
+        "{often:.0f} times in a row (weights_undone). And a note: {share:g} of them are replaced "
+        "where another optimizer begins, which holds them and others (weights_lost). Averaged, "
+        "clamped, normalised or reloaded weights are like the former ones, and a new optimizer "
+        "begins a new training."
     )
     causes: ClassVar = (
         "the initialisation stands inside the loop over epochs, or in a function called there",
@@ -48,6 +50,7 @@ class Reinitialised(Rule):
         "a constant that is a parameter, and is written again after each step",
         "a checkpoint of another run, or of the beginning, that is loaded in each epoch",
         "a layer that forward() makes, anew in each call",
+        "a wrapper that initialises all its parameters, those of the trained model in it included",
         "averaged weights that are copied into the model for an evaluation, and stay there; or a "
         "target network that is copied into the one that learns",
     )
@@ -102,6 +105,9 @@ class Reinitialised(Rule):
             self._undone[where] = self._undone.get(where, 0) + 1 if share >= self.undone else 0
             if self._undone[where] >= self.often and where not in self._times:
                 self._tell_undone(where, share, now.iteration)
+        for where, share in now.numbers("weights_lost").items():
+            if share >= self.share and where not in self.findings:
+                self._tell_lost(where, share, now.iteration)
         for where, restored in now.numbers("weights_restored").items():
             self._back[where] = self._back.get(where, 0) + (restored > 0)
             if self._back[where] >= self.back:
@@ -167,6 +173,18 @@ class Reinitialised(Rule):
             "were",
             {"share taken back": share, "times": float(times)},
             signals=(named("weights_undone", where),),
+            severity="info",
+        )
+
+    def _tell_lost(self, where: str, share: float, iteration: int) -> None:
+        self.found(
+            where,
+            iteration,
+            f"{percent(share)} of the largest weight matrices of an optimizer were replaced by "
+            "others before another, which holds them and more, began: what was learned until then "
+            "is lost",
+            {"share of matrices": share},
+            signals=(named("weights_lost", where),),
             severity="info",
         )
 

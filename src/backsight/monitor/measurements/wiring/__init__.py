@@ -24,6 +24,7 @@ from backsight.monitor.measurements.wiring._loss_input import LossInput
 from backsight.monitor.measurements.wiring._loss_sign import LossSign
 from backsight.monitor.measurements.wiring._mixed_rows import MixedRows
 from backsight.monitor.measurements.wiring._one_feature import OneFeature
+from backsight.monitor.measurements.wiring._one_series import OneSeries
 from backsight.monitor.measurements.wiring._optimizer_anew import OptimizerAnew
 from backsight.monitor.measurements.wiring._packed_lengths import PackedLengths
 from backsight.monitor.measurements.wiring._persistence import PersistenceLoss
@@ -63,6 +64,7 @@ __all__ = [
     "LossSign",
     "MixedRows",
     "OneFeature",
+    "OneSeries",
     "OptimizerAnew",
     "PackedLengths",
     "PersistenceLoss",
@@ -90,6 +92,7 @@ WIRING: tuple[type[Measurement], ...] = (
     StepsOfLoss,
     PackedLengths,
     OneFeature,
+    OneSeries,
     FirstStep,
     AnswerInInput,
     AxisOfTime,

@@ -4,8 +4,8 @@ import math
 from collections import defaultdict
 from copy import deepcopy
 
-from backsight.monitor._iteration import BackwardPass, Iteration
-from backsight.monitor.measurements._measurement import SAMPLED_THEN_RARELY, Measurement
+from backsight.monitor._iteration import BackwardPass, Iteration, OptimizerStep
+from backsight.monitor.measurements._measurement import LOOKED_AT_THEN_RARELY, Measurement
 from backsight.probes import (
     ConstantAnswer,
     Guesses,
@@ -13,6 +13,7 @@ from backsight.probes import (
     asks_a_layer,
     asks_a_unit,
     penalised,
+    unit_asked,
 )
 
 __all__ = ["Guess"]
@@ -71,15 +72,18 @@ class Guess(Measurement):
         ),
         "target_size",
     )
-    schedule = SAMPLED_THEN_RARELY
+    schedule = LOOKED_AT_THEN_RARELY
 
     def __init__(self) -> None:
         self._known = self._with_pass = _Known()
+        self._moved: frozenset[int] = frozenset()
+        """The identities of what the steps of this iteration have moved."""
 
     def on_iteration_begin(self, now: Iteration) -> None:
         """No pass has been seen."""
         self._known.loss, self._known.passes = None, 0
-        self._known.labels = {}
+        self._known.labels = []
+        self._moved = frozenset()
         self._known.said = {}
         self._known.penalty = self._known.sizes = None
         self._known.same = False
@@ -89,12 +93,14 @@ class Guess(Measurement):
         self._with_pass = known = deepcopy(self._known)
         if not passed.roots:
             return
-        terms = passed.terms
+        terms, own = passed.terms, now.parameters.values()
+        mine = frozenset(map(id, own))
         for number, term in enumerate(terms):
             known.guesses.add(self._key(term, number, len(terms)), term)
-            if asks_a_layer(term.given) or asks_a_unit(term.given, now.parameters.values()):
+            if asks_a_layer(term.given):
                 known.count(term)
-        own = now.parameters.values()
+            elif asked := unit_asked(term.given) & mine:
+                known.count(term, asked)
         known.same = bool(terms) and all(asks_a_unit(t.given, own, numbers=True) for t in terms)
         for term in terms if known.same else ():
             known.add_number(term)
@@ -112,6 +118,10 @@ class Guess(Measurement):
     def on_backward_end(self, passed: BackwardPass, now: Iteration) -> None:
         """It has reached this model."""
         self._known = self._with_pass
+
+    def on_step_begin(self, step: OptimizerStep, now: Iteration) -> None:
+        """Who answers is moved, or is asked as a judge."""
+        self._moved |= frozenset(map(id, step.parameters.values()))
 
     def on_iteration_end(self, now: Iteration) -> None:
         """Record them."""
@@ -132,7 +142,7 @@ class Guess(Measurement):
         # An adversary is asked whether it is deceived: always, or by one batch in two.
         counts = [
             self._known.alike(key, *asked)
-            for key, asked in self._known.labels.items()
+            for key, asked in self._known.asked(self._moved).items()
             if not (now.opposed and key[0] in YES_OR_NO)
         ]
         if counts:
@@ -205,8 +215,8 @@ class _Known:
         self.loss: float | None = None
         """The guess of this iteration's passes, and how many they are."""
         self.passes = 0
-        self.labels: dict[tuple[str, int], tuple[int, int]] = {}
-        """The same of this iteration alone."""
+        self.labels: list[tuple[tuple[str, int], int, int, frozenset[int]]] = []
+        """Of each loss of this iteration: the same, and whose unit is asked for a yes or no."""
         self.turns: dict[tuple[str, int], tuple[int, int]] = {}
         """By loss, iterations with targets of one class alone, and all of them."""
         self.said: dict[str, float] = {}
@@ -230,7 +240,8 @@ class _Known:
             self.ends = min(low, self.ends[0]), max(high, self.ends[1])
             self.numbers += len(some)
 
-    def count(self, term: LossTerm) -> None:
+    def count(self, term: LossTerm, asked: frozenset[int] = frozenset()) -> None:
+        """The targets of one loss of classes, or of yes or no."""
         given = term.given
         yes_or_no = given.loss in YES_OR_NO
         classes = (
@@ -244,9 +255,21 @@ class _Known:
         one = int(first) if first in (0.0, 1.0) or not yes_or_no else -1
         if not bool((answers == first).all()):
             one = -1
-        for told in (self.answers, self.labels):
-            known, count = told.get(key, (one, 0))
-            told[key] = one if one == known else -1, count + len(answers)
+        self.labels.append((key, one, len(answers), asked))
+
+    def asked(self, moved: frozenset[int]) -> dict[tuple[str, int], tuple[int, int]]:
+        """The targets of this iteration, by loss, which are now among those of all.
+
+        An adversary's answers are left out: whose unit is asked is not what the iteration moves.
+        """
+        here: dict[tuple[str, int], tuple[int, int]] = {}
+        for key, one, targets, asked in self.labels:
+            if asked and moved and moved.isdisjoint(asked):
+                continue
+            for told in (self.answers, here):
+                known, count = told.get(key, (one, 0))
+                told[key] = one if one == known else -1, count + targets
+        return here
 
     def alike(self, key: tuple[str, int], one: int, count: int) -> int:
         """One more iteration: how many targets of the same class, or minus, of classes in turn."""

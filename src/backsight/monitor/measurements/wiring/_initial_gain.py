@@ -3,7 +3,7 @@
 import math
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from backsight.monitor._iteration import BackwardPass, Iteration
 from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
@@ -14,12 +14,17 @@ __all__ = ["InitialGain"]
 LOOKED_UP = (nn.Embedding, nn.EmbeddingBag)
 """Modules whose rows are read one at a time, and not added up."""
 
+FORBIDS = -100.0
+"""Or less, in several places: the score of what may not be, as in the transitions of a CRF, that
+nothing makes up for. It is no weight."""
+
 
 class InitialGain(Measurement):
     """``initial_gain``: the root mean square of a weight matrix times ``√n``, n its smaller side:
     what it multiplies the size of its input with, at least. Once, before the first step.
 
-    PyTorch's layers have 0.6, and orthogonal matrices 1.
+    PyTorch's layers have 0.6, and orthogonal matrices 1. Transitions that are forbidden by a large
+    negative score do not count.
 
     Example:
         >>> import torch
@@ -62,11 +67,16 @@ class InitialGain(Measurement):
         }
         if not there:
             return
-        gains = [
-            torch.linalg.vector_norm(p.detach(), dtype=torch.promote_types(p.dtype, torch.float32))
-            / math.sqrt(max(p.shape))
-            for p in there.values()
-        ]
+        gains = [_gain(p.detach()) for p in there.values()]
         first = gains[0].device
         names = [f"initial_gain/{name}" for name in there]
         now.record_each(names, torch.stack([gain.to(first).float() for gain in gains]))
+
+
+def _gain(weights: Tensor) -> Tensor:
+    least = weights.amin()
+    forbidden = (weights == least) & (least <= FORBIDS)
+    weights = weights.masked_fill(forbidden & ~forbidden.all(), 0)
+    number = torch.promote_types(weights.dtype, torch.float32)
+    norm: Tensor = torch.linalg.vector_norm(weights, dtype=number)
+    return norm / math.sqrt(max(weights.shape))

@@ -89,7 +89,7 @@ class InitialState(Measurement):
     """
 
     name = "initial state"
-    signals = ("state_attached", "state_carried", "state_drawn")
+    signals = ("state_attached", "state_carried", "state_drawn", "state_taught")
     schedule = FIRST_AND_RARELY
     samples_cells = True
 
@@ -145,6 +145,8 @@ class InitialState(Measurement):
         """When the loss of the first pass was made, in the order of operations."""
         self._goes_on = False
         """Whether a layer has begun, after that pass, in a state of its own from before it."""
+        self._taught: set[str] = set()
+        """Paths of layers that begin in what another part of the model has made."""
         self._found: dict[str, tuple[float | None, float | None]] = {}
         """By path, whether its state was drawn, and whether it was carried."""
 
@@ -255,6 +257,8 @@ class InitialState(Measurement):
         """Record what the states were."""
         if self._passed and not self._attached:
             now.record("state_attached", 0.0)
+        for path in self._taught:
+            now.record(f"state_taught/{path or 'model'}", 1.0)
         for path, start in self._start.items():
             starts = self._starts.setdefault(path, [])
             starts.append(start)
@@ -282,6 +286,7 @@ class InitialState(Measurement):
                 self._attached = max(self._attached, SPENT if is_spent(state) else ALIVE)
                 self._made.add(state.grad_fn._sequence_nr())
             elif state.grad_fn is not None:
+                self._taught.add(call.path)
                 self._begin_at(call, now)
             self._found[call.path] = 0.0, 0.0
         else:

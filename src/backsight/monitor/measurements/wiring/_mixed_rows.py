@@ -10,6 +10,7 @@ from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measur
 from backsight.probes import (
     LossTarget,
     RowTies,
+    TurnedRound,
     batch_axes,
     convolved_mixed,
     data_mixed,
@@ -24,6 +25,9 @@ from backsight.probes import (
 __all__ = ["MixedRows"]
 
 
+TURNED = " turned round"
+"""Behind a shape, in the place of another one."""
+
 WIDEST = 4
 """Numbers that a sequence is asked for."""
 
@@ -37,7 +41,8 @@ SHAPES = 8
 class MixedRows(Measurement):
     """Views that exchange the sizes of two axes and leave the numbers where they are.
 
-    Or targets that were flattened in another order than their predictions.
+    Or what a layer made of sequences that were turned round, which is then turned round along the
+    batch. Or targets that were flattened in another order than their predictions.
 
     Or rows that NumPy has reshaped: their targets go with the rows that the same numbers make in
     the other order of axes, and not with those that they are.
@@ -82,6 +87,7 @@ class MixedRows(Measurement):
         """What fused layers were given that has no graph, and whether rows come first."""
         self._found: Counter[str] = Counter()
         self._looked = False
+        self._reversed = TurnedRound()
 
     def on_iteration_begin(self, now: Iteration) -> None:
         """No layer has run."""
@@ -102,6 +108,7 @@ class MixedRows(Measurement):
             first, second = x.shape[:2]
             swapped = getattr(call.module, "batch_first", False)
             self._sizes.add((second, first) if swapped else (first, second))
+            self._reversed.add(x, call.result[0], int(swapped))
             if x.grad_fn is None:
                 self._note(data_mixed(x))
                 self._data.append((x.detach(), swapped))
@@ -118,6 +125,8 @@ class MixedRows(Measurement):
         if not self._sizes and not cells:
             cells = steps_side_by_side(passed.operations)
         axes = batch_axes([*self._sizes, *cells])
+        for shape in self._reversed.across(passed.operations):
+            self._found["×".join(map(str, shape)) + TURNED] += 1
         data = [x for x, _ in self._data]
         for shapes in views_that_mix(passed.operations, axes, [*self._states], data):
             self._note(shapes)

@@ -37,10 +37,22 @@ class PaddedSteps:
         return cls(at_end, torch.zeros_like(at_end))
 
     @classmethod
-    def embedded(cls, symbols: Tensor) -> "PaddedSteps | None":
-        """Of symbols ``(B, T)`` or ``(T, B)``, whichever way they end in padding."""
+    def embedded(cls, symbols: Tensor, filler: int | None = None) -> "PaddedSteps | None":
+        """Of symbols ``(B, T)`` or ``(T, B)``, whichever way they end in padding.
+
+        What the embedding itself calls padding (``padding_idx``) is, whatever the lengths are.
+        """
         if symbols.dim() != 2 or min(symbols.shape) < SHORTEST:
             return None
+        if filler is None or not 0 <= filler < 1 << 63:  # autograd's -1 is an unsigned one
+            filler = -1
+        for rows in (symbols, symbols.t()) if filler >= 0 else ():
+            like = rows.eq(filler)
+            at_end = like.flip(1).int().cumprod(1).flip(1).bool()
+            if bool((at_end.sum(1) > 1).any()) and torch.equal(at_end, like):
+                one = cls(at_end, like & ~at_end)
+                one._certain = True
+                return one
         one = cls(*padding_of(symbols))
         return one if one.certain else cls(*padding_of(symbols.t()))
 

@@ -10,6 +10,8 @@ from torch.nn.utils.rnn import PackedSequence
 
 from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall
 from backsight.monitor.measurements._measurement import SAMPLED_AND_LOOKED_AT, Measurement
+from backsight.monitor.measurements.wiring._embedded_rows import embedded_in
+from backsight.monitor.measurements.wiring._packed_rows import PackedRows
 from backsight.probes import (
     LossOperations,
     LossTarget,
@@ -18,6 +20,7 @@ from backsight.probes import (
     RowTies,
     asks_a_layer,
     asks_of_rows,
+    data_entries,
     given_beside,
     keys_within,
     loop_inputs,
@@ -36,12 +39,13 @@ from backsight.probes import (
 
 __all__ = ["RowOrder"]
 
-FEWEST = 8
-"""Rows of a batch."""
+FEWEST, MOST = 8, 1 << 18
+"""Rows of a batch; symbols of one, padded, that a model is given row by row."""
 
-ENOUGH, NEWEST, NO_BETTER = 256, 8, 0.95
+ENOUGH, NEWEST, NO_BETTER, BY_HEART = 256, 8, 0.95, 0.8
 """Different sequences that tell whether anything goes with their targets; the newest losses, of
-which the mean is that of a constant answer, but for so much."""
+which the mean is that of a constant answer, but for so much; and for so much once it was so, where
+rows that come again are learned by heart."""
 
 YES_OR_NO = ("BinaryCrossEntropy", "BinaryCrossEntropyWithLogits")
 
@@ -86,6 +90,8 @@ class RowOrder(Measurement):
         """Whether more sequences would tell if anything goes with their targets."""
         self._answers: dict[tuple[str, int], RowAnswers] = {}
         """By loss, and by its place among the losses."""
+        self._loose: set[tuple[str, int]] = set()
+        """Of these, where nothing goes with the targets so far."""
         self._ties: dict[tuple[str, int], tuple[RowTies, deque[tuple[float, float]]]] = {}
         """The same; with the newest losses of a target."""
         self._begin()
@@ -140,14 +146,18 @@ class RowOrder(Measurement):
     def on_model_end(self, call: LayerCall, now: Iteration) -> None:
         """Keep what the model was given, and what it may tell of an order."""
         if self._packed and torch.is_grad_enabled():
-            given = tensors_in((call.inputs, call.named))
+            given = [*tensors_in((call.inputs, call.named))]
             self._given += [x.detach() for x in given if x.grad_fn is None and x.dim() > 1]
+            rows = [x for x in given if x.dim() == 1 and x.dtype == torch.long]
+            if len(rows) == self._packed[-1].batch and len(rows) * max(map(len, rows)) <= MOST:
+                self._given.append(torch.nn.utils.rnn.pad_sequence(rows, batch_first=True))
             held = [*tensors_in(call.result), *tensors_in(tuple(vars(call.module).values()))]
             self._beside += [x for x in held if x.dim() == 1 and not x.is_floating_point()]
 
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
         """Hold rows against targets."""
-        if not self._called and not self._reads_by_hand(passed, now):
+        known = self._called or self._reads_by_hand(passed, now) or self._reads_rows(passed, now)
+        if not known:
             return  # another pass through the same calls
         self._look(passed, now)
         for one in self._packed:
@@ -168,9 +178,23 @@ class RowOrder(Measurement):
         self._weights = loop_weights(passed.operations)
         return True
 
+    def _reads_rows(self, passed: BackwardPass, now: Iteration) -> bool:
+        """Whether a model without a recurrent layer is given whole sequences."""
+        if now.layers or not self._looks(now):
+            return False
+        made = passed.operations
+        if made.those({"Embedding"}):
+            each = [x for x, _ in embedded_in(made)]
+            return any(x.dim() == 2 and min(x.shape) >= FEWEST for x in each)
+        given = [entry.data for entry in data_entries(made)]
+        if len(given) != 1 or given[0].dim() != 3 or min(len(given[0]), given[0].shape[2]) < FEWEST:
+            return False
+        self._rows.append(given[0].detach().transpose(1, 2))  # of a convolution
+        return True
+
     def _look(self, passed: BackwardPass, now: Iteration) -> None:
         made, terms = passed.operations, passed.terms
-        embedded = [x for x, _ in _embedded(made)]
+        embedded = [x for x, _ in embedded_in(made)]
         for number, term in enumerate(terms[:FEWEST]):
             batch = self._batch_of(term.given, embedded)
             if batch < FEWEST:
@@ -187,7 +211,8 @@ class RowOrder(Measurement):
             agree = None
             if plain and not orders and not self._packed:
                 self._tie(number, term, batch, embedded)
-            if plain and (order is not None or not by_hand):
+            sure = self._called or self._weights or term.given.of_classes
+            if plain and sure and (order is not None or not by_hand):
                 beside = given_beside(made, now.layers.values(), batch, self._weights)
                 agree = None if beside else self._agree(number, term.given, batch, embedded, order)
             if agree is False or (rows and _is_part(term.given, batch)):
@@ -230,7 +255,7 @@ class RowOrder(Measurement):
         if len(packed) > 1 or any(node._sequence_nr() < begun for node, _ in orders):
             return
         rows = [x for x in self._rows if x is not None]
-        rows += [x for x, at in _embedded(made) if at < begun]
+        rows += [x for x, at in embedded_in(made) if at < begun]
         for x in rows if len(rows) == 1 else ():
             packed_rows = x if len(x) == batch else x.t() if x.dim() == 2 else x
             for one in self._given:
@@ -333,7 +358,9 @@ class RowOrder(Measurement):
         while len(losses) > NEWEST:
             losses.popleft()
         guess = sum(guess for _, guess in losses)
-        untied = sum(loss for loss, _ in losses) >= NO_BETTER * guess > 0 and not ties.tied
+        least = BY_HEART if (term.given.loss, number) in self._loose else NO_BETTER
+        untied = sum(loss for loss, _ in losses) >= least * guess > 0 and not ties.tied
+        (self._loose.add if untied else self._loose.discard)((term.given.loss, number))
         self._untied = untied and not ties.full
         self._note("answers_untied", ties.rows * untied)
 
@@ -353,32 +380,6 @@ class RowOrder(Measurement):
                 return None
             key = one if key is None else key * 0x5851F42D4C957F2D + one
         return key
-
-
-class PackedRows:
-    """How a batch was packed."""
-
-    def __init__(self, x: PackedSequence) -> None:
-        sizes = x.batch_sizes
-        self.batch = int(sizes[0])
-        self.lengths = (sizes[:, None] > torch.arange(self.batch, device=sizes.device)).sum(0)
-        self._orders = [o for o in (x.sorted_indices, x.unsorted_indices) if o is not None]
-
-    @property
-    def by_hand(self) -> bool:
-        """Whether whoever packed it had sorted it before."""
-        return not self._orders and int(self.lengths[0]) != int(self.lengths[-1])
-
-    def sorts(self, order: Tensor) -> bool:
-        """Whether it was sorted by that order, or back."""
-        return any(torch.equal(order, one) for one in self._orders)
-
-
-def _embedded(made: LossOperations) -> list[tuple[Tensor, int]]:
-    """Symbols in the order in which they were embedded, and when."""
-    nodes = (node for _, node in made.those({"Embedding"}))
-    each = [(node._saved_indices.detach(), node._sequence_nr()) for node in nodes]  # type: ignore[attr-defined]
-    return sorted(each, key=lambda one: one[1])
 
 
 def _is_data(state: Any) -> bool:

@@ -3,11 +3,11 @@
 from itertools import islice
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall
-from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
+from backsight.monitor.measurements._measurement import LookedAtAndAsked, Measurement
 from backsight.probes import data_entries, embedded_from, on_host, some_elements
 
 __all__ = ["SameInput"]
@@ -40,6 +40,9 @@ READABLE = {
 }
 """By NumPy."""
 
+ONE_BATCH = 6
+"""Looks in a row at the same batch, from the first on: then samples are looked at as well."""
+
 Content = tuple[tuple[int, ...], float, float]
 
 
@@ -47,10 +50,16 @@ class SameInput(Measurement):
     """Whether the data of an iteration are those of the look before, or of a few that take turns.
 
     Data are what a recurrent layer is given, where it carries no gradient, and the indices that an
-    embedding in the graph of the loss is called with. Where no recurrent layer is given any, they
+    embedding in the graph of the loss is called with; a constant, such as what a decoder begins
+    with, is none. Where no recurrent layer is given any, they
     are what linear layers and convolutions are given, and the targets of the loss as well: a grid
     of positions alone is the same for each batch.
     Data that noise is added to are the same if all targets are, and they themselves nearly.
+    Where the first looks have found one batch alone, sampled iterations are looked at as well: it
+    may come for a while, and then another.
+    ``steps_alike``: the steps of a sequence, where every step is the same and rows differ, as far
+    as fused layers without an initial state are given data; 0 where any two steps differ, and where
+    the loss depends on parameters of another model as well.
     ``rows_alike``: every row of these data is the same sequence, as far as fused layers without an
     initial state are given any; a sequence that is one number or symbol throughout is none.
 
@@ -68,11 +77,14 @@ class SameInput(Measurement):
     """
 
     name = "same input"
-    signals = ("rows_alike", "same_input")
-    schedule = FIRST_AND_RARELY
+    signals = ("rows_alike", "same_input", "steps_alike")
     samples_cells = True
 
     def __init__(self) -> None:
+        self._begins = 0
+        """Looks in a row, from the first on, at the batch of before."""
+        self._asked: list[bool] = []
+        self.schedule = LookedAtAndAsked(1, self._asked)
         self._before: list[Content] | None = None
         self._batches: list[list[Content]] = []
         """Those of all looks, as long as they are a few."""
@@ -89,11 +101,14 @@ class SameInput(Measurement):
         """Their common one."""
         self._alike: list[int] = []
         """Of each call of a layer, how many rows are alike; 0 where they differ."""
+        self._still: list[int] = []
+        """The same of steps."""
         self._passed = False
 
     def on_iteration_begin(self, now: Iteration) -> None:
         """Nothing has been seen."""
-        self._now, self._alike, self._passed = [], [], False
+        self._now, self._passed = [], False
+        self._alike, self._still = [], []
         self._steps, self._kind = [], None
         self._targets, self._first = [], None
 
@@ -115,6 +130,7 @@ class SameInput(Measurement):
             rows = _rows_of(x if first else x.transpose(0, 1))
             if rows is not None:
                 self._alike.append(_alike(rows) if state is None else 0)
+                self._still.append(_still(rows) if state is None else 0)
 
     def _add(self, data: Tensor) -> None:
         """What a call was given; small ones of a kind are looked at together."""
@@ -122,20 +138,28 @@ class SameInput(Measurement):
         if kind != self._kind or len(self._steps) == TOGETHER:
             self._put_together()
             if data.numel() > LOOKED_AT or data.dtype not in READABLE or not on_host(data):
-                self._now.append(_content(data))
+                if _varies(data):
+                    self._now.append(_content(data))
                 return
             self._kind = kind
         self._steps.append(data.clone())
 
     def _put_together(self) -> None:
         if self._steps:
-            self._now.append(_exactly(torch.stack(self._steps)))
+            steps = torch.stack(self._steps)
+            if steps.numel() == 1 or _varies(steps):
+                self._now.append(_exactly(steps))
         self._steps, self._kind = [], None
 
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
         """Look at what embeddings were given."""
         self._put_together()
         first, self._passed = not self._passed, True
+        if self._still and all(self._still):
+            owned = set(map(id, now.parameters.values()))
+            given = (p for p in passed.operations.leaves() if isinstance(p, nn.Parameter))
+            if not owned.issuperset(map(id, given)):  # a generator's noise, for a judge
+                self._still = [0]
         if first and not self._now:
             self._look_at_entries(passed)
         elif first and self._first is not None:
@@ -158,8 +182,13 @@ class SameInput(Measurement):
             return
         if self._alike:
             now.record("rows_alike", float(min(self._alike)))
+            now.record("steps_alike", float(min(self._still)))
         if self._before is not None:
-            now.record("same_input", float(self._again() or self._is_near()))
+            again = float(self._again() or self._is_near())
+            now.record("same_input", again)
+            self._begins = self._begins + 1 if again == 1 and self._begins >= 0 else -1
+            if self._begins == ONE_BATCH:
+                self._asked.append(True)
         self._before = self._now
         if self._now not in self._batches and len(self._batches) <= CYCLE:
             self._batches.append(self._now)
@@ -202,6 +231,16 @@ def _alike(rows: Tensor) -> int:
         return 0
     varies = bool((rows[0, 1:] != rows[0, :1]).any())
     return len(rows) if varies and bool((rows == rows[:1]).all()) else 0
+
+
+@torch.no_grad()
+def _still(rows: Tensor) -> int:
+    """How many steps there are, where all are the same and rows are not; two of a row tell nearly
+    always."""
+    if min(rows.shape[:2]) < FEWEST or not torch.equal(rows[0, 1], rows[0, 0]):
+        return 0
+    alike = bool((rows == rows[:, :1]).all())
+    return rows.shape[1] if alike and bool((rows[1:] != rows[:1]).any()) else 0
 
 
 def _exactly(data: Tensor) -> Content:

@@ -15,6 +15,7 @@ from backsight.probes import (
     LossTarget,
     StepsRead,
     averages_padding,
+    averages_words,
     columns_taken,
     compares_padding,
     counts_all,
@@ -48,7 +49,8 @@ class StepsOfLoss(Measurement):
     ``one_step_read``: a direction is read at the step where it begins, and nowhere else.
     ``padding_read``: the last step alone is read, and most sequences end in padding before it.
     Above 1 where all steps are read together for one answer a sequence, padding as well; above 2
-    where nothing else is read.
+    where nothing else is read; above 3 where both directions end, one behind it, and one that has
+    begun in it.
     ``padding_packed``: the sequences were packed with the length of the padded batch, each.
     ``one_unit_read``, ``one_row_read``: an index takes one unit of several, or one sequence, and no
     gradient arrives at any other.
@@ -90,6 +92,8 @@ class StepsOfLoss(Measurement):
         """Share of a filler in targets, where no data are given at each step."""
         self._turned = 0.0
         """2 and the share of padding, where an attention looks at that alone."""
+        self._words = 0.0
+        """1 and the share of padding, where a mean is taken over all that was embedded."""
         self._ends: list[PaddedSteps] = []
         """Of batches that were packed, the steps behind each sequence."""
         self._averaged = False
@@ -138,11 +142,17 @@ class StepsOfLoss(Measurement):
                 if read.packed and not read.full
             )
         given = [(p, read) for each in self._calls.values() for read, p in each if p is not None]
-        symbols = [
-            padding
-            for _, node in passed.operations.those({"Embedding"})
-            if (padding := PaddedSteps.embedded(node._saved_indices))  # type: ignore[attr-defined]
-        ]
+        symbols = []
+        for _, node in passed.operations.those({"Embedding"}):
+            indices = node._saved_indices  # type: ignore[attr-defined]
+            padding = PaddedSteps.embedded(indices, node._saved_padding_idx)  # type: ignore[attr-defined]
+            if padding is None:
+                continue
+            symbols.append(padding)
+            rows = padding.at_end.shape == indices.shape != indices.t().shape
+            alone = rows and not self._calls and averages_words(passed.operations, indices)
+            if alone and padding.certain:
+                self._words = max(self._words, 1 + padding.share)
         for padding in [*symbols, *(one for one, _ in given)]:
             if looks_around(passed.operations) and padding.certain:
                 hides = hides_all_but(passed.operations, padding.at_end)
@@ -189,6 +199,8 @@ class StepsOfLoss(Measurement):
         each = [one for read in calls.values() for one in read if one[0].arrived]
         if self._turned and not any(_alone(*one) for one in each):
             now.record("padding_read/attention", self._turned)
+        if self._words:
+            now.record("padding_read/embedding", self._words)
         self._begin()
         self.each_layer(
             calls,
@@ -300,7 +312,10 @@ def _behind(read: StepsRead, padding: PaddedSteps | None) -> float:
     if padding is None or not _last_alone(read):
         return 0.0
     if read.output is None and read.directions == 2:
-        return 0.0  # the reverse half has read all of the sequence by then
+        # The reverse half has read all of the sequence by then, but begins in its padding.
+        final = read.final
+        both = final is not None and bool(final.all()) and padding.certain
+        return 3 + padding.share if both else 0.0
     return padding.share if padding.certain else 0.0
 
 

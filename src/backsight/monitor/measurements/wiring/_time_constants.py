@@ -17,8 +17,8 @@ NAMES = re.compile(
 )
 """What they are called, in lower case: by Mamba, S4, S5, LRU, RWKV and their relatives."""
 
-STEP_BIASES = ("dt_bias",)
-"""Those that are initialised to small steps, and never to 0."""
+STEP_BIASES = re.compile(r"(.*\.)?(dt_bias|(dt|delta)_proj(ection)?\.bias)")
+"""The paths, in lower case, of those that are initialised to small steps, and never to 0."""
 
 HALF = (torch.float16, torch.bfloat16)
 TOLD = 12
@@ -28,7 +28,7 @@ class TimeConstants(Measurement):
     """``fragile_decay``: the weight decay of such parameters, and of those that carry the mark
     ``_no_weight_decay``; ``fragile_marked``, ``fragile_half`` and ``fragile_zero``: how many carry
     that mark and are decayed all the same, are in half precision, or are biases of the step size
-    that are 0 everywhere.
+    that were 0 everywhere when they were first looked at.
 
     Example:
         >>> import torch
@@ -48,6 +48,10 @@ class TimeConstants(Measurement):
     signals = ("fragile_decay", "fragile_half", "fragile_marked", "fragile_zero")
     schedule = FIRST_AND_RARELY
 
+    def __init__(self) -> None:
+        self._zero: dict[str, bool] = {}
+        """By path, whether a bias of the step size was 0 everywhere at first."""
+
     def on_step_begin(self, step: OptimizerStep, now: Iteration) -> None:
         """Look at all of them."""
         decays = {
@@ -62,11 +66,14 @@ class TimeConstants(Measurement):
         now.record("fragile_decay", max([*found.values(), float(before)]))
         for path in sorted(found, key=lambda path: -found[path])[:TOLD]:
             now.record(f"fragile_decay/{path}", found[path])
-        zeros = [p for path, p in here.items() if _last(path) in STEP_BIASES and not bool(p.any())]
+        for path, p in step.parameters.items():
+            if path not in self._zero and STEP_BIASES.fullmatch(path.lower()):
+                self._zero[path] = not bool(p.any())
+        zeros = sum(self._zero.get(path, False) for path in step.parameters)
         for name, count in (
             ("fragile_marked", marked),
             ("fragile_half", sum(p.dtype in HALF for p in here.values())),
-            ("fragile_zero", len(zeros)),
+            ("fragile_zero", zeros),
         ):
             now.record(name, float(now.numbers.get(name, 0.0)) + count)
 

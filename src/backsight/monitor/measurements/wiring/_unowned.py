@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from backsight.monitor._iteration import BackwardPass, Iteration, OptimizerStep
+from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall, OptimizerStep
 from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
-from backsight.probes import named_modules, places_of, some_elements
+from backsight.probes import named_modules, places_of, some_elements, tensors_in
 
 __all__ = ["Unowned"]
 
@@ -33,7 +33,8 @@ class Unowned(Measurement):
     """Parameters in the loss's graph that no observed optimizer holds and that stand still, or one
     that never makes a step.
 
-    So are tensors with a gradient that a module keeps as an attribute. ``made_anew``: parameters of
+    So are tensors with a gradient that a module keeps as an attribute, but not zeros that a layer
+    is given for each sequence, in place of data or to begin with. ``made_anew``: parameters of
     which there are others at each look, of the same shape, while the former ones are gone.
 
     Where no optimizer moves the model at all, its parameters count if one steps beside it on
@@ -80,16 +81,37 @@ class Unowned(Measurement):
         self._stepped: set[int] = set()
         """Identities of what any optimizer has made a step on."""
         self._blind: bool | None = None
-        """Whether the passes so far reach no parameter."""
+        """Whether the passes before the newest step reach no parameter. One that reaches none may
+        be seen at the end of the iteration before."""
+        self._used = False
+        """Whether a step has followed them."""
         self._missed = 0
         """Parameters of an optimizer that has stepped after such passes, without a gradient."""
+        self._called: set[str] = set()
+        """Paths of the layers that have run."""
+        self._zeros: dict[int, Tensor] = {}
+        """By identity, zeros of each sequence that a layer is given."""
         self._places: dict[int, str | None] = {}
         """By the parameter's identity, the path of those that no observed model holds."""
 
     def on_iteration_begin(self, now: Iteration) -> None:
         """No pass has been seen."""
         self._still, self._moving, self._stale = None, {}, 0
-        self._anew, self._blind, self._missed = None, None, 0
+        self._anew, self._missed, self._zeros = None, 0, {}
+        self._called = set()
+
+    def on_forward_end(self, call: LayerCall, now: Iteration) -> None:
+        """What a layer learns to begin with is one state, and not one of each sequence."""
+        if call.adapter is None or call.path in self._called:
+            return
+        self._called.add(call.path)  # a loop gives the same zeros at each step, or states
+        cell = call.adapter.reading == "stepped"
+        rows = 0 if cell or getattr(call.module, "batch_first", False) else 1
+        for place, x in enumerate(tensors_in((call.inputs, call.named))):
+            batch = 1 if place and not cell else rows
+            batched = x.dim() == (2 if cell else 3) and x.shape[batch] > 1
+            if batched and x.requires_grad and x.is_leaf and not bool(x.any()):
+                self._zeros[id(x)] = x
 
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
         """Look at the parameters of the pass that no optimizer holds."""
@@ -102,6 +124,8 @@ class Unowned(Measurement):
         reached: dict[int, Tensor] = {id(p): p for p in leaves if isinstance(p, nn.Parameter)}
         others = {id(x) for x in leaves if not isinstance(x, nn.Parameter)}
         reached |= self._kept(now.models, others) if others else {}
+        if self._used:
+            self._blind, self._used = None, False
         self._blind = self._blind is not False and not reached and held.isdisjoint(others)
         if now.by_hand and not self._idle and others:
             return  # of something else, such as an attack
@@ -136,6 +160,7 @@ class Unowned(Measurement):
     def on_step_end(self, step: OptimizerStep, now: Iteration) -> None:
         """These are moved by an optimizer."""
         self._stepped.update(map(id, step.parameters.values()))
+        self._used = True
         if self._blind and not any(p.grad is not None for p in step.parameters.values()):
             self._missed += len(step.parameters)
 
@@ -166,7 +191,7 @@ class Unowned(Measurement):
         for module, count in _by_module(names).items():
             now.record(f"unowned/{module}", float(count))
         now.record("stale", float(self._stale))
-        self._still, self._moving = None, {}
+        self._still, self._moving, self._zeros = None, {}, {}
 
     def _kept(self, models: Mapping[str, nn.Module], leaves: set[int]) -> dict[int, Tensor]:
         """Of these, the tensors that a module keeps as an attribute, and not as a parameter."""
@@ -174,7 +199,7 @@ class Unowned(Measurement):
         for name, model in models.items():
             for path, module in named_modules(model):
                 for attribute, value in vars(module).items():
-                    if id(value) in leaves:
+                    if id(value) in leaves and id(value) not in self._zeros:
                         found[id(value)] = value
                         self._places[id(value)] = ".".join(filter(None, (name, path, attribute)))
         return found

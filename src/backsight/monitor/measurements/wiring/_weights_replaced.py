@@ -28,6 +28,9 @@ ALIKE = 0.5
 """A cosine that two matrices have where one was made of the other."""
 
 
+LEARNED = 64
+"""Iterations from which on there is something to lose when another optimizer begins."""
+
 SHRUNK = 0.01
 """Of a change, how much is no change of scale."""
 
@@ -35,6 +38,8 @@ SHRUNK = 0.01
 class WeightsReplaced(Measurement):
     """The share of matrices that something else than an optimizer has made anew between two steps,
     and whether it has put back what they were before the first one (``weights_restored``).
+    ``weights_lost``: the same share, where another optimizer begins that holds these matrices and
+    more, and since the last look something has written into them.
     ``weights_undone``: at such a write, the share of what the steps have done since the write
     before it that it takes back.
 
@@ -58,7 +63,7 @@ class WeightsReplaced(Measurement):
     """
 
     name = "weights replaced"
-    signals = ("weights_replaced", "weights_restored", "weights_undone")
+    signals = ("weights_lost", "weights_replaced", "weights_restored", "weights_undone")
 
     def __init__(self) -> None:
         self._left: dict[int, _Left] = {}
@@ -117,6 +122,9 @@ class WeightsReplaced(Measurement):
                 now.record("weights_undone", undone)
             left.keep_anchor()
         if not same:
+            lost = max((one.lost_to(step) for one in self._left.values()), default=0.0)
+            if lost:
+                now.record("weights_lost", lost)
             self._left[step.number] = _Left.before_the_first(step)
         if step.number in self._restored:
             self._restored.discard(step.number)
@@ -131,6 +139,8 @@ class WeightsReplaced(Measurement):
         left = self._left.get(step.number)
         if left is None or left.optimizer() is not step.optimizer:
             return
+        if now.looked and now.number >= LEARNED:
+            left.looked = [some_elements(p) for one in left.matrices if (p := one()) is not None]
         left.versions = versions = []
         for one in left.matrices:  # in every step: no call of its own, nor for the number below
             versions.append(-1 if (p := one()) is None else p._version)
@@ -165,6 +175,10 @@ class _Left:
     """What they were before its first step."""
     versions: list[int] = field(default_factory=list)
     contents: list[Tensor] = field(default_factory=list)
+    looked: list[Tensor] = field(default_factory=list)
+    """What they were at the last look."""
+    count: int = 0
+    """Parameters that the optimizer holds."""
     anchor: list[Tensor] = field(default_factory=list)
     """What the last write by somebody else has left."""
     last: float | None = None
@@ -189,7 +203,16 @@ class _Left:
             weakref.ref(step.optimizer),
             [weakref.ref(p) for p in largest],
             [] if step.closure else [some_elements(p) for p in largest],
+            count=len(step.parameters),
         )
+
+    def lost_to(self, step: OptimizerStep) -> float:
+        """The share that is replaced as an optimizer begins that holds these and others."""
+        matrices = [p for one in self.matrices if (p := one()) is not None]
+        held = set(map(id, step.parameters.values()))
+        if not self.looked or not self.count < len(held) or len(matrices) != len(self.looked):
+            return 0.0
+        return _replaced(self.looked, matrices) if held.issuperset(map(id, matrices)) else 0.0
 
     def undone(self, matrices: list[nn.Parameter]) -> float | None:
         """The share of the way since the last write that this one goes back; None of the first, of

@@ -1,0 +1,138 @@
+"""Padding that is averaged, that one of two directions begins in, or that comes next."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.utils.rnn import pack_padded_sequence
+
+from backsight import diagnose, watch
+from backsight.diagnosis import Finding
+from tests.causes import BATCH, INPUTS, STEPS, UNITS, Loss, findings, rnn
+
+SYMBOLS = 7
+LENGTHS = torch.tensor([6, 2, 4, 3, 5, 2, 3, 6, 4, 1])
+PADDING = torch.arange(STEPS) >= LENGTHS[:, None]
+SHARE = 24 / 60
+
+
+def text() -> Tensor:
+    return torch.randint(1, SYMBOLS, (BATCH, STEPS)).masked_fill(PADDING, 0)
+
+
+def of_words(loss: Loss, folder: Path) -> list[Finding]:
+    """What BKS415 finds where no layer is recurrent."""
+    model = nn.ModuleDict({"embed": nn.Embedding(SYMBOLS, 4), "read": nn.Linear(4, 1)})
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
+    with watch(model, optimizer, folder / "run", every=1):
+        for _ in range(4):
+            optimizer.zero_grad()
+            loss(model).backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+    return [one for one in diagnose(folder / "run").findings if one.code == "BKS415"]
+
+
+@pytest.mark.parametrize(
+    ("pool", "found"),
+    [
+        (lambda x: x.mean(1), True),
+        (lambda x: x.relu().mean(dim=1, keepdim=True).squeeze(1), True),
+        (lambda x: (x * ~PADDING[..., None]).mean(1), False),
+        (lambda x: x.masked_fill(PADDING[..., None], 0).sum(1) / LENGTHS[:, None], False),
+        (lambda x: (x.softmax(1) * x).mean(1), False),
+    ],
+)
+def test_a_mean_over_words_and_padding_is_a_note(
+    pool: Callable[[Tensor], Tensor], found: bool, tmp_path: Path
+) -> None:
+    def loss(m: nn.ModuleDict) -> Tensor:
+        answer = m["read"](pool(m["embed"](text())))
+        return functional.mse_loss(answer, torch.randn(answer.shape))
+
+    each = of_words(loss, tmp_path)
+    assert [one.severity for one in each] == ["info"] * found
+    for one in each:
+        assert "a mean is taken over all steps of what was embedded" in one.message
+        assert one.evidence == {"padding": pytest.approx(SHARE)}
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_mean_over_whole_rows_is_right(whole: bool, tmp_path: Path) -> None:
+    def loss(m: nn.ModuleDict) -> Tensor:
+        words = torch.randint(1, SYMBOLS, (BATCH, STEPS)) if whole else text()
+        answer = m["read"](m["embed"](words).mean(1))
+        return functional.mse_loss(answer, torch.randn(answer.shape))
+
+    assert bool(of_words(loss, tmp_path)) is not whole
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("kind", ["GRU", "LSTM"])
+def test_last_states_of_two_directions_of_padded_rows_are_a_note(
+    kind: str, packed: bool, tmp_path: Path
+) -> None:
+    def loss(m: nn.ModuleDict) -> Tensor:
+        x = m["embed"](text())
+        if packed:
+            x = pack_padded_sequence(x, LENGTHS, batch_first=True, enforce_sorted=False)
+        final = m["rnn"](x)[1]
+        state = final[0] if kind == "LSTM" else final
+        read: Tensor = torch.cat([state[0], state[1]], 1)
+        return read.square().mean()
+
+    layer = rnn(kind, bidirectional=True, batch_first=True)
+    modules = {"embed": nn.Embedding(SYMBOLS, INPUTS), "rnn": layer}
+    each = findings("BKS415", loss, tmp_path, modules)
+    assert [one.severity for one in each] == ["info"] * (not packed)
+    for one in each:
+        assert "the other one begins in it" in one.message
+
+
+@pytest.mark.parametrize("ignored", [-100, 0])
+def test_what_comes_next_is_padding(ignored: int, tmp_path: Path) -> None:
+    """All of the text is read, and of the last step nothing is asked."""
+
+    def loss(m: nn.ModuleDict) -> Tensor:
+        x = text()
+        logits = m["head"](m["rnn"](m["embed"](x))[0])[:, :-1].flatten(0, 1)
+        return functional.cross_entropy(logits, x[:, 1:].flatten(), ignore_index=ignored)
+
+    modules = {
+        "embed": nn.Embedding(SYMBOLS, INPUTS), "rnn": rnn(batch_first=True),
+        "head": nn.Linear(UNITS, SYMBOLS),
+    }  # fmt: skip
+    each = findings("BKS420", loss, tmp_path, modules)
+    assert [one.severity for one in each] == ["warning"] * (ignored < 0)
+
+
+@pytest.mark.parametrize("told", [0, None])
+@pytest.mark.parametrize("counted", [True, False])
+def test_padding_that_the_embedding_names_may_have_two_lengths(
+    told: int | None, counted: bool, tmp_path: Path
+) -> None:
+    """Two lengths alone may be chance, unless ``padding_idx`` says what they end in."""
+    length = torch.where(torch.arange(BATCH) % 2 == 0, 2, STEPS - 2)
+    ends = torch.arange(STEPS) >= length[:, None]
+    model = nn.ModuleDict(
+        {
+            "embed": nn.Embedding(SYMBOLS, INPUTS, padding_idx=told),
+            "rnn": nn.GRU(INPUTS, UNITS, batch_first=True),
+            "read": nn.Linear(UNITS, SYMBOLS),
+        }
+    )
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
+    with watch(model, optimizer, tmp_path / "run", every=1):
+        for _ in range(4):
+            symbols = torch.randint(1, SYMBOLS, (BATCH, STEPS)).masked_fill(ends, 0)
+            logits = model["read"](model["rnn"](model["embed"](symbols[:, :-1]))[0])
+            optimizer.zero_grad()
+            loss = functional.cross_entropy(
+                logits.transpose(1, 2), symbols[:, 1:], ignore_index=-100 if counted else 0
+            )
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+    found = {one.code for one in diagnose(tmp_path / "run").findings}
+    assert ("BKS420" in found) is (counted and told == 0)
