@@ -140,6 +140,7 @@ def test_samples_in_step_with_real_and_false_ones_do_not_show_one_class(tmp_path
 HALVES = torch.linspace(0, 0.99, MANY)
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     ("loss", "told"),
     [

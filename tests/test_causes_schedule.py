@@ -446,6 +446,7 @@ def test_a_plateau_that_waits_for_a_loss_to_rise_is_found(tmp_path: Path) -> Non
     assert "go well" in found.message
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     ("mode", "numbers"),
     [
