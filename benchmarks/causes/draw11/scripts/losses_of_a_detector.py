@@ -27,7 +27,7 @@ class Detector(nn.Module):
 shapes = torch.tensor([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0]])
 
 
-def signals(n=24):
+def signals(n=16):
     at, kind = torch.randint(0, T - 3, (n,)), torch.randint(0, KINDS, (n,))
     x = 0.4 * torch.randn(n, T, 2)
     for k in range(3):
@@ -36,10 +36,10 @@ def signals(n=24):
 
 
 net = Detector()
-optimizer = torch.optim.Adam(net.parameters(), lr=2e-3)
+optimizer = torch.optim.Adam(net.parameters(), lr=4e-3)
 ce = nn.CrossEntropyLoss()
 total_loss, loc_loss, cls_loss = 0, 0, 0
-for iteration in range(1, 501):
+for iteration in range(1, 321):
     x, at, kind = signals()
     optimizer.zero_grad()
     where, what = net(x)
@@ -52,6 +52,6 @@ for iteration in range(1, 501):
     total_loss += total
     loc_loss += loc
     cls_loss += cls
-    if iteration % 50 == 0:
+    if iteration % 40 == 0:
         mean = [float(v) / iteration for v in (total_loss, loc_loss, cls_loss)]
         print("iter %d total %.4f loc %.4f cls %.4f" % (iteration, *mean))

@@ -35,7 +35,7 @@ def pieces(n=16):
 
 
 model = Onsets()
-optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
 clip_gradient_norm = 3
 for i in range(1, 501):
     mel, label = pieces()

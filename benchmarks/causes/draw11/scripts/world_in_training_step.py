@@ -30,7 +30,7 @@ class WorldModel(nn.Module):
             nn.utils.clip_grad_norm_(self.parameters(), self.gradient_clip_norm)
 
     def configure_optimizers(self):
-        return torch.optim.SGD(self.parameters(), lr=0.06)
+        return torch.optim.SGD(self.parameters(), lr=0.03)
 
 
 def balls(n=32, t=20):
