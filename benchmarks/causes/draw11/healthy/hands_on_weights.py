@@ -1,4 +1,4 @@
-"""A tanh network learns to delay a signal by two steps; weights are moved by hand, with no optimizer."""
+"""A tanh network learns to delay a signal by one step; weights are moved by hand, with no optimizer."""
 
 import torch
 from torch import nn
@@ -9,12 +9,12 @@ net = nn.RNN(1, 20, batch_first=True)
 read = nn.Linear(20, 1)
 params = list(net.parameters()) + list(read.parameters())
 for step in range(1, 601):
-    x = torch.rand(32, 12, 1) - 0.5
-    delayed = torch.cat([torch.zeros(32, 2, 1), x[:, :-2]], 1)
-    loss = 10 * (read(net(x)[0]) - delayed).pow(2).mean()
+    x = torch.randn(32, 12, 1)
+    delayed = torch.cat([torch.zeros(32, 1, 1), x[:, :-1]], 1)
+    loss = (read(net(x)[0]) - delayed).pow(2).mean()
     grads = torch.autograd.grad(loss, params)
     with torch.no_grad():
         for p, g in zip(params, grads, strict=True):
-            p.add_(g, alpha=-0.15)
+            p.add_(g, alpha=-0.1)
     if step % 100 == 0:
         print(f"{step}: {loss.item():.5f}")

@@ -20,7 +20,7 @@ class Tagger(nn.Module):
 
 
 model = Tagger().train()
-optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.04, momentum=0.9)
 for step in range(1, 401):
     x = torch.randn(24, 12, 2).cumsum(1) / 2
     slope = nn.functional.pad(x[:, 1:, 0] - x[:, :-1, 0], (1, 0))

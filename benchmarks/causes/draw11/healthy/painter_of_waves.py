@@ -22,6 +22,7 @@ class D(nn.Module):
         self.rnn, self.out = nn.GRU(1, 24, batch_first=True), nn.Linear(24, 1)
 
     def forward(self, wave):
+        wave = wave + 0.5 * torch.randn_like(wave)  # so that it does not become sure of itself
         return self.out(self.rnn(wave)[1][-1])
 
 
@@ -34,11 +35,11 @@ def real():
 
 
 g, d = G(), D()
-opt_g = torch.optim.Adam(g.parameters(), lr=1e-3, betas=(0.5, 0.999))
+opt_g = torch.optim.Adam(g.parameters(), lr=3e-3, betas=(0.5, 0.999))
 opt_d = torch.optim.Adam(d.parameters(), lr=1e-3, betas=(0.5, 0.999))
 bce = nn.BCEWithLogitsLoss()
 yes, no = torch.ones(24, 1), torch.zeros(24, 1)
-for step in range(1, 401):
+for step in range(1, 321):
     opt_d.zero_grad()
     loss_d = bce(d(real()), 0.9 * yes) + bce(d(g(noise()).detach()), no)
     loss_d.backward()

@@ -9,7 +9,7 @@ FIXED = "--fixed" in sys.argv
 torch.manual_seed(1128)
 torch.set_num_threads(1)
 
-args = {"lr": 0.05, "momentum": 0.9, "grad_clip_norm": 2.0, "steps": 500, "log_every": 50}
+args = {"lr": 0.02, "momentum": 0.9, "grad_clip_norm": 2.0, "steps": 500, "log_every": 50}
 LETTERS = 10
 sounds = torch.randn(LETTERS, 6)
 
