@@ -16,7 +16,9 @@ class Sentences(nn.Module):
         self.fc = nn.Linear(40, 4)
 
     def forward(self, words, lengths):
-        packed = pack_padded_sequence(self.emb(words), lengths, batch_first=True, enforce_sorted=False)
+        packed = pack_padded_sequence(
+            self.emb(words), lengths, batch_first=True, enforce_sorted=False
+        )
         _, (h_n, _) = self.lstm(packed)
         return self.fc(torch.cat([h_n[-2], h_n[-1]], 1))
 

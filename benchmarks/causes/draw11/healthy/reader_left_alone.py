@@ -22,7 +22,9 @@ def learn(head, question, params, steps):
 
 
 first = nn.Linear(32, 8)
-learn(first, lambda s: s[:, -2], [*emb.parameters(), *reader.parameters(), *first.parameters()], 250)
+learn(
+    first, lambda s: s[:, -2], [*emb.parameters(), *reader.parameters(), *first.parameters()], 250
+)
 for p in [*emb.parameters(), *reader.parameters()]:
     p.requires_grad_(False)
 second = nn.Sequential(nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 4))

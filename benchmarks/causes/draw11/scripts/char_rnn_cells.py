@@ -23,7 +23,9 @@ def random_training_pair():
 
 
 def line_to_tensor(line):
-    return nn.functional.one_hot(torch.tensor([letters.index(c) for c in line]), len(letters)).float()
+    return nn.functional.one_hot(
+        torch.tensor([letters.index(c) for c in line]), len(letters)
+    ).float()
 
 
 # cell 2: the model
@@ -63,5 +65,5 @@ for epoch in range(1, 601):
     optimizer.step()
     current_loss += loss.item() / 100
     if epoch % 100 == 0:
-        print(epoch, "%.4f" % current_loss)
+        print(epoch, round(current_loss, 4))
         current_loss = 0.0

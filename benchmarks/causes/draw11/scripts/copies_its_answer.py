@@ -54,4 +54,5 @@ for it in range(1, 601):
     optimizer.step()
     if it % 100 == 0:
         x, y = data()
-        print(f"{it}: train loss {loss.item():.4f}, test letters right {(model.greedy(x) == y).float().mean().item():.2f}")
+        right = (model.greedy(x) == y).float().mean().item()
+        print(f"{it}: train loss {loss.item():.4f}, test letters right {right:.2f}")

@@ -31,7 +31,9 @@ class ConvLstm(nn.Module):
 
 angle = torch.arange(ACTIONS) * 6.2832 / ACTIONS
 moves = torch.stack([angle.cos(), angle.sin()], 1)
-grid = torch.stack(torch.meshgrid(torch.arange(SIDE), torch.arange(SIDE), indexing="ij"), -1).float()
+grid = torch.stack(
+    torch.meshgrid(torch.arange(SIDE), torch.arange(SIDE), indexing="ij"), -1
+).float()
 
 
 def clips(n=24):

@@ -54,4 +54,4 @@ for iteration in range(1, 321):
     cls_loss += cls
     if iteration % 40 == 0:
         mean = [float(v) / iteration for v in (total_loss, loc_loss, cls_loss)]
-        print("iter %d total %.4f loc %.4f cls %.4f" % (iteration, *mean))
+        print("iter {} total {:.4f} loc {:.4f} cls {:.4f}".format(iteration, *mean))

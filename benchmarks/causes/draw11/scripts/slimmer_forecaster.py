@@ -24,7 +24,9 @@ class Forecaster(nn.Module):
 def weather(n=32, t=16):
     when = torch.arange(t + 1) * 0.4 + 6.28 * torch.rand(n, 1)
     swing = 0.5 + torch.rand(n, 1)
-    places = torch.stack([2 + swing * when.sin(), 3 + swing * when.cos(), 2 * swing * (when + 1).sin()], -1)
+    places = torch.stack(
+        [2 + swing * when.sin(), 3 + swing * when.cos(), 2 * swing * (when + 1).sin()], -1
+    )
     return places[:, :-1], places[:, -1]
 
 

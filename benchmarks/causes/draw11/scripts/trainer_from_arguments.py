@@ -9,7 +9,7 @@ FIXED = "--fixed" in sys.argv
 torch.manual_seed(1128)
 torch.set_num_threads(1)
 
-args = {"lr": 0.02, "momentum": 0.9, "grad_clip_norm": 2.0, "steps": 500, "log_every": 50}
+args = {"lr": 0.1, "momentum": 0.0, "grad_clip_norm": 0.6, "steps": 500, "log_every": 50}
 LETTERS = 10
 sounds = torch.randn(LETTERS, 6)
 
@@ -17,7 +17,9 @@ sounds = torch.randn(LETTERS, 6)
 class Trainer:
     def __init__(self, model, args):
         self.model = model
-        self.optimizer = torch.optim.SGD(model.parameters(), lr=args["lr"], momentum=args["momentum"])
+        self.optimizer = torch.optim.SGD(
+            model.parameters(), lr=args["lr"], momentum=args["momentum"]
+        )
         self.max_norm = args.get("grad_clip_norm") if FIXED else args.get("max_grad_norm")
         self.steps, self.log_every = args["steps"], args["log_every"]
 
