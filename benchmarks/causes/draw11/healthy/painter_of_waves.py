@@ -27,19 +27,19 @@ class D(nn.Module):
 
 
 def noise():
-    return torch.randn(24, 1, 4).repeat(1, 12, 1)
+    return torch.randn(16, 1, 4).repeat(1, 9, 1)
 
 
 def real():
-    return torch.sin(0.6 * torch.arange(12) + 6.28 * torch.rand(24, 1))[..., None]
+    return torch.sin(0.6 * torch.arange(9) + 6.28 * torch.rand(16, 1))[..., None]
 
 
 g, d = G(), D()
 opt_g = torch.optim.Adam(g.parameters(), lr=3e-3, betas=(0.5, 0.999))
-opt_d = torch.optim.Adam(d.parameters(), lr=1e-3, betas=(0.5, 0.999))
+opt_d = torch.optim.Adam(d.parameters(), lr=6e-4, betas=(0.5, 0.999))
 bce = nn.BCEWithLogitsLoss()
-yes, no = torch.ones(24, 1), torch.zeros(24, 1)
-for step in range(1, 321):
+yes, no = torch.ones(16, 1), torch.zeros(16, 1)
+for step in range(1, 301):
     opt_d.zero_grad()
     loss_d = bce(d(real()), 0.9 * yes) + bce(d(g(noise()).detach()), no)
     loss_d.backward()
@@ -48,5 +48,5 @@ for step in range(1, 321):
     loss_g = bce(d(g(noise())), yes)
     loss_g.backward()
     opt_g.step()
-    if step % 80 == 0:
+    if step % 50 == 0:
         print(f"{step} critic {loss_d.item():.3f} painter {loss_g.item():.3f}")

@@ -1,4 +1,4 @@
-"""Numbers are read by one network and said backwards by another; each is a module of its own."""
+"""Numbers among other words are read by one network and said backwards by another; each is a module of its own."""
 
 import sys
 
@@ -9,13 +9,13 @@ from torch import nn
 FIXED = "--fixed" in sys.argv
 torch.manual_seed(1101)
 torch.set_num_threads(1)
-DIGITS, SOS, LENGTH, HIDDEN = 10, 10, 6, 40
+DIGITS, OTHERS, SOS, LENGTH, HIDDEN = 8, 12, 8, 3, 40
 
 
 class EncoderRNN(nn.Module):
     def __init__(self):
         super().__init__()
-        self.embedding = nn.Embedding(DIGITS, 24)
+        self.embedding = nn.Embedding(DIGITS + OTHERS, 24)
         self.gru = nn.GRU(24, HIDDEN, batch_first=True)
 
     def forward(self, numbers):
@@ -35,11 +35,14 @@ class DecoderRNN(nn.Module):
 
 
 encoder, decoder = EncoderRNN(), DecoderRNN()
-encoder_optimizer = torch.optim.Adam(encoder.parameters(), lr=1e-2)
-decoder_optimizer = torch.optim.Adam(decoder.parameters(), lr=1e-2)
+encoder_optimizer = torch.optim.Adam(encoder.parameters(), lr=3e-3)
+decoder_optimizer = torch.optim.Adam(decoder.parameters(), lr=3e-3)
 for i in range(1, 601):
-    source = torch.randint(0, DIGITS, (48, LENGTH))
-    target = source.flip(1)
+    numbers = torch.randint(0, DIGITS, (32, LENGTH))
+    source = torch.randint(DIGITS, DIGITS + OTHERS, (32, 9))
+    places = torch.rand(32, 9).argsort(1)[:, :LENGTH].sort(1).values
+    source.scatter_(1, places, numbers)
+    target = numbers.flip(1)
     said = F.pad(target[:, :-1], (1, 0), value=SOS)
     logits = decoder(said, encoder(source))
     loss = F.cross_entropy(logits.transpose(1, 2), target)
