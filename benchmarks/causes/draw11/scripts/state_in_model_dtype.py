@@ -14,16 +14,16 @@ class SSMUpdate(nn.Module):
     def __init__(self, width=16):
         super().__init__()
         self.inp = nn.Linear(1, width)
-        self.log_rate = nn.Parameter(torch.linspace(-7.0, -5.0, width))
+        self.log_rate = nn.Parameter(torch.linspace(-9.0, -7.0, width))
         self.out = nn.Linear(width, 1)
 
     def forward(self, u):
         keep = torch.exp(-torch.exp(self.log_rate))
         x = self.inp(u)
-        state = torch.full_like(x[:, 0], 4.0).to(DTYPE)
+        state = torch.full_like(x[:, 0], 40.0).to(DTYPE)
         for t in range(u.size(1)):
             state = (keep * state.float() + 0.01 * x[:, t]).to(DTYPE)
-        return self.out(state.float() - 4.0).squeeze(-1)
+        return self.out(state.float() - 40.0).squeeze(-1)
 
 
 def tanks(n=32, steps=100):
