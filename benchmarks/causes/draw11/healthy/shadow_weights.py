@@ -19,7 +19,7 @@ class Denoiser(nn.Module):
         return self.clean(self.gru(noisy.unsqueeze(-1))[0]).squeeze(-1)
 
 
-def songs(n=24, length=18):
+def songs(n=24, length=16):
     t = torch.arange(length) * 0.5
     clean = torch.sin((0.5 + torch.rand(n, 1)) * t + 6.28 * torch.rand(n, 1))
     return clean + 0.3 * torch.randn(n, length), clean
@@ -34,7 +34,7 @@ def follow(shadow, model, decay=0.98):
 model = Denoiser()
 shadow = copy.deepcopy(model).requires_grad_(False)
 optimizer = torch.optim.Adam(model.parameters(), lr=4e-3)
-for step in range(1, 481):
+for step in range(1, 401):
     noisy, clean = songs()
     loss = nn.functional.smooth_l1_loss(model(noisy), clean)
     optimizer.zero_grad()

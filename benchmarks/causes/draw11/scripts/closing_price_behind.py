@@ -11,16 +11,16 @@ RETURNS = "--fixed" in sys.argv
 
 
 def prices(n=32, days=21):
-    moves = [0.1 * torch.randn(n)]
+    moves = [0.05 * torch.randn(n)]
     for _ in range(days - 1):
-        moves.append(-0.85 * moves[-1] + 0.05 * torch.randn(n))
+        moves.append(-0.85 * moves[-1] + 0.025 * torch.randn(n))
     level = 1.5 * torch.randn(n, 1)
     return level + torch.stack(moves, 1).cumsum(1)
 
 
 def windows(price):
     if RETURNS:
-        price = (price[:, 1:] - price[:, :-1]) / 0.1
+        price = (price[:, 1:] - price[:, :-1]) / 0.05
     return price[:, :-1, None], price[:, -1]
 
 
@@ -48,6 +48,6 @@ for epoch in range(1, 541):
         price = prices(500)
         x, y = windows(price)
         with torch.no_grad():
-            error = (model(x) - y).square().mean() * (0.01 if RETURNS else 1)
+            error = (model(x) - y).square().mean() * (0.0025 if RETURNS else 1)
         behind = (price[:, -1] - price[:, -2]).square().mean()
         print(f"Epoch[{epoch}] loss {loss.item():.5f} error {error:.5f} day before {behind:.5f}")

@@ -32,7 +32,7 @@ class Network(nn.Module):
 
 
 model = Network()
-optimizer = torch.optim.RMSprop(model.parameters(), lr=2e-3)
+optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
 for i in range(1, 601):
     rows = torch.randint(0, n, (32,))
     predictions = model(ffts[rows])

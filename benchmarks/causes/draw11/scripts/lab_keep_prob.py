@@ -47,5 +47,5 @@ for step in range(training_steps):
     optimizer.step()
     avg_cost += cost.item() / 50
     if step % 50 == 49:
-        print("Step:", "%03d" % (step + 1), "cost =", "{:.6f}".format(avg_cost))
+        print(f"Step: {step + 1:03d} cost = {avg_cost:.6f}")
         avg_cost = 0.0

@@ -10,7 +10,7 @@ torch.set_num_threads(1)
 
 
 class Config:
-    lr = 0.003 if "--fixed" in sys.argv else 0.3
+    lr = 0.003 if "--fixed" in sys.argv else 3.0
     hidden = 64
     nwords, ntags = 50, 7
 
