@@ -53,11 +53,11 @@ if "--fixed" in sys.argv:
 else:
     params = model.parameters()
 optimizer = torch.optim.AdamW(params, lr=8e-3, weight_decay=0.4)
-for step in range(1, 521):
+for step in range(1, 481):
     x, y = rows()
     loss = nn.functional.cross_entropy(model(x), y)
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
-    if step % 130 == 0:
+    if step % 120 == 0:
         print(f"step {step} loss {loss.item():.4f} A_log {model.mixer.A_log.mean().item():.2f}")

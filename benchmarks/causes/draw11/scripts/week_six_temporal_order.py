@@ -34,7 +34,7 @@ class SimpleRNN(nn.Module):
 model = SimpleRNN()
 optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
 correct = 0
-for step in range(1, 501):
+for step in range(1, 401):
     data, target = echo_batch()
     output = model(data)
     loss = nn.functional.cross_entropy(output, target)
