@@ -82,7 +82,8 @@ class LargeUpdates(Rule):
         "{ratio:g}. While the loss comes down by more than {pays:g} of where it began over these "
         "samples, as small models do whose weights have to grow, it is an info. Or one of the "
         "first {samples:.0f} samples was above {thrown:g}, and after {patience:.0f} losses their "
-        "level is above {left:g} of that of the best constant answer, or of where they began: what "
+        "level is above {left:g} of that of the best constant answer, or, where that is not known, "
+        "above {half:g} of where they began: what "
         "the weights were initialised with is lost, and later steps move large weights little; "
         "likewise, one above {half:g}, and a level above {back:g} of that; or the loss is not "
         "finite by the next sample after these. The last is said of a single matrix, too, where "
@@ -250,8 +251,11 @@ class LargeUpdates(Rule):
 
     def _is_lost(self, course: LossHistory) -> bool:
         """Whether the first steps overwrote the weights, and little has been learned since."""
-        line = self._guess if math.isfinite(self._guess) else course.began
-        left = self.left if self._first > self.thrown else self.back
+        known = math.isfinite(self._guess)
+        line = self._guess if known else course.began
+        left = self.back
+        if self._first > self.thrown:
+            left = self.left if known else self.half  # an unknown loss may end far above 0
         return (
             self._first > self.half
             and course.count >= self.patience
