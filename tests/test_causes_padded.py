@@ -109,6 +109,27 @@ def test_what_comes_next_is_padding(ignored: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("told", [0, None])
+@pytest.mark.parametrize("whole", [0, 1, 4])
+def test_a_text_may_begin_with_a_symbol_that_it_does_not_leave(
+    whole: int, told: int | None, tmp_path: Path
+) -> None:
+    def loss(m: nn.ModuleDict) -> Tensor:
+        lengths = torch.arange(BATCH) % (STEPS - 2) + 1
+        lengths[BATCH - whole :] = 0
+        text = torch.randint(1, SYMBOLS, (BATCH, STEPS)) * (torch.arange(STEPS) < lengths[:, None])
+        logits = m["head"](m["rnn"](m["embed"](text[:, :-1]))[0])
+        return functional.cross_entropy(logits.flatten(0, 1), text[:, 1:].flatten())
+
+    modules = {
+        "embed": nn.Embedding(SYMBOLS, INPUTS, padding_idx=told), "rnn": rnn(batch_first=True),
+        "head": nn.Linear(UNITS, SYMBOLS),
+    }  # fmt: skip
+    found = findings("BKS420", loss, tmp_path, modules)
+    few = whole == 1 and told is None
+    assert [one.severity for one in found] == ["info" if few else "warning"]
+
+
+@pytest.mark.parametrize("told", [0, None])
 @pytest.mark.parametrize("counted", [True, False])
 def test_padding_that_the_embedding_names_may_have_two_lengths(
     told: int | None, counted: bool, tmp_path: Path

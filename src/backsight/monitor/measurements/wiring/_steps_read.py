@@ -86,7 +86,7 @@ class StepsOfLoss(Measurement):
     def _begin(self) -> None:
         self._calls: dict[str, list[tuple[StepsRead, PaddedSteps | None]]] = defaultdict(list)
         """By path."""
-        self._compared: list[tuple[PaddedSteps, StepsRead | None]] | None = None
+        self._compared: list[tuple[PaddedSteps, StepsRead | None, bool]] | None = None
         """What losses compare with their targets, and what of it carries a gradient."""
         self._filled = 0.0
         """Share of a filler in targets, where no data are given at each step."""
@@ -165,7 +165,7 @@ class StepsOfLoss(Measurement):
             if padding is not None and padding.certain:
                 self._compared = self._compared or []
                 if compares_padding(loop[0], padding.at_end):
-                    self._compared.append((padding, None))
+                    self._compared.append((padding, None, padding.may_be_text(loop[0].target)))
         if not given and not symbols and not self._ends and not self._filled:
             return
         self._compared = self._compared or []
@@ -174,19 +174,19 @@ class StepsOfLoss(Measurement):
         for loss in [*losses, *(one for one in rows if one is not None)]:
             for padding, read in given:
                 if padding.certain and compares_padding(loss, padding.at_end):
-                    self._compared.append((padding, read))
+                    self._compared.append((padding, read, padding.may_be_text(loss.target)))
             every = counts_all(loss, terms)
             whole = symbols if every else []
             whole = [*whole, *self._ends] if every or loss.reduction != "none" else whole
             for padding in whole:
                 if padding.certain and compares_padding(loss, padding.at_end):
-                    self._compared.append((padding, None))
+                    self._compared.append((padding, None, padding.may_be_text(loss.target)))
 
         for error in errors_by_hand(passed.operations) if given or self._ends else ():
             ends = self._ends if self._ends and counts_all(error, terms) else []
             for padding, by in [*given, *((one, None) for one in ends)]:
                 if padding.certain and error_compares_padding(error, padding.at_end):
-                    self._compared.append((padding, by))
+                    self._compared.append((padding, by, False))
 
     def on_backward_end(self, passed: BackwardPass, now: Iteration) -> None:
         """What arrives from now on is not the training's."""
@@ -208,8 +208,10 @@ class StepsOfLoss(Measurement):
         )
         self.each_layer(calls, lambda path, each: self._one_read(path or "model", each, taken, now))
         if compared is not None:
-            shares = [padding.share for padding, read in compared if padding.counts(read)]
-            now.record("padding_in_loss", max(shares, default=0.0) or -filled)
+            counted = [(one.share, text) for one, read, text in compared if one.counts(read)]
+            surely = max((share for share, text in counted if not text), default=0.0)
+            perhaps = -max((1 + share for share, _ in counted), default=filled)
+            now.record("padding_in_loss", surely or perhaps)
 
     def _one_read(
         self,
