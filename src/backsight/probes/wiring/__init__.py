@@ -35,6 +35,7 @@ from backsight.probes.wiring._last_step import asks_for_last
 from backsight.probes.wiring._loop_carried import LoopCarried
 from backsight.probes.wiring._loop_inputs import loop_inputs
 from backsight.probes.wiring._loop_states import LoopStates, loop_begun, loop_products, loop_weights
+from backsight.probes.wiring._mixed_heads import heads_mixed, parts_steps
 from backsight.probes.wiring._mixed_rows import (
     batch_axes,
     convolved_mixed,
@@ -80,6 +81,7 @@ __all__ = [
     "given_beside",
     "hangs_on_spent",
     "has_schedule",
+    "heads_mixed",
     "hides_all_but",
     "is_drawn",
     "is_spent",
@@ -97,6 +99,7 @@ __all__ = [
     "overflow_in_half",
     "packed_from",
     "packed_of",
+    "parts_steps",
     "places_of",
     "put_elsewhere",
     "puts_back",
