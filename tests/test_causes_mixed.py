@@ -450,7 +450,7 @@ def _several(states: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     return states if isinstance(states, tuple) else (states,)
 
 
-def heads(m: nn.ModuleDict, parted: str, joined: str) -> Tensor:
+def by_heads(m: nn.ModuleDict, parted: str, joined: str) -> Tensor:
     """An attention by hand."""
     x = m["reads"](drawn(BATCH, STEPS))
     if parted == "view":
@@ -477,7 +477,7 @@ def test_heads_that_are_made_of_steps_are_found(
 ) -> None:
     each = findings(
         "BKS413",
-        partial(heads, parted=parted, joined=joined),
+        partial(by_heads, parted=parted, joined=joined),
         tmp_path,
         {"reads": nn.Linear(INPUTS, UNITS)},
     )

@@ -1802,6 +1802,17 @@ def test_a_short_memory_is_a_warning_where_the_loss_stays_at_the_best_guess() ->
     assert verdict("BKS301", later).outcome == "healthy"
 
 
+def test_a_short_memory_is_noted_of_a_loss_that_has_never_left_the_best_guess() -> None:
+    series = {"loss": wavy(500), "reach/rnn": {50: FADES},
+              "memory/rnn": every(50, [FORGETS] * 10),
+              "memory_lag/rnn": every(50, [MEMORY_LAGS] * 10)}  # fmt: skip
+    level = float(np.mean(wavy(500)))
+    one = the(verdict("BKS301", {**series, "guess_loss": {50: level}}))
+    assert (one.iteration, one.severity) == (400, "info")
+    for other in ({}, {"guess_loss": {50: 1.2 * level}}, {"guess_loss": {50: 0.8 * level}}):
+        assert verdict("BKS301", {**series, **other}).outcome == "healthy"
+
+
 def test_a_short_memory_is_not_noted_where_anything_else_may_hold_more() -> None:
     """Another layer, a layer whose memory is not known, a gradient, a loss that falls or never has,
     a window of 19 steps."""
