@@ -1,15 +1,15 @@
 """Views that part features into heads, or join heads to features, without exchanging axes."""
 
+from collections.abc import Sequence
+
 from backsight.probes._operations import SAME_ORDER, operation, shape_of
 from backsight.probes.loss import LossOperations
 from backsight.probes.wiring._hidden_steps import looks_around
 
 __all__ = ["heads_mixed", "parts_steps"]
 
-Shape = tuple[int, ...]
 
-
-def parts_steps(old: Shape, new: Shape) -> bool:
+def parts_steps(old: Sequence[int], new: Sequence[int]) -> bool:
     """Whether a view makes heads of steps: each has a few whole steps, one behind the other.
 
     Args:
@@ -17,7 +17,7 @@ def parts_steps(old: Shape, new: Shape) -> bool:
         new: ``(B, H, T, D)`` or ``(B·H, T, D)``, of which the steps are not those of before.
 
     Example:
-        >>> from backsight.probes import parts_steps
+        >>> from backsight.probes.wiring import parts_steps
         >>> parts_steps((8, 10, 32), (8, 4, 10, 8)), parts_steps((8, 10, 32), (32, 10, 8))
         (True, True)
         >>> parts_steps((8, 10, 32), (8, 10, 4, 8)), parts_steps((10, 8, 32), (10, 32, 8))
@@ -38,7 +38,7 @@ def parts_steps(old: Shape, new: Shape) -> bool:
     return same and heads > 1 < each and heads * each == features
 
 
-def heads_mixed(made: LossOperations) -> list[tuple[Shape, Shape]]:
+def heads_mixed(made: LossOperations) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
     """The shapes before and after of each view that parts steps, or joins such parts, in the graph
     of a loss that has an attention.
 
@@ -47,7 +47,8 @@ def heads_mixed(made: LossOperations) -> list[tuple[Shape, Shape]]:
 
     Example:
         >>> import torch
-        >>> from backsight.probes import LossOperations, heads_mixed
+        >>> from backsight.probes import LossOperations
+        >>> from backsight.probes.wiring import heads_mixed
         >>> x = torch.randn(2, 5, 6, requires_grad=True).tanh()
         >>> for q in (x.view(2, 3, 5, 2), x.view(2, 5, 3, 2).transpose(1, 2)):
         ...     scores = (q @ q.transpose(2, 3)).softmax(-1)

@@ -14,7 +14,6 @@ from backsight.probes import (
     batch_axes,
     convolved_mixed,
     data_mixed,
-    heads_mixed,
     loss_targets,
     states_mixed,
     steps_side_by_side,
@@ -140,8 +139,6 @@ class MixedRows(Measurement):
             self._note(data_mixed(node._saved_indices))  # type: ignore[attr-defined]
 
         for shapes in convolved_mixed(passed.operations):
-            self._note(shapes)
-        for shapes in () if self._found else heads_mixed(passed.operations):
             self._note(shapes)
 
     def on_iteration_end(self, now: Iteration) -> None:
