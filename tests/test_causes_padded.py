@@ -157,3 +157,26 @@ def test_padding_that_the_embedding_names_may_have_two_lengths(
             optimizer.step()
     found = {one.code for one in diagnose(tmp_path / "run").findings}
     assert ("BKS420" in found) is (counted and told == 0)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_padding_before_a_convolution_counts_in_a_loss_of_frames(
+    masked: bool, tmp_path: Path
+) -> None:
+    """The convolution has other values at the last step than at the padded ones before."""
+
+    def loss(m: nn.ModuleDict) -> Tensor:
+        there = torch.arange(STEPS) < (torch.arange(BATCH) % (STEPS - 2) + 1)[:, None]
+        frames = torch.randn(BATCH, STEPS, INPUTS) * there[..., None]
+        target = torch.rand(BATCH, STEPS).add(0.5) * there
+        smeared = m["smear"](m["widen"](frames.transpose(1, 2)).relu()).transpose(1, 2)
+        logits = m["head"](m["rnn"](smeared)[0]).squeeze(2)
+        each = functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
+        return each[there].mean() if masked else each.mean()
+
+    modules = {
+        "widen": nn.Conv1d(INPUTS, UNITS, 3, padding=1),
+        "smear": nn.Conv1d(UNITS, UNITS, 3, padding=1),
+        "rnn": rnn(inputs=UNITS, batch_first=True), "head": nn.Linear(UNITS, 1),
+    }  # fmt: skip
+    assert bool(findings("BKS420", loss, tmp_path, modules)) is not masked

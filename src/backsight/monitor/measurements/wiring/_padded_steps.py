@@ -4,7 +4,15 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
-from backsight.probes import StepsRead, embedded_from, is_padding, padding_of
+from backsight.probes import (
+    LossOperations,
+    StepsRead,
+    data_entries,
+    embedded_from,
+    is_padding,
+    may_be_padded,
+    padding_of,
+)
 
 __all__ = ["SHORTEST", "PaddedSteps"]
 
@@ -61,6 +69,16 @@ class PaddedSteps:
                 return one
         one = cls(*padding_of(symbols), symbols)
         return one if one.certain else cls(*padding_of(symbols.t()), symbols.t())
+
+    @classmethod
+    def convolved(cls, made: LossOperations, read: StepsRead) -> "PaddedSteps | None":
+        """Of what convolutions before a layer were given: they smear what is behind the ends."""
+        for entry in data_entries(made):
+            if entry.data.dim() == 3 and entry.data.shape[::2] == (read.batch, read.steps):
+                rows = entry.data.detach().transpose(1, 2)
+                if may_be_padded(rows) and (one := cls(*padding_of(rows))).certain:
+                    return one
+        return None
 
     @property
     def certain(self) -> bool:

@@ -142,6 +142,10 @@ class StepsOfLoss(Measurement):
                 if read.packed and not read.full
             )
         given = [(p, read) for each in self._calls.values() for read, p in each if p is not None]
+        if given and passed.operations.those({"Convolution"}):
+            unsure = [read for p, read in given if not p.certain]
+            smeared = ((PaddedSteps.convolved(passed.operations, read), read) for read in unsure)
+            given += [(p, read) for p, read in smeared if p is not None]
         symbols = []
         for _, node in passed.operations.those({"Embedding"}):
             indices = node._saved_indices  # type: ignore[attr-defined]
