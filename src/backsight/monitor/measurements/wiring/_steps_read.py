@@ -9,6 +9,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall
 from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
+from backsight.monitor.measurements.wiring._padded_loops import counts_errors, padded_in_turn
 from backsight.monitor.measurements.wiring._padded_steps import SHORTEST, PaddedSteps
 from backsight.probes import (
     ColumnTaken,
@@ -161,6 +162,8 @@ class StepsOfLoss(Measurement):
             if looks_around(passed.operations) and padding.certain:
                 hides = hides_all_but(passed.operations, padding.at_end)
                 self._turned = max(self._turned, 2 + padding.share if hides else 0.0)
+        if not self._calls and (stepped := padded_in_turn(passed.operations)) is not None:
+            symbols.append(stepped)
         self._filled = max(self._filled, filled_targets(passed.operations, terms))
         losses = loss_targets(passed.operations)
         loop = step_by_step(losses, passed.operations, terms)
@@ -180,14 +183,17 @@ class StepsOfLoss(Measurement):
                 if padding.certain and compares_padding(loss, padding.at_end):
                     self._compared.append((padding, read, padding.may_be_text(loss.target)))
             every = counts_all(loss, terms)
-            whole = symbols if every else []
+            errors = [one for one in symbols if counts_errors(loss, one, whole=False)]
+            whole = symbols if every else errors
             whole = [*whole, *self._ends] if every or loss.reduction != "none" else whole
             for padding in whole:
                 if padding.certain and compares_padding(loss, padding.at_end):
                     self._compared.append((padding, None, padding.may_be_text(loss.target)))
 
-        for error in errors_by_hand(passed.operations) if given or self._ends else ():
-            ends = self._ends if self._ends and counts_all(error, terms) else []
+        for error in errors_by_hand(passed.operations) if given or self._ends or symbols else ():
+            every = counts_all(error, terms)
+            ends = [*self._ends, *(p for p in symbols if counts_errors(error, p, whole=True))]
+            ends = ends if every else []
             for padding, by in [*given, *((one, None) for one in ends)]:
                 if padding.certain and error_compares_padding(error, padding.at_end):
                     self._compared.append((padding, by, False))
