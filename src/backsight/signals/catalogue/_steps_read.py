@@ -168,7 +168,7 @@ SIGNALS = (
         "step is the next input along it, 3 if neighbours correlate by 0.8 or more along it, when "
         "the means of steps and of sequences are taken out, each of these not along the other "
         "axis (by 0.4 or less), 4 if targets depend on an input near theirs along it, and not "
-        "on those along the other axis; 0 otherwise; where no fused layer runs, all but 3 of a "
+        "on those along the other axis; 0 otherwise; where no fused layer runs, all of it of a "
         "loop of one's own; 5 if all attentions run along an axis that has a target for each "
         "element (as 'attention'), 6 if a softmax runs along the batch of a layer (as 'softmax')",
         axes=("iteration",),
