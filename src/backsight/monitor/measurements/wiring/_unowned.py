@@ -117,7 +117,7 @@ class Unowned(Measurement):
         """Look at the parameters of the pass that no optimizer holds."""
         owned = now.parameters
         held = set() if now.by_hand else set(map(id, owned.values()))
-        unused = held - self._stepped if self._stepped else set()
+        unused = held - self._stepped
         if now.number >= UNUSED:
             held -= unused
         leaves = list(passed.operations.leaves())
