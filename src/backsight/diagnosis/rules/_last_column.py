@@ -64,7 +64,8 @@ class LastColumn(InARow):
         "runs, of a loop of one's own, too. Curves of inputs, or of targets, that run along it are "
         "an info: the sequences of a batch may be neighbours. Or all attentions of a model run "
         "along an axis that has a target for each element, or along which symbols do not move on, "
-        "as they do along the other one; or a softmax runs along the axis that a layer takes for the batch."
+        "as they do along the other one; or a softmax runs along the axis that a layer takes for "
+        "the batch."
     )
     causes: ClassVar = (
         "batch_first=True was forgotten: output[:, -1] is the last sequence then",
