@@ -1148,6 +1148,19 @@ def test_less_saturation_has_to_last() -> None:
     assert verdict("BKS104", early).outcome == "healthy"
 
 
+def test_a_shut_gate_is_a_note_while_the_loss_is_far_below_the_best_guess() -> None:
+    loss = falling(200, tau=10.0)  # to 1
+    gate, units = ({f"saturation/rnn.l0{end}": every(10, [1.0] * 20)} for end in (".update", ""))
+    for series, guess, severity in (
+        (gate, 5.0, "info"), (gate, 3.0, "warning"), (gate, -5.0, "warning"),
+        (units, 5.0, "warning"),
+    ):  # fmt: skip
+        one = the(verdict("BKS104", {**series, "loss": loss, "guess_loss": {10: guess}}))
+        assert one.severity == severity
+    lost = {**gate, "loss": [*loss[:150], *([4.0] * 50)], "guess_loss": {10: 5.0}}
+    assert the(verdict("BKS104", lost)).severity == "warning"
+
+
 def test_saturation_is_a_median_and_passes() -> None:
     shares = [0.9, 0.1, 0.9, 0.9, 0.1, 0.1]  # medians of three: 0.9, 0.9, 0.9, 0.1
     one = verdict("BKS104", {"saturation/rnn": every(10, shares)})
