@@ -1,5 +1,7 @@
 """Padding in what a loop is given step by step, and errors that it counts in."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -9,6 +11,7 @@ from backsight.probes import (
     LossTarget,
     is_padding,
     loop_inputs,
+    may_be_padded,
     padding_of,
 )
 
@@ -24,14 +27,18 @@ ALIKE = 0.5
 """Of the padded steps, as many predictions are exactly the target: they were masked before."""
 
 
-def padded_in_turn(made: LossOperations) -> PaddedSteps | None:
+def padded_in_turn(made: LossOperations, losses: Sequence[LossTarget]) -> PaddedSteps | None:
     """Where the sequences end that a loop reads, if they end in padding.
 
     Args:
         made: the operations of the loss, while the graph is whole.
+        losses: its targets. Numbers that end in no padding are not looked for in the loop, which
+            takes long.
     """
     nodes = [node for _, node in made.those({"Embedding"})]
     if not nodes:
+        if not any(_may_be_padded(one) for one in losses):
+            return None
         read = loop_inputs(made)
         if read is None or not read.is_floating_point():
             return None
@@ -43,6 +50,14 @@ def padded_in_turn(made: LossOperations) -> PaddedSteps | None:
         return None
     found = PaddedSteps.embedded(torch.stack(each).detach())
     return found if found is not None and found.certain else None
+
+
+def _may_be_padded(loss: LossTarget) -> bool:
+    """Whether the targets of an error of each step end in one number."""
+    y = loss.target
+    if loss.of_classes or y.dim() not in (2, 3) or min(y.shape[:2]) < FEWEST:
+        return False
+    return may_be_padded(y) or may_be_padded(y.transpose(0, 1))
 
 
 @torch.no_grad()

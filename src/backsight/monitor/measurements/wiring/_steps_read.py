@@ -162,10 +162,10 @@ class StepsOfLoss(Measurement):
             if looks_around(passed.operations) and padding.certain:
                 hides = hides_all_but(passed.operations, padding.at_end)
                 self._turned = max(self._turned, 2 + padding.share if hides else 0.0)
-        if not self._calls and (stepped := padded_in_turn(passed.operations)) is not None:
-            symbols.append(stepped)
-        self._filled = max(self._filled, filled_targets(passed.operations, terms))
         losses = loss_targets(passed.operations)
+        stepped = None if self._calls else padded_in_turn(passed.operations, losses)
+        symbols += [] if stepped is None else [stepped]
+        self._filled = max(self._filled, filled_targets(passed.operations, terms))
         loop = step_by_step(losses, passed.operations, terms)
         if loop is not None:
             padding = PaddedSteps.embedded(loop[1])
