@@ -18,7 +18,7 @@ from backsight.probes.wiring._dropout import (
     rows_silenced,
 )
 from backsight.probes.wiring._elements import some_elements
-from backsight.probes.wiring._first_step import StepCalls, first_step_alone, steps_side_by_side
+from backsight.probes.wiring._first_step import StepCalls, one_step_alone, steps_side_by_side
 from backsight.probes.wiring._graph_tags import GraphTags
 from backsight.probes.wiring._half_overflow import overflow_in_half
 from backsight.probes.wiring._half_sums import additions_in_half
@@ -77,7 +77,6 @@ __all__ = [
     "data_mixed",
     "depends_across",
     "dropout_of",
-    "first_step_alone",
     "given_beside",
     "hangs_on_spent",
     "has_schedule",
@@ -96,6 +95,7 @@ __all__ = [
     "mixes",
     "moved",
     "noise_spread",
+    "one_step_alone",
     "overflow_in_half",
     "packed_from",
     "packed_of",

@@ -113,14 +113,14 @@ SIGNALS = (
     Signal(
         name="loop_padding_read",
         title="padding before the last step of a loop",
-        formula="padded steps / all steps of what a cell is given whose sequences end in padding, "
-        "if L reads its last state alone; 0 otherwise",
+        formula="padded steps / all steps of what a cell, or a loop, is given whose sequences end "
+        "in padding, if L reads its last state alone; 0 otherwise",
         axes=("iteration",),
         unit="1",
         reduction="of several passes, the largest",
         cost="shared with first_step_read; one look at the inputs",
         source="Backsight",
-        per="cell",
+        per="cell, or 'loop'",
     ),
     Signal(
         name="padding_packed",
