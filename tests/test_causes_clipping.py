@@ -118,6 +118,25 @@ def test_a_clip_of_no_parameters(run_path: Path) -> None:
     assert found.message.startswith("clip_grad_norm_ is given no parameters, as by a generator")
 
 
+@pytest.mark.parametrize(("late", "told"), [(True, 1), (False, 0)])
+def test_a_training_that_breaks_out_at_once_is_not_waited_for(
+    late: bool, told: int, run_path: Path
+) -> None:
+    """Its third gradient is not finite."""
+    factors = iter([1.0, 1e3, float("nan"), float("nan")])
+
+    def step(t: Training) -> None:
+        t.optimizer.zero_grad()
+        (next(factors) * t.loss()).backward()  # type: ignore[no-untyped-call]
+        if not late:
+            t.clip()
+        t.optimizer.step()
+        if late:
+            t.clip()
+
+    assert len(findings(step, run_path, n=4)) == told
+
+
 def of_a_copy(t: Training) -> None:
     t.optimizer.zero_grad()
     t.loss().backward()  # type: ignore[no-untyped-call]
