@@ -259,8 +259,9 @@ class Clipping(Rule):
 
         def tell(place: int) -> None:
             sample = usable[place]
-            numbers = (float(x) for x in (middle[place], before[sample], applied[sample]))
-            self._tell(member, stretch.sample(int(places[sample])), *numbers)
+            at = stretch.sample(int(places[sample]))
+            norms = float(before[sample]), float(applied[sample])
+            self._tell(member, at, float(middle[place]), *norms)
 
         over = misses & (middle > 2 * self.factor)
         at = stretch.iterations[places[usable]]
