@@ -28,7 +28,13 @@ from backsight.probes._modules import (
     unwrapped,
     unwrapped_optimizer,
 )
-from backsight.probes._padding import embedded_from, is_padding, may_be_padded, padding_of
+from backsight.probes._padding import (
+    embedded_from,
+    is_padding,
+    may_be_padded,
+    padding_of,
+    padding_symbol,
+)
 from backsight.probes._parameters import (
     WIDEST,
     ParameterUpdates,
@@ -340,6 +346,7 @@ __all__ = [
     "packed_of",
     "padded_across",
     "padding_of",
+    "padding_symbol",
     "parameters_of",
     "penalised",
     "places_of",

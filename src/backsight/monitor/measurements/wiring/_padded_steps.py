@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
-from backsight.probes import StepsRead, embedded_from, is_padding, padding_of
+from backsight.probes import StepsRead, embedded_from, is_padding, padding_of, padding_symbol
 
 __all__ = ["SHORTEST", "PaddedSteps"]
 
@@ -24,7 +24,8 @@ class PaddedSteps:
         """Of what a layer was given: symbols that were embedded, or features."""
         symbols = embedded_from(x, read.steps, read.batch)
         if symbols is not None:
-            return cls(*padding_of(symbols))
+            named = cls._named(symbols, padding_symbol(x))
+            return named if named is not None and named._is_uneven else cls(*padding_of(symbols))
         return cls(*padding_of(x if batch_first else x.transpose(0, 1), exact=x.grad_fn is None))
 
     @classmethod
@@ -44,17 +45,27 @@ class PaddedSteps:
         """
         if symbols.dim() != 2 or min(symbols.shape) < SHORTEST:
             return None
-        if filler is None or not 0 <= filler < 1 << 63:  # autograd's -1 is an unsigned one
-            filler = -1
-        for rows in (symbols, symbols.t()) if filler >= 0 else ():
-            like = rows.eq(filler)
-            at_end = like.flip(1).int().cumprod(1).flip(1).bool()
-            if bool((at_end.sum(1) > 1).any()) and torch.equal(at_end, like):
-                one = cls(at_end, like & ~at_end)
-                one._certain = True
-                return one
+        if filler is not None and not 0 <= filler < 1 << 63:  # autograd's -1 is an unsigned one
+            filler = None
+        for rows in (symbols, symbols.t()):
+            named = cls._named(rows, filler)
+            if named is not None:
+                return named
         one = cls(*padding_of(symbols))
         return one if one.certain else cls(*padding_of(symbols.t()))
+
+    @classmethod
+    def _named(cls, rows: Tensor, filler: int | None) -> "PaddedSteps | None":
+        """The ends of ``(B, T)`` in what the embedding calls padding, if it is nowhere else."""
+        if filler is None:
+            return None
+        like = rows.eq(filler)
+        at_end = like.flip(1).int().cumprod(1).flip(1).bool()
+        if not bool((at_end.sum(1) > 1).any()) or not torch.equal(at_end, like):
+            return None
+        one = cls(at_end, like & ~at_end)
+        one._certain = True
+        return one
 
     @property
     def certain(self) -> bool:
@@ -62,6 +73,12 @@ class PaddedSteps:
         if self._certain is None:
             self._certain = is_padding(self.at_end, self._inside)
         return self._certain
+
+    @property
+    def _is_uneven(self) -> bool:
+        """Whether most sequences end in it, and not all over as many steps."""
+        lengths = self.at_end.sum(1).tolist()
+        return len(set(lengths)) > 1 and 2 * sum(map(bool, lengths)) >= len(lengths)
 
     @property
     def share(self) -> float:
