@@ -6,7 +6,7 @@ from torch.autograd.graph import Node
 
 from backsight.probes._operations import POINTWISE, SAME_ORDER, operation, saved, signed
 
-__all__ = ["embedded_from", "is_padding", "may_be_padded", "padding_of", "padding_symbol"]
+__all__ = ["embedded_from", "is_padding", "may_be_padded", "pad_of", "padding_of"]
 
 FAR = 24
 """Operations between an embedding and the layer that it feeds."""
@@ -117,7 +117,7 @@ def embedded_from(x: Tensor, steps: int, batch: int) -> Tensor | None:
     return symbols if symbols.shape == (batch, steps) else None
 
 
-def padding_symbol(x: Tensor) -> int | None:
+def pad_of(x: Tensor) -> int | None:
     """What the embedding that ``x`` comes from calls padding (``padding_idx``).
 
     Args:
@@ -126,11 +126,11 @@ def padding_symbol(x: Tensor) -> int | None:
 
     Example:
         >>> import torch
-        >>> from backsight.probes import padding_symbol
+        >>> from backsight.probes import pad_of
         >>> symbols = torch.randint(9, (5, 7))
-        >>> padding_symbol(torch.nn.Embedding(9, 3, padding_idx=1)(symbols).relu())
+        >>> pad_of(torch.nn.Embedding(9, 3, padding_idx=1)(symbols).relu())
         1
-        >>> padding_symbol(torch.nn.Embedding(9, 3)(symbols)) is None
+        >>> pad_of(torch.nn.Embedding(9, 3)(symbols)) is None
         True
     """
     node = _lookup_behind(x)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
-from backsight.probes import StepsRead, embedded_from, is_padding, padding_of, padding_symbol
+from backsight.probes import StepsRead, embedded_from, is_padding, pad_of, padding_of
 
 __all__ = ["SHORTEST", "PaddedSteps"]
 
@@ -24,7 +24,7 @@ class PaddedSteps:
         """Of what a layer was given: symbols that were embedded, or features."""
         symbols = embedded_from(x, read.steps, read.batch)
         if symbols is not None:
-            named = cls._named(symbols, padding_symbol(x))
+            named = cls._named(symbols, pad_of(x))
             return named if named is not None and named._is_uneven else cls(*padding_of(symbols))
         return cls(*padding_of(x if batch_first else x.transpose(0, 1), exact=x.grad_fn is None))
 
