@@ -117,8 +117,11 @@ class Exploding(Rule):
             begins = int(np.flatnonzero(row)[0])
             highest = float(row[finite].max()) if finite.any() else math.nan
             largest = highest / float(row[begins])
-            picked = layer.startswith(EMBEDDED) and _is_picked(row[begins:])
-            if not largest > self.times or _is_even(row[begins:]) or picked:
+            if (
+                not largest > self.times
+                or _is_even(row[begins:])
+                or (layer.startswith(EMBEDDED) and _is_picked(row[begins:]))
+            ):
                 if not self.finite(layer, row):
                     continue
                 self._row[layer] = 0
@@ -156,7 +159,8 @@ def _is_picked(row: NDArray[np.floating]) -> bool:
     """Whether one lag to the next makes most of the growth from the newest to the largest."""
     if not np.isfinite(row).all():
         return False
-    there = np.log(row[: int(row.argmax()) + 1][row[: int(row.argmax()) + 1] > 0])
+    grown = row[: int(row.argmax()) + 1]
+    there = np.log(grown[grown > 0])
     return bool(np.diff(there).max() > LEAP * (there[-1] - there[0]))
 
 
