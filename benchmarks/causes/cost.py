@@ -92,7 +92,7 @@ def main() -> None:
     options = parser.parse_args()
     logging.disable(logging.WARNING)
     torch.set_num_threads(1)
-    always = [kind.name for kind in WIRING if kind.schedule == EVERY_ITERATION]
+    always = [kind.name for kind in WIRING if kind().schedule == EVERY_ITERATION]
     print(f"{len(WIRING)} checks, of which fed in every iteration: {', '.join(always)}")
     publish("causes-cost", METHOD, [measure(name, options.iterations) for name in options.models])
 

@@ -69,7 +69,8 @@ class FirstStep(Measurement):
             x = now.input_of(call)
             given = [one for one in given if one is not x]
             if call.adapter.reading == "stepped" and isinstance(x, Tensor) and x.dim() == 2:
-                self._inputs.setdefault(call.path, []).append(x.detach())
+                x = x.detach() if x.requires_grad else x
+                self._inputs.setdefault(call.path, []).append(x)
         self._calls.add(call.path, given, call.returned)
 
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:

@@ -68,7 +68,7 @@ class Phase(Measurement):
         """A bit for each of the last iterations, of which the newest is the lowest: whether its
         loss was another one than that before. -1 when it has been told that losses take turns."""
 
-    def on_backward_end(self, passed: BackwardPass, now: Iteration) -> None:
+    def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
         """What the first loss of an iteration is made of."""
         if self._seen == now.number:
             return
@@ -78,7 +78,7 @@ class Phase(Measurement):
         for _ in range(DEEP):  # in every iteration: no call of its own
             if node is None:
                 break
-            loss.append(node.name())
+            loss.append(type(node).__name__)  # its name() is slower
             below = node.next_functions
             node = below[0][0] if below else None
         if node is not None and hasattr(node, "variable"):
