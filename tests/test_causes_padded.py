@@ -180,3 +180,28 @@ def test_padding_before_a_convolution_counts_in_a_loss_of_frames(
         "rnn": rnn(inputs=UNITS, batch_first=True), "head": nn.Linear(UNITS, 1),
     }  # fmt: skip
     assert bool(findings("BKS420", loss, tmp_path, modules)) is not masked
+
+
+@pytest.mark.parametrize(
+    ("told", "padded", "found"),
+    [(0, 0.9, True), (None, 0.9, False), (0, 0.3, False), (0, 1.0, False)],
+)
+def test_a_last_state_behind_padding_that_the_embedding_names(
+    told: int | None, padded: float, found: bool, tmp_path: Path
+) -> None:
+    """Sorted by length, the sequences of a batch are alike; a few of them may end in padding.
+
+    What all end in alike tells nothing of their lengths.
+    """
+    ends = (torch.arange(STEPS) >= 3) & (torch.arange(BATCH) < padded * BATCH)[:, None]
+
+    def loss(m: nn.ModuleDict) -> Tensor:
+        symbols = torch.randint(1, SYMBOLS, (BATCH, STEPS)).masked_fill(ends, 0)
+        read: Tensor = m["rnn"](m["embed"](symbols))[1]
+        return read.square().mean()
+
+    modules = {
+        "embed": nn.Embedding(SYMBOLS, INPUTS, padding_idx=told), "rnn": rnn(batch_first=True),
+    }  # fmt: skip
+    each = findings("BKS415", loss, tmp_path, modules)
+    assert [one.severity for one in each] == ["warning"] * found

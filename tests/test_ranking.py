@@ -230,8 +230,9 @@ def test_whatever_is_no_mistake_of_the_script_may_follow_from_one() -> None:
 
 
 def test_what_changes_the_size_of_all_steps_stops_no_parameter_alone() -> None:
-    """A parameter without a gradient is another matter than a clip, a schedule or a leftover."""
+    """A parameter without a gradient is another matter than a clip, a schedule, a leftover, or
+    padding that counts."""
     still = found("BKS402", 40, "head.bias", severity="info")
-    for code in ("BKS410", "BKS421", "BKS423", "BKS424"):
+    for code in ("BKS410", "BKS420", "BKS421", "BKS423", "BKS424"):
         assert told(still, found(code, 2)) == [(code, []), ("BKS402", [])]
     assert told(still, found("BKS414", 2)) == [("BKS414", ["BKS402"])]

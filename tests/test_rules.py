@@ -2241,6 +2241,27 @@ def test_a_gradient_that_is_even_but_for_the_newest_steps_does_not_grow(
     assert bool(verdict("BKS102", {"reach/head": every(10, [row] * 5)}).findings) == fires
 
 
+@pytest.mark.parametrize(
+    ("row", "fires"),
+    [
+        ([1.0, 0.9, 1.2, 29.0, 28.0, 36.0, 94.0, 117.0, 171.0, 215.0, 69.0, 9.0], False),
+        ([1.0, 1.0, 0.9, 300.0, 1.0, 1.0], False),
+        ([1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0], True),
+        ([1.0, 11.0, 120.0, 1300.0], True),
+        ([1.0, 2.0, INF, 4.0], None),
+        ([1.0, 0.5, 0.3, 0.1], None),
+    ],
+)
+def test_an_attention_that_picks_steps_is_no_explosion(
+    row: list[float], fires: bool | None
+) -> None:
+    """At an embedded input; the states of a layer go through its matrix at each step."""
+    rows = every(10, [row] * 5)
+    found = verdict("BKS102", {"reach/input:embed": rows}).findings
+    assert bool(found) == bool(fires)
+    assert bool(verdict("BKS102", {"reach/rnn": rows}).findings) == (fires is not None)
+
+
 def test_a_gradient_of_zero_is_not_clipped() -> None:
     series = {"grad_norm": [0.0] * 200, "grad_norm_applied": [0.0] * 200}
     assert not verdict("BKS403", series).findings

@@ -28,7 +28,7 @@ from backsight.probes._modules import (
     unwrapped,
     unwrapped_optimizer,
 )
-from backsight.probes._padding import embedded_from, is_padding, may_be_padded, padding_of
+from backsight.probes._padding import embedded_from, is_padding, may_be_padded, pad_of, padding_of
 from backsight.probes._parameters import (
     WIDEST,
     ParameterUpdates,
@@ -52,7 +52,7 @@ from backsight.probes._reader import (
 )
 from backsight.probes._readers import Readers, reading_of
 from backsight.probes._readout import readout_of
-from backsight.probes._rerun import as_it_was, autocast_now, may_run_again, taken_apart
+from backsight.probes._rerun import as_it_was, may_run_again, taken_apart
 from backsight.probes._sharpness import Sharpness, sharpness
 from backsight.probes._tensors import tensors_in
 from backsight.probes._time_axis import moves_across, padded_across, smooth_across, symbols_of
@@ -250,7 +250,6 @@ __all__ = [
     "asks_for_last",
     "asks_of_rows",
     "attends_across",
-    "autocast_now",
     "averages_padding",
     "averages_words",
     "batch_axes",
@@ -338,6 +337,7 @@ __all__ = [
     "one_step_alone",
     "packed_from",
     "packed_of",
+    "pad_of",
     "padded_across",
     "padding_of",
     "parameters_of",

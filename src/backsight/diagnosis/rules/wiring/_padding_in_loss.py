@@ -18,6 +18,7 @@ class PaddingInLoss(InARow):
     title: ClassVar[str] = "padding counts in the loss"
     severity: ClassVar = "warning"
     cause: ClassVar[bool] = True
+    spares: ClassVar = ("BKS402",)
     reads: ClassVar = ("padding_in_loss",)
     explanation: ClassVar[str] = (
         "The loss is a mean over all steps, those that only fill a batch up included. A model "

@@ -11,6 +11,7 @@ from backsight.probes import (
     embedded_from,
     is_padding,
     may_be_padded,
+    pad_of,
     padding_of,
 )
 
@@ -38,6 +39,9 @@ class PaddedSteps:
         """Of what a layer was given: symbols that were embedded, or features."""
         symbols = embedded_from(x, read.steps, read.batch)
         if symbols is not None:
+            named = cls._named(symbols, pad_of(x))
+            if named is not None and named._is_uneven:
+                return named
             return cls(*padding_of(symbols), symbols)
         return cls(*padding_of(x if batch_first else x.transpose(0, 1), exact=x.grad_fn is None))
 
@@ -58,15 +62,12 @@ class PaddedSteps:
         """
         if symbols.dim() != 2 or min(symbols.shape) < SHORTEST:
             return None
-        if filler is None or not 0 <= filler < 1 << 63:  # autograd's -1 is an unsigned one
-            filler = -1
-        for rows in (symbols, symbols.t()) if filler >= 0 else ():
-            like = rows.eq(filler)
-            at_end = like.flip(1).int().cumprod(1).flip(1).bool()
-            if bool((at_end.sum(1) > 1).any()) and torch.equal(at_end, like):
-                one = cls(at_end, like & ~at_end, rows)
-                one._certain = one._declared = True
-                return one
+        if filler is not None and not 0 <= filler < 1 << 63:  # autograd's -1 is an unsigned one
+            filler = None
+        for rows in (symbols, symbols.t()):
+            named = cls._named(rows, filler)
+            if named is not None:
+                return named
         one = cls(*padding_of(symbols), symbols)
         return one if one.certain else cls(*padding_of(symbols.t()), symbols.t())
 
@@ -79,6 +80,19 @@ class PaddedSteps:
                 if may_be_padded(rows) and (one := cls(*padding_of(rows))).certain:
                     return one
         return None
+
+    @classmethod
+    def _named(cls, rows: Tensor, filler: int | None) -> "PaddedSteps | None":
+        """The ends of ``(B, T)`` in what the embedding calls padding, if it is nowhere else."""
+        if filler is None:
+            return None
+        like = rows.eq(filler)
+        at_end = like.flip(1).int().cumprod(1).flip(1).bool()
+        if not bool((at_end.sum(1) > 1).any()) or not torch.equal(at_end, like):
+            return None
+        one = cls(at_end, like & ~at_end, rows)
+        one._certain = one._declared = True
+        return one
 
     @property
     def certain(self) -> bool:
@@ -102,6 +116,12 @@ class PaddedSteps:
             return False
         filler = self._symbols[whole][0, -1]
         return bool((target == filler).sum() >= self.at_end[:, 1:].sum())
+
+    @property
+    def _is_uneven(self) -> bool:
+        """Whether most sequences end in it, and not all over as many steps."""
+        lengths = self.at_end.sum(1).tolist()
+        return len(set(lengths)) > 1 and 2 * sum(map(bool, lengths)) >= len(lengths)
 
     @property
     def share(self) -> float:
