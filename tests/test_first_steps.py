@@ -34,7 +34,7 @@ def test_weights_that_the_first_step_overwrote_are_told() -> None:
     (message,) = told(2.5, level=0.8, guess=1.8)
     assert "moved half of the weight matrices by more than 2.5 times their norm" in message
     assert message.endswith("the loss is at 0.801; the best constant answer has 1.8")
-    (message,) = told(2.5, level=0.8)
+    (message,) = told(2.5, level=1.2)
     assert message.endswith("it began at 2")
     (message,) = told(0.9, level=1.75, guess=1.8)
     assert "by more than 0.9 times their norm" in message
@@ -45,7 +45,8 @@ def test_weights_that_the_first_step_overwrote_are_told() -> None:
     [
         {"first": 0.9, "level": 0.8},
         {"first": 0.4, "level": 1.8, "guess": 1.8},
-        {"first": 2.5, "level": 0.4},
+        {"first": 2.5, "level": 0.4, "guess": 1.8},
+        {"first": 2.5, "level": 0.8},
         {"first": 2.5, "level": 0.8, "losses": 150},
         {"first": 2.5, "level": -0.8},
     ],
@@ -53,6 +54,7 @@ def test_weights_that_the_first_step_overwrote_are_told() -> None:
         "a large part of them",
         "a part of them",
         "it has learned",
+        "an unknown loss may end far above 0",
         "too early to tell",
         "no loss with a bottom",
     ],
