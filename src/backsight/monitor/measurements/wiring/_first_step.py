@@ -103,6 +103,8 @@ class FirstStep(Measurement):
         """Record it by module."""
         for path, steps in self._calls.first_alone().items():
             now.record(f"first_step_read/{path or 'model'}", float(steps))
+        if self._fused:
+            self._padding.pop(LOOP, None)  # of another model's pass, before the layer ran
         for path, share in self._padding.items():
             now.record(f"loop_padding_read/{path or 'model'}", share)
         if self._side_by_side:
