@@ -73,6 +73,17 @@ def test_attention_over_the_batch(loss: Callable[[], Tensor], across: bool) -> N
     assert attends_across(made, loss_targets(made)) == across
 
 
+@pytest.mark.parametrize("first", [False, True])
+@pytest.mark.parametrize("sizes", [[(STEPS, BATCH)], [(STEPS, STEPS + 1)], [(BATCH, STEPS)]])
+def test_attention_over_the_batch_of_a_recurrent_layer(
+    first: bool, sizes: list[tuple[int, int]]
+) -> None:
+    """The layer tells which of the axes holds the sequences."""
+    made = LossOperations([classified(first)])
+    across = attends_across(made, loss_targets(made), sizes)
+    assert across is (not first and sizes[0] == (STEPS, BATCH))
+
+
 @pytest.mark.parametrize(
     ("shape", "axis", "across"),
     [

@@ -71,6 +71,12 @@ def curves(m: nn.ModuleDict) -> Tensor:
     return squared(m, x)
 
 
+def asked_for_curves(m: nn.ModuleDict) -> Tensor:
+    y = torch.sin(0.3 * torch.arange(STEPS) + 6.3 * torch.rand(BATCH, 1))[..., None]
+    output: Tensor = m["head"](m["curve"](torch.randn(BATCH, STEPS, 1))[0])
+    return functional.mse_loss(output[..., :1], y)
+
+
 def slid(m: nn.ModuleDict) -> Tensor:
     """Windows of one series, each a step after the one before: next to each other both ways."""
     windows = torch.randn(BATCH + STEPS).unfold(0, STEPS, 1)[..., None]
@@ -90,6 +96,7 @@ TOLD: dict[str, tuple[Loss, str, str]] = {
     "numbers": (next_number, "error", "is the next input"),
     "padding": (tagged, "error", "sequences end in padding along the axis that rnn takes"),
     "curves": (curves, "info", "curves run along the axis that curve takes for the batch"),
+    "targets": (asked_for_curves, "info", "curves run along the axis that curve takes"),
 }
 
 

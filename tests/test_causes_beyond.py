@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as f
 
+from backsight import Run, diagnose, watch
 from backsight.probes import LossOperations, targets_beyond
 from tests.causes import findings
 
@@ -92,3 +93,24 @@ def test_grades_for_a_likeness_are_a_matter_of_scale(
 
     found = findings("BKS433", loss, tmp_path, {"rnn": nn.GRU(2, 4)}, iterations=8)
     assert [one.severity for one in found] == told
+
+
+APART = torch.tensor([1e-5, 1.0, 1.0])
+
+
+def test_what_a_loop_begins_with_is_no_data(tmp_path: Path) -> None:
+    """It is multiplied by the matrix that its later states are; the features of data may differ."""
+    m = nn.ModuleDict({"weigh": nn.Linear(3, 3), "carry": nn.Linear(3, 3)})
+    optimizer = torch.optim.SGD(m.parameters(), lr=0.1)
+    with watch(m, optimizer, tmp_path / "run", every=1):
+        for _ in range(4):
+            h = torch.randn(8, 3) * APART
+            for x in torch.randn(4, 8, 3) * APART:
+                h = torch.tanh(m["weigh"](x) + m["carry"](h))
+            optimizer.zero_grad()
+            h.square().mean().backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+    run = Run(tmp_path / "run")
+    assert [name for name in run.names if "column_scale" in name] == ["column_scale/weigh"]
+    (found,) = (one for one in diagnose(run).findings if one.code == "BKS433")
+    assert (found.severity, found.module) == ("info", "columns/weigh")

@@ -118,6 +118,25 @@ def test_a_clip_of_no_parameters(run_path: Path) -> None:
     assert found.message.startswith("clip_grad_norm_ is given no parameters, as by a generator")
 
 
+@pytest.mark.parametrize(("late", "told"), [(True, 1), (False, 0)])
+def test_a_training_that_breaks_out_at_once_is_not_waited_for(
+    late: bool, told: int, run_path: Path
+) -> None:
+    """Its third gradient is not finite."""
+    factors = iter([1.0, 1e3, float("nan"), float("nan")])
+
+    def step(t: Training) -> None:
+        t.optimizer.zero_grad()
+        (next(factors) * t.loss()).backward()  # type: ignore[no-untyped-call]
+        if not late:
+            t.clip()
+        t.optimizer.step()
+        if late:
+            t.clip()
+
+    assert len(findings(step, run_path, n=4)) == told
+
+
 def of_a_copy(t: Training) -> None:
     t.optimizer.zero_grad()
     t.loss().backward()  # type: ignore[no-untyped-call]
@@ -566,3 +585,21 @@ def test_clip_functions_are_left_as_they_were(tmp_path: Path) -> None:
         training.optimizer.step()
     assert (clip_grad.clip_grad_norm_, clip_grad._clip_grads_with_norm_) == before
     assert clip_grad._group_tensors_by_device_and_dtype is inside  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("limit", "told"), [(1e-3, True), (1.0, False)])
+def test_a_limit_that_is_always_on_is_told_without_an_optimizer(
+    limit: float, told: bool, run_path: Path
+) -> None:
+    torch.manual_seed(0)
+    rnn = nn.RNN(2, 4)
+    with watch(rnn, None, run_path, every=1):
+        for _ in range(16):
+            rnn.zero_grad()
+            rnn(torch.randn(5, 3, 2))[0].square().sum().backward()
+            clip_grad_norm_(rnn.parameters(), limit)
+            with torch.no_grad():
+                for p in rnn.parameters():
+                    assert p.grad is not None
+                    p.sub_(p.grad, alpha=0.01)
+    assert any(one.code == "BKS403" for one in diagnose(Run(run_path)).lasting) == told

@@ -448,3 +448,38 @@ def test_states_that_a_linear_layer_makes(sound: bool, tmp_path: Path) -> None:
 
 def _several(states: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     return states if isinstance(states, tuple) else (states,)
+
+
+def by_heads(m: nn.ModuleDict, parted: str, joined: str) -> Tensor:
+    """An attention by hand."""
+    x = m["reads"](drawn(BATCH, STEPS))
+    if parted == "view":
+        q = x.view(BATCH, 2, STEPS, 2)
+    elif parted == "rows":
+        q = x.view(BATCH * 2, STEPS, 2)
+    else:
+        q = x.view(BATCH, STEPS, 2, 2).transpose(1, 2)
+    read = (q @ q.transpose(-1, -2)).softmax(-1) @ q
+    kept = read.view(BATCH, 2, STEPS, 2)
+    kept = kept.transpose(1, 2) if joined == "transposed" else kept
+    return kept.reshape(BATCH, STEPS, UNITS)[:, -1].square().mean()  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize(
+    ("parted", "joined", "found"),
+    [
+        ("transposed", "transposed", 0), ("view", "transposed", 1), ("rows", "viewed", 2),
+        ("transposed", "viewed", 1), ("view", "viewed", 2),
+    ],
+)  # fmt: skip
+def test_heads_that_are_made_of_steps_are_found(
+    parted: str, joined: str, found: int, tmp_path: Path
+) -> None:
+    each = findings(
+        "BKS413",
+        partial(by_heads, parted=parted, joined=joined),
+        tmp_path,
+        {"reads": nn.Linear(INPUTS, UNITS)},
+    )
+    assert [one.evidence["views"] for one in each] == [found] * bool(found)
+    assert all("steps mix" in one.message for one in each[:1]) or parted == "rows"

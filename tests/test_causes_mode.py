@@ -236,6 +236,29 @@ def test_dropout_that_ends_with_the_first_test_is_found(
     assert found.evidence == {"dropout before": pytest.approx(0.4)}
 
 
+def test_a_function_that_never_drops_is_found(tmp_path: Path) -> None:
+    """The model was put into eval mode before it began, and has no module that shows it."""
+    net, usual = Function(), functional.dropout
+    (found,) = stopping(net, {0: stay}, tmp_path / "run")
+    assert found.message.startswith("the model trains in eval mode")
+    assert functional.dropout is usual
+
+
+def explain(net: Net) -> None:
+    """A gradient in eval mode, as for an adversarial example, before the net learns."""
+    net.eval()(torch.randn(5, 16, 2)).sum().backward()
+    net.train()
+
+
+@pytest.mark.parametrize(
+    ("net", "test"), [(Function, explain), (lambda: Net(nn.ReLU()).eval(), stay)]
+)
+def test_eval_mode_that_changes_nothing_is_not(
+    net: Callable[[], Net], test: Callable[[Net], object], tmp_path: Path
+) -> None:
+    assert stopping(net(), dict.fromkeys(range(12), test), tmp_path / "run") == []
+
+
 @pytest.mark.parametrize(
     ("net", "tests"),
     [

@@ -109,6 +109,27 @@ def test_what_comes_next_is_padding(ignored: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("told", [0, None])
+@pytest.mark.parametrize("whole", [0, 1, 4])
+def test_a_text_may_begin_with_a_symbol_that_it_does_not_leave(
+    whole: int, told: int | None, tmp_path: Path
+) -> None:
+    def loss(m: nn.ModuleDict) -> Tensor:
+        lengths = torch.arange(BATCH) % (STEPS - 2) + 1
+        lengths[BATCH - whole :] = 0
+        text = torch.randint(1, SYMBOLS, (BATCH, STEPS)) * (torch.arange(STEPS) < lengths[:, None])
+        logits = m["head"](m["rnn"](m["embed"](text[:, :-1]))[0])
+        return functional.cross_entropy(logits.flatten(0, 1), text[:, 1:].flatten())
+
+    modules = {
+        "embed": nn.Embedding(SYMBOLS, INPUTS, padding_idx=told), "rnn": rnn(batch_first=True),
+        "head": nn.Linear(UNITS, SYMBOLS),
+    }  # fmt: skip
+    found = findings("BKS420", loss, tmp_path, modules)
+    few = whole == 1 and told is None
+    assert [one.severity for one in found] == ["info" if few else "warning"]
+
+
+@pytest.mark.parametrize("told", [0, None])
 @pytest.mark.parametrize("counted", [True, False])
 def test_padding_that_the_embedding_names_may_have_two_lengths(
     told: int | None, counted: bool, tmp_path: Path
@@ -136,3 +157,51 @@ def test_padding_that_the_embedding_names_may_have_two_lengths(
             optimizer.step()
     found = {one.code for one in diagnose(tmp_path / "run").findings}
     assert ("BKS420" in found) is (counted and told == 0)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_padding_before_a_convolution_counts_in_a_loss_of_frames(
+    masked: bool, tmp_path: Path
+) -> None:
+    """The convolution has other values at the last step than at the padded ones before."""
+
+    def loss(m: nn.ModuleDict) -> Tensor:
+        there = torch.arange(STEPS) < (torch.arange(BATCH) % (STEPS - 2) + 1)[:, None]
+        frames = torch.randn(BATCH, STEPS, INPUTS) * there[..., None]
+        target = torch.rand(BATCH, STEPS).add(0.5) * there
+        smeared = m["smear"](m["widen"](frames.transpose(1, 2)).relu()).transpose(1, 2)
+        logits = m["head"](m["rnn"](smeared)[0]).squeeze(2)
+        each = functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
+        return each[there].mean() if masked else each.mean()
+
+    modules = {
+        "widen": nn.Conv1d(INPUTS, UNITS, 3, padding=1),
+        "smear": nn.Conv1d(UNITS, UNITS, 3, padding=1),
+        "rnn": rnn(inputs=UNITS, batch_first=True), "head": nn.Linear(UNITS, 1),
+    }  # fmt: skip
+    assert bool(findings("BKS420", loss, tmp_path, modules)) is not masked
+
+
+@pytest.mark.parametrize(
+    ("told", "padded", "found"),
+    [(0, 0.9, True), (None, 0.9, False), (0, 0.3, False), (0, 1.0, False)],
+)
+def test_a_last_state_behind_padding_that_the_embedding_names(
+    told: int | None, padded: float, found: bool, tmp_path: Path
+) -> None:
+    """Sorted by length, the sequences of a batch are alike; a few of them may end in padding.
+
+    What all end in alike tells nothing of their lengths.
+    """
+    ends = (torch.arange(STEPS) >= 3) & (torch.arange(BATCH) < padded * BATCH)[:, None]
+
+    def loss(m: nn.ModuleDict) -> Tensor:
+        symbols = torch.randint(1, SYMBOLS, (BATCH, STEPS)).masked_fill(ends, 0)
+        read: Tensor = m["rnn"](m["embed"](symbols))[1]
+        return read.square().mean()
+
+    modules = {
+        "embed": nn.Embedding(SYMBOLS, INPUTS, padding_idx=told), "rnn": rnn(batch_first=True),
+    }  # fmt: skip
+    each = findings("BKS415", loss, tmp_path, modules)
+    assert [one.severity for one in each] == ["warning"] * found

@@ -105,6 +105,20 @@ def test_a_rate_that_grows_until_the_loss_does_is_found(make: Make) -> None:
     assert findings(rates(make)) == []
 
 
+@pytest.mark.parametrize(("times", "back"), [(200.0, False), (200.0, True), (20.0, False)])
+def test_a_rate_far_above_its_own_stands_until_the_loss_is_back(times: float, back: bool) -> None:
+    judge = Judge(rules=[RateCourse()])
+    for i in range(COUNT):
+        share = times * i / 150 if i < 150 else 1.0
+        after = 1.0 if back else 2.0
+        values = {"loss": rising(260)[i + 110] if i < 150 else after}
+        if i % 10 == 0:
+            values |= {"group_lr/0": 0.01 * share, "group_lr_share": share}
+        judge.update(i, values)
+    (found,) = judge.diagnosis().findings
+    assert (found.resolved_at is None) is (times > 100 and not back)
+
+
 HEALTHY: list[Make] = [
     lambda o: lr.LambdaLR(o, lambda i: 1.0),
     lambda o: lr.LambdaLR(o, lambda i: min(i / 50, 1.0)),

@@ -49,6 +49,11 @@ def count(loss: Loss, *, maximised: bool = False) -> int:
     return terms_without_bound([root], [None], maximised=maximised)
 
 
+def yes_or_no(x: Tensor, y: Tensor) -> Tensor:
+    p = x.sigmoid()
+    return y * torch.log(p + 1e-8) + (1 - y) * torch.log(1 - p + 1e-8)
+
+
 WRONG: list[tuple[Loss, int]] = [
     (lambda x: (x.diag() - x[:3].logsumexp(-1)).mean(), 1),  # of pairs, against all others
     (lambda x: (x.diag() / 0.1).exp().div((x[:3] / 0.1).exp().sum(-1)).log().mean(), 1),
@@ -79,6 +84,7 @@ WRONG: list[tuple[Loss, int]] = [
     (lambda x: -f.binary_cross_entropy(x.sigmoid(), MASK[:, None].expand(N, CLASSES)), 1),
     (lambda x: x.log_softmax(-1).gather(1, Y[:, None]).mean(), 1),
     (lambda x: x.log_softmax(-1)[range(N), Y].sum(), 1),
+    (lambda x: yes_or_no(x, MASK[:, None].expand(N, CLASSES)).mean(), 1),
     (lambda x: x.softmax(-1).gather(1, Y[:, None]).log().mean(), 1),
     (lambda x: x.softmax(-1).log()[range(N), Y].mean(), 1),
     (lambda x: Categorical(logits=x).log_prob(Y).mean(), 1),  # type: ignore[no-untyped-call]
@@ -220,6 +226,8 @@ FINE: list[Loss] = [
     lambda x: -x.log_softmax(-1).mean(),
     lambda x: x.log_softmax(-1).mean(),
     lambda x: f.nll_loss(x, Y),
+    lambda x: yes_or_no(x, 3 * REWARD[:, None].expand(N, CLASSES)).mean(),
+    lambda x: yes_or_no(x[:1, :1], MASK[:1, None]).sum(),  # the choice of an agent
     lambda x: f.ctc_loss(
         x.log_softmax(-1)[:, None], Y[None, :1], torch.tensor([N]), torch.tensor([1])
     ),

@@ -562,6 +562,24 @@ def test_the_state_of_an_agent_that_acts_is_not_the_one_that_learns(run_path: Pa
     assert Run(run_path)["state_attached"].tolist() == [0.0] * 5
 
 
+@pytest.mark.parametrize("learns", [False, True])
+def test_a_state_goes_on_after_a_pass_only_where_the_next_loss_holds_it(
+    learns: bool, run_path: Path
+) -> None:
+    torch.manual_seed(0)
+    model = nn.GRU(INPUTS, UNITS)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
+    _, state = model(drawn(1, 1), torch.zeros(1, 1, UNITS))
+    with watch(model, optimizer, run_path, every=1):
+        optimizer.zero_grad()
+        model(drawn(STEPS, BATCH))[0].square().mean().backward()
+        output, _ = model(drawn(1, 1), state)  # an agent acts, between two losses
+        drawn_anew = model(drawn(STEPS, BATCH))[0].square().mean()
+        (output.square().mean() if learns else drawn_anew).backward()
+        optimizer.step()
+    assert bool(Run(run_path)["state_attached"].max() > 0) == learns
+
+
 def test_what_a_state_was_made_by() -> None:
     rnn, other = layer(), layer()
     _, state = rnn(drawn(STEPS, BATCH))

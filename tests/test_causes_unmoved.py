@@ -76,6 +76,21 @@ def test_a_loss_of_no_parameter(step: Step, many: int, tmp_path: Path) -> None:
     assert all("none of the 6 parameters" in one.message for one in found)
 
 
+@pytest.mark.parametrize(("stepped", "by_hand"), [(True, False), (False, True), (False, False)])
+def test_an_optimizer_that_never_steps(stepped: bool, by_hand: bool, tmp_path: Path) -> None:
+    def step(net: Net, optimizer: Optimizer, x: Tensor) -> None:
+        optimizer.zero_grad()
+        net(x).square().mean().backward()
+        if stepped:
+            optimizer.step()
+        for parameter in net.parameters() if by_hand else ():
+            assert parameter.grad is not None
+            parameter.data -= 0.01 * parameter.grad
+
+    found = told(tmp_path, step, "BKS409", iterations=140)
+    assert [one.severity for one in found] == ["error"] * (not stepped and not by_hand)
+
+
 def test_a_part_that_was_replaced_while_the_rest_is_frozen(tmp_path: Path) -> None:
     """The optimizer holds nothing that the loss reaches, and the model does."""
 

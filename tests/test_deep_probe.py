@@ -154,6 +154,26 @@ def test_cells_and_modules_called_once_a_step_are_run_again_in_float64(batch: in
     np.testing.assert_allclose(found["own"].lyapunov.exponents, wanted, rtol=0, atol=1e-10)
 
 
+def test_a_last_state_that_no_loss_reads_is_left_out() -> None:
+    """The step that makes it has an input, too, which counts as little."""
+    torch.manual_seed(3)
+    own, x = Own(), torch.randn(9, 4, 3)
+    own.dropout.p = 0.0
+
+    def loss(steps: int, read: int) -> Tensor:
+        states = [torch.zeros(4, 2)]
+        for one in x[:steps]:
+            states.append(own(one, states[-1]))
+        return states[read].sum()
+
+    whole = measured(nn.ModuleDict({"own": own}), lambda: loss(9, -2))["own"]
+    short = measured(nn.ModuleDict({"own": own}), lambda: loss(8, -1))["own"]
+    assert whole.reasons == ()
+    assert whole.capacity is not None
+    assert short.capacity is not None
+    assert whole.capacity.total == pytest.approx(short.capacity.total)
+
+
 @pytest.mark.parametrize("batch", [1, 3])
 def test_a_diagonal_recurrence_has_the_logarithms_of_its_decays(batch: int) -> None:
     torch.manual_seed(7)

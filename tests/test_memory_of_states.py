@@ -692,6 +692,35 @@ def test_a_module_that_begins_without_a_state_goes_on_from_its_first_one() -> No
     np.testing.assert_allclose(profile.memory, expected[:4], rtol=EXACT, atol=1e-14)
 
 
+def test_the_slots_of_a_memory_are_one_state() -> None:
+    """``(B, slots, H)``, of which the newest is written; they are no layers of a stack."""
+
+    class Slots(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.write = nn.Linear(3 + HIDDEN, HIDDEN)
+
+        def forward(self, x: Tensor, kept: Tensor) -> Tensor:
+            new = torch.tanh(self.write(torch.cat([x, kept.mean(1)], 1)))
+            return torch.cat([new[:, None], kept[:, :-1]], 1)
+
+    step, xs = Slots().double(), torch.randn(6, 4, 3).double()
+
+    def run(x: Tensor) -> Tensor:
+        kept = x.new_zeros(x.shape[1], 3, HIDDEN)
+        for row in x:
+            kept = step(row, kept)
+        return kept
+
+    profile = of_steps(nn.ModuleDict({"step": step}), lambda: run(xs).sum())["step"]
+
+    def state_of(x: Tensor, place: int, own: int, begun: int) -> Tensor:
+        return run(x[: place + 1, None])[0].flatten().detach()
+
+    expected = twin([*xs.transpose(0, 1)], [5] * 4, state_of, 2, [1, 2, 4, 6])
+    np.testing.assert_allclose(profile.memory, expected, rtol=EXACT, atol=1e-14)
+
+
 def test_a_module_is_run_again_under_the_autocast_that_it_was_called_under() -> None:
     step, xs = Leaky().eval(), torch.randn(6, 4, 3)
 

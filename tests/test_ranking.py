@@ -45,6 +45,14 @@ def test_the_codes_of_every_rule_exist_and_none_leads_to_itself() -> None:
         assert list(rule.leads_to) == sorted(rule.leads_to)
 
 
+def test_a_note_explains_another_note_and_nothing_graver() -> None:
+    """Another column's targets go with nothing that is read; nor do shuffled ones."""
+    read = found("BKS437", 80, severity="info", evidence={"since": 0.0})
+    untied, unrelated = found("BKS435", 20, severity="info"), found("BKS435", 20)
+    assert told(untied, read) == [("BKS437", ["BKS435"])]
+    assert told(unrelated, read) == [("BKS435", []), ("BKS437", [])]
+
+
 def test_a_cause_leads_though_its_symptom_is_graver() -> None:
     """No learning is an error, saturation a warning; what follows in turn is listed as well."""
     saturated, small, stuck = found("BKS104", 20), found("BKS405", 100), found("BKS302", 799)
@@ -222,8 +230,9 @@ def test_whatever_is_no_mistake_of_the_script_may_follow_from_one() -> None:
 
 
 def test_what_changes_the_size_of_all_steps_stops_no_parameter_alone() -> None:
-    """A parameter without a gradient is another matter than a clip, a schedule or a leftover."""
+    """A parameter without a gradient is another matter than a clip, a schedule, a leftover, or
+    padding that counts."""
     still = found("BKS402", 40, "head.bias", severity="info")
-    for code in ("BKS410", "BKS421", "BKS423", "BKS424"):
+    for code in ("BKS410", "BKS420", "BKS421", "BKS423", "BKS424"):
         assert told(still, found(code, 2)) == [(code, []), ("BKS402", [])]
     assert told(still, found("BKS414", 2)) == [("BKS414", ["BKS402"])]

@@ -1148,6 +1148,19 @@ def test_less_saturation_has_to_last() -> None:
     assert verdict("BKS104", early).outcome == "healthy"
 
 
+def test_a_shut_gate_is_a_note_while_the_loss_is_far_below_the_best_guess() -> None:
+    loss = falling(200, tau=10.0)  # to 1
+    gate, units = ({f"saturation/rnn.l0{end}": every(10, [1.0] * 20)} for end in (".update", ""))
+    for series, guess, severity in (
+        (gate, 5.0, "info"), (gate, 3.0, "warning"), (gate, -5.0, "warning"),
+        (units, 5.0, "warning"),
+    ):  # fmt: skip
+        one = the(verdict("BKS104", {**series, "loss": loss, "guess_loss": {10: guess}}))
+        assert one.severity == severity
+    lost = {**gate, "loss": [*loss[:150], *([4.0] * 50)], "guess_loss": {10: 5.0}}
+    assert the(verdict("BKS104", lost)).severity == "warning"
+
+
 def test_saturation_is_a_median_and_passes() -> None:
     shares = [0.9, 0.1, 0.9, 0.9, 0.1, 0.1]  # medians of three: 0.9, 0.9, 0.9, 0.1
     one = verdict("BKS104", {"saturation/rnn": every(10, shares)})
@@ -1802,6 +1815,17 @@ def test_a_short_memory_is_a_warning_where_the_loss_stays_at_the_best_guess() ->
     assert verdict("BKS301", later).outcome == "healthy"
 
 
+def test_a_short_memory_is_noted_of_a_loss_that_has_never_left_the_best_guess() -> None:
+    series = {"loss": wavy(500), "reach/rnn": {50: FADES},
+              "memory/rnn": every(50, [FORGETS] * 10),
+              "memory_lag/rnn": every(50, [MEMORY_LAGS] * 10)}  # fmt: skip
+    level = float(np.mean(wavy(500)))
+    one = the(verdict("BKS301", {**series, "guess_loss": {50: level}}))
+    assert (one.iteration, one.severity) == (400, "info")
+    for other in ({}, {"guess_loss": {50: 1.2 * level}}, {"guess_loss": {50: 0.8 * level}}):
+        assert verdict("BKS301", {**series, **other}).outcome == "healthy"
+
+
 def test_a_short_memory_is_not_noted_where_anything_else_may_hold_more() -> None:
     """Another layer, a layer whose memory is not known, a gradient, a loss that falls or never has,
     a window of 19 steps."""
@@ -2215,6 +2239,27 @@ def test_a_gradient_that_is_even_but_for_the_newest_steps_does_not_grow(
     row: list[float], fires: bool
 ) -> None:
     assert bool(verdict("BKS102", {"reach/head": every(10, [row] * 5)}).findings) == fires
+
+
+@pytest.mark.parametrize(
+    ("row", "fires"),
+    [
+        ([1.0, 0.9, 1.2, 29.0, 28.0, 36.0, 94.0, 117.0, 171.0, 215.0, 69.0, 9.0], False),
+        ([1.0, 1.0, 0.9, 300.0, 1.0, 1.0], False),
+        ([1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0], True),
+        ([1.0, 11.0, 120.0, 1300.0], True),
+        ([1.0, 2.0, INF, 4.0], None),
+        ([1.0, 0.5, 0.3, 0.1], None),
+    ],
+)
+def test_an_attention_that_picks_steps_is_no_explosion(
+    row: list[float], fires: bool | None
+) -> None:
+    """At an embedded input; the states of a layer go through its matrix at each step."""
+    rows = every(10, [row] * 5)
+    found = verdict("BKS102", {"reach/input:embed": rows}).findings
+    assert bool(found) == bool(fires)
+    assert bool(verdict("BKS102", {"reach/rnn": rows}).findings) == (fires is not None)
 
 
 def test_a_gradient_of_zero_is_not_clipped() -> None:

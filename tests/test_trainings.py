@@ -18,7 +18,7 @@ from torch.optim import SGD
 from backsight import Run, watch
 from backsight.diagnosis import diagnose
 from backsight.monitor import LateRecorder, ProcessMonitor
-from backsight.monitor._trainings import ALONE
+from backsight.monitor._trainings import ALONE, THROWN
 from backsight.monitor.events import IterationDetector, ObservedParameters
 from backsight.monitor.events._first_calls import BARE
 from tests import processes
@@ -78,6 +78,23 @@ def step(model: nn.Module, optimizer: Any, steps: int = 6) -> None:
     optimizer.zero_grad()
     model(torch.randn(steps, 2, 3)).square().mean().backward()
     optimizer.step()
+
+
+@pytest.mark.parametrize("other", [False, True])
+def test_a_model_whose_optimizer_never_steps_is_recorded_at_the_end(
+    other: bool, tmp_path: Path
+) -> None:
+    """Unless another one has stepped: then its gradients may be what that one wanted."""
+    with observed(tmp_path) as process:
+        net, judge = Net(), Judge()
+        optimizer, judging = SGD(net.parameters(), lr=0.1), SGD(judge.parameters(), lr=0.1)
+        for _ in range(THROWN + 2):
+            optimizer.zero_grad()
+            net(torch.randn(6, 2, 3)).square().mean().backward()
+            if other:
+                step(judge, judging)
+    (run,) = process.runs
+    assert (run.iterations == THROWN + 2) or other
 
 
 def numbered(run: Run, name: str = "loss") -> list[int]:

@@ -152,7 +152,9 @@ def _effects(found: Finding, facts: Mapping[str, type[Rule]]) -> Iterable[str]:
     """What may follow from it; of a mistake that names nothing, all that is none itself, and that
     it does not spare. A note may be no mistake."""
     rule = facts[found.code]
-    if rule.leads_to or not rule.cause or found.severity == "info":
+    if found.severity == "info":
+        return (*rule.leads_to, *rule.explains)
+    if rule.leads_to or not rule.cause:
         return rule.leads_to
     return [code for code, other in facts.items() if not other.cause and code not in rule.spares]
 

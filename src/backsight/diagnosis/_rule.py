@@ -71,6 +71,8 @@ class Rule(ABC):
     """How, in words, with the names of the thresholds in braces."""
     leads_to: ClassVar[tuple[str, ...]] = ()
     """Codes of what may follow from it: its symptoms, where it was there before."""
+    explains: ClassVar[tuple[str, ...]] = ()
+    """Codes of notes that follow from a note of it, where it was there before them."""
     spares: ClassVar[tuple[str, ...]] = ()
     """Codes of what cannot follow from a mistake that names nothing in ``leads_to``: a clip, say,
     changes the size of all steps, and leaves no parameter alone without a gradient."""

@@ -298,6 +298,9 @@ class Iteration:
     """Whether a hidden state is not finite, as far as that is known without waiting for it."""
     drops_in_eval: bool | None = None
     """Whether dropout dropped while a model was evaluated before it; None where none was."""
+    silent: bool = False
+    """Whether the newest forward with gradients of a model in eval mode has called
+    ``functional.dropout`` and told it not to drop; of the first few such forwards."""
     evaluations: int = 0
     """How often a model had begun to run without gradients before it; not counted for ever."""
     opposed: bool = False

@@ -356,6 +356,7 @@ class Observation:
             _parameters=self.parameters,
             gradient_before=gradient,
             drops_in_eval=self.forwards.drops_in_eval,
+            silent=self.forwards.evaluations.silent,
             evaluations=self.forwards.evaluations.begun,
             _ran=self.forwards.now,
         )

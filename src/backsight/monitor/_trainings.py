@@ -29,6 +29,9 @@ _log = logging.getLogger("backsight")
 ALONE = 5
 """Steps without one of an earlier training's, after which a model is a training of its own."""
 
+THROWN = 20
+"""Iterations whose gradients were thrown away, of a model that was to be trained."""
+
 LOOSE = "parameters"
 """The name of what no model holds, beside models that have names."""
 
@@ -137,9 +140,18 @@ class Trainings:
         """Decide what is left."""
         with self._lock:
             self._closing = True
+            if not any(group.steps for group in self._groups):
+                self._never_stepped()
             for group in list(self._groups):  # each one that is begun may end others
                 if group.run is None and group.steps:
                     self._alone(group)
+
+    def _never_stepped(self) -> None:
+        """Models that have learned nothing, because no optimizer of the process has stepped: their
+        gradients were thrown away, time and again."""
+        for group in list(self._groups):
+            if group.monitor.next_iteration >= THROWN:
+                self._alone(group)
 
     # -- inside ----------------------------------------------------------------------------
 

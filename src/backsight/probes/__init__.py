@@ -28,7 +28,7 @@ from backsight.probes._modules import (
     unwrapped,
     unwrapped_optimizer,
 )
-from backsight.probes._padding import embedded_from, is_padding, may_be_padded, padding_of
+from backsight.probes._padding import embedded_from, is_padding, may_be_padded, pad_of, padding_of
 from backsight.probes._parameters import (
     WIDEST,
     ParameterUpdates,
@@ -52,7 +52,7 @@ from backsight.probes._reader import (
 )
 from backsight.probes._readers import Readers, reading_of
 from backsight.probes._readout import readout_of
-from backsight.probes._rerun import as_it_was, autocast_now, may_run_again, taken_apart
+from backsight.probes._rerun import as_it_was, may_run_again, taken_apart
 from backsight.probes._sharpness import Sharpness, sharpness
 from backsight.probes._tensors import tensors_in
 from backsight.probes._time_axis import moves_across, padded_across, smooth_across, symbols_of
@@ -152,7 +152,6 @@ from backsight.probes.wiring import (
     data_mixed,
     depends_across,
     dropout_of,
-    first_step_alone,
     given_beside,
     hangs_on_spent,
     has_schedule,
@@ -170,6 +169,7 @@ from backsight.probes.wiring import (
     mixes,
     moved,
     noise_spread,
+    one_step_alone,
     packed_from,
     packed_of,
     places_of,
@@ -250,7 +250,6 @@ __all__ = [
     "asks_for_last",
     "asks_of_rows",
     "attends_across",
-    "autocast_now",
     "averages_padding",
     "averages_words",
     "batch_axes",
@@ -286,7 +285,6 @@ __all__ = [
     "error_compares_padding",
     "errors_by_hand",
     "filled_targets",
-    "first_step_alone",
     "given_beside",
     "gradient_norm",
     "hangs_on_spent",
@@ -336,8 +334,10 @@ __all__ = [
     "no_such_module",
     "noise_spread",
     "on_host",
+    "one_step_alone",
     "packed_from",
     "packed_of",
+    "pad_of",
     "padded_across",
     "padding_of",
     "parameters_of",

@@ -149,8 +149,11 @@ def _exponents(run: LayerRun) -> LyapunovSpectrum:
 
 def _capacity(run: LayerRun) -> MemoryCapacity:
     seen = torch.arange(max(run.lengths))[:, None] < torch.tensor(run.lengths)
-    return driven(run.advance, _of(run.inputs, lambda one: one[seen.to(one.device)][:, None]),
-                  run.state)  # fmt: skip
+    return driven(
+        run.advance,
+        _of(run.inputs, lambda one: one[: len(seen)][seen.to(one.device)][:, None]),
+        run.state,
+    )
 
 
 def _of(inputs: Fed, change: Callable[[Tensor], Tensor]) -> Fed:

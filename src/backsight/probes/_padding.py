@@ -4,9 +4,9 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import Node
 
-from backsight.probes._operations import POINTWISE, SAME_ORDER, operation, saved
+from backsight.probes._operations import POINTWISE, SAME_ORDER, operation, saved, signed
 
-__all__ = ["embedded_from", "is_padding", "may_be_padded", "padding_of"]
+__all__ = ["embedded_from", "is_padding", "may_be_padded", "pad_of", "padding_of"]
 
 FAR = 24
 """Operations between an embedding and the layer that it feeds."""
@@ -108,17 +108,44 @@ def embedded_from(x: Tensor, steps: int, batch: int) -> Tensor | None:
         >>> torch.equal(embedded_from(embed.weight[symbols], 7, 5), symbols)
         True
     """
+    node = _lookup_behind(x)
+    symbols = None if node is None else _looked_up(node)
+    if steps == batch or symbols is None or symbols.dim() != 2:
+        return None
+    if symbols.shape == (steps, batch):
+        return symbols.t()
+    return symbols if symbols.shape == (batch, steps) else None
+
+
+def pad_of(x: Tensor) -> int | None:
+    """What the embedding that ``x`` comes from calls padding (``padding_idx``).
+
+    Args:
+        x: what a layer was given; None is returned where nothing was embedded, or where the
+            embedding names no such symbol.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import pad_of
+        >>> symbols = torch.randint(9, (5, 7))
+        >>> pad_of(torch.nn.Embedding(9, 3, padding_idx=1)(symbols).relu())
+        1
+        >>> pad_of(torch.nn.Embedding(9, 3)(symbols)) is None
+        True
+    """
+    node = _lookup_behind(x)
+    if node is None or operation(node) != "Embedding":
+        return None
+    symbol: int = signed(saved(node, "padding_idx"))
+    return symbol if symbol >= 0 else None
+
+
+def _lookup_behind(x: Tensor) -> Node | None:
+    """The operation that took ``x`` from a table, if all that came after it goes step by step."""
     node: Node | None = x.grad_fn
     for _ in range(FAR):
-        if node is None:
-            return None
-        symbols = _looked_up(node)
-        if symbols is not None:
-            if steps == batch or symbols.dim() != 2:
-                return None
-            if symbols.shape == (steps, batch):
-                return symbols.t()
-            return symbols if symbols.shape == (batch, steps) else None
+        if node is None or _looked_up(node) is not None:
+            return node
         given = [n for n, _ in node.next_functions if n and operation(n) != "AccumulateGrad"]
         if operation(node) not in KEEPS or len(given) != 1:
             return None

@@ -117,7 +117,7 @@ def autocast_now(like: Tensor) -> torch.dtype | None:
 
     Example:
         >>> import torch
-        >>> from backsight.probes import autocast_now
+        >>> from backsight.probes._rerun import autocast_now
         >>> with torch.autocast("cpu", torch.bfloat16):
         ...     print(autocast_now(torch.ones(2)))
         torch.bfloat16

@@ -47,8 +47,8 @@ class Clipping(Rule):
     code: ClassVar[str] = "BKS403"
     title: ClassVar[str] = "clipping always on"
     severity: ClassVar = "warning"
-    reads: ClassVar = ("grad_norm_applied",)
-    optional_signals: ClassVar = ("clip_factor", "grad_norm", "gradient_clamped")
+    reads: ClassVar = ("grad_norm_applied", "clip_factor")
+    optional_signals: ClassVar = ("grad_norm", "gradient_clamped")
     leads_to: ClassVar = (
         "BKS302",
         "BKS303",
@@ -64,10 +64,11 @@ class Clipping(Rule):
         "less than {factor:g} of their norm. Gradients that the script divides are not clipped: "
         "what clip_grad_norm_ is seen not to have done does not count, nor a fifth of them that "
         "was shortened by exactly the same factor, to norms that differ (a loss scale that is "
-        "undone). It is a note where the loss is down to {solved:g} of where it began by then. Or "
-        "in {alike:.0f} samples in a row, {held:.0%} of a gradient or more are at the largest "
-        "value, to the bit: all values were limited, perhaps by a hook; a note while the loss "
-        "falls."
+        "undone). Of what no optimizer moves, in {alike:.0f} samples in a row clip_grad_norm_ "
+        "shortens gradients to less than that. It is a note where the loss is down to {solved:g} "
+        "of where it began by then. Or in {alike:.0f} samples in a row, {held:.0%} of a gradient "
+        "or more are at the largest value, to the bit: all values were limited, perhaps by a "
+        "hook; a note while the loss falls."
     )
     causes: ClassVar = (
         "a threshold that was copied from another model",
@@ -105,6 +106,9 @@ class Clipping(Rule):
     _held: dict[str, int] = field(default_factory=dict, init=False, repr=False)
     """By member, samples in a row in which values were at a limit."""
 
+    _by_hand: dict[str, int] = field(default_factory=dict, init=False, repr=False)
+    """By member, samples in a row in which a clip has shortened what no optimizer reads."""
+
     @property
     def requirement(self) -> Requirement:
         """Pairs of norms."""
@@ -130,11 +134,33 @@ class Clipping(Rule):
             if 2 * share < self.held:
                 self.resolve(where, now.iteration)
 
+    def _look_by_hand(self, member: str, now: Sample, factor: float, before: float) -> None:
+        """Of parameters that no optimizer moves: nobody reads a norm, and each clip is told of."""
+        if not self.finite(member, factor, before):
+            return
+        row = self._by_hand[member] = (
+            self._by_hand.get(member, 0) + 1 if factor < self.factor else 0
+        )
+        self.usable(member)
+        if row >= self.alike:
+            self.ready = True
+            self._tell(
+                member, now, factor, before, factor * before,
+                f"clipping has shortened gradients to less than {short(self.factor)} of their norm "
+                f"in {row} samples in a row",
+            )  # fmt: skip
+        elif factor > 2 * self.factor:
+            self.resolve(member, now.iteration)
+
     def _update(self, now: Sample) -> None:
         self._look_at_values(now)
         computed = now.numbers("grad_norm")
         self._called |= now.numbers("clip_factor")
-        for member, applied in now.numbers("grad_norm_applied").items():
+        norms_applied = now.numbers("grad_norm_applied")
+        for member, factor in now.numbers("clip_factor").items():
+            if member not in norms_applied and member in computed:
+                self._look_by_hand(member, now, factor, computed[member])
+        for member, applied in norms_applied.items():
             before = computed.get(member, math.nan)
             if member not in computed or not self.finite(member, before, applied) or before <= 0:
                 continue
@@ -174,7 +200,7 @@ class Clipping(Rule):
             if applied.member == computed.member
         ]
         known = (self._factors.get(applied.member) for applied, _ in pairs)
-        if not self.ready or not all(one is not None and one.full for one in known):
+        if not pairs or not self.ready or not all(one is not None and one.full for one in known):
             super().update_many(stretch)
             return
         for place in stretch.places(("gradient_clamped",)).tolist():
@@ -233,20 +259,30 @@ class Clipping(Rule):
 
         def tell(place: int) -> None:
             sample = usable[place]
-            numbers = (float(x) for x in (middle[place], before[sample], applied[sample]))
-            self._tell(member, stretch.sample(int(places[sample])), *numbers)
+            at = stretch.sample(int(places[sample]))
+            norms = float(before[sample]), float(applied[sample])
+            self._tell(member, at, float(middle[place]), *norms)
 
         over = misses & (middle > 2 * self.factor)
         at = stretch.iterations[places[usable]]
         self.hit_or_miss(member, at, ~misses & ~divided, over, tell)
 
-    def _tell(self, member: str, now: Sample, median: float, before: float, applied: float) -> None:
+    def _tell(
+        self,
+        member: str,
+        now: Sample,
+        median: float,
+        before: float,
+        applied: float,
+        message: str | None = None,
+    ) -> None:
         course = now.courses.get(now.label)
         solved = course is not None and 0 <= course.level <= self.solved * course.began
         self.found(
             member,
             now.iteration,
-            f"clipping shortened at least {percent(self.share)} of the last {self.window:.0f} "
+            message
+            or f"clipping shortened at least {percent(self.share)} of the last {self.window:.0f} "
             f"gradients, half of them to less than {short(median)} of their norm",
             {"median factor": median, "gradient norm": before, "applied": applied},
             signals=(named("grad_norm", member), named("grad_norm_applied", member)),

@@ -20,6 +20,13 @@ EVEN = 0.1
 """Of the largest. What grows by a factor of 100 at one rate has at most half of its lags above."""
 
 
+EMBEDDED = "input:"
+"""The name of what is read at a model's embedded input begins so."""
+
+LEAP = 0.5
+"""Of the growth, as a power: one step with more of it is no multiplication again and again."""
+
+
 @dataclass
 class Exploding(Rule):
     """A state far back has much more gradient than the one the loss is taken at."""
@@ -51,7 +58,8 @@ class Exploding(Rule):
         "row, relative to the first lag that has a gradient. A gradient that is even but for the "
         "newest states, which may hardly matter yet, as what is written to a memory last, does "
         "not count: one of the first three lags gets a tenth of the largest, and so do more than "
-        "half of all. A gradient that is merely not finite "
+        "half of all. Nor does, at an embedded input, one that grows by more than the root of it "
+        "from one lag to the next: an attention picks steps. A gradient that is merely not finite "
         "is reported as BKS201, because NaN in the data causes it too."
     )
     causes: ClassVar = (
@@ -109,7 +117,11 @@ class Exploding(Rule):
             begins = int(np.flatnonzero(row)[0])
             highest = float(row[finite].max()) if finite.any() else math.nan
             largest = highest / float(row[begins])
-            if not largest > self.times or _is_even(row[begins:]):
+            if (
+                not largest > self.times
+                or _is_even(row[begins:])
+                or (layer.startswith(EMBEDDED) and _is_picked(row[begins:]))
+            ):
                 if not self.finite(layer, row):
                     continue
                 self._row[layer] = 0
@@ -141,6 +153,15 @@ def _is_even(row: NDArray[np.floating]) -> bool:
         return False
     high = row[row > 0] > EVEN * row.max()
     return bool(high[:NEWEST].any() and high.mean() > 0.5)
+
+
+def _is_picked(row: NDArray[np.floating]) -> bool:
+    """Whether one lag to the next makes most of the growth from the newest to the largest."""
+    if not np.isfinite(row).all():
+        return False
+    grown = row[: int(row.argmax()) + 1]
+    there = np.log(grown[grown > 0])
+    return bool(np.diff(there).max() > LEAP * (there[-1] - there[0]))
 
 
 def _gradient(now: Sample) -> tuple[str, ...]:

@@ -61,10 +61,11 @@ class LastColumn(InARow):
         "batch and not along the other one, or the target of each step is the next input along it, "
         "or depends on one of the three inputs on either side of its own there, and on none of the "
         "nearest ones along the axis that the layer takes for time; where no layer of PyTorch's "
-        "runs, of a loop of one's own, too. Curves that run along it are an info: the sequences of "
-        "a batch may be neighbours. Or all attentions of a model run along an axis that has a "
-        "target for each element, or along which symbols do not move on, as they do along the "
-        "other one; or a softmax runs along the axis that a layer takes for the batch."
+        "runs, of a loop of one's own, too. Curves of inputs, or of targets, that run along it are "
+        "an info: the sequences of a batch may be neighbours. Or all attentions of a model run "
+        "along an axis that has a target for each element, or along which symbols do not move on, "
+        "as they do along the other one; or a softmax runs along the axis that a layer takes for "
+        "the batch."
     )
     causes: ClassVar = (
         "batch_first=True was forgotten: output[:, -1] is the last sequence then",

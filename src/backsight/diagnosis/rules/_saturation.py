@@ -45,7 +45,8 @@ class SaturatedUnits(Rule):
         "limits are high because an LSTM remembers through open and shut gates). Each share is a "
         "median of {samples:.0f} samples. Or all gates of a layer are above {began:g} in the first "
         "{samples:.0f} samples and ever since, and after {losses:.0f} losses their level is above "
-        "that of the best constant answer: the weights began too large."
+        "that of the best constant answer: the weights began too large. A gate is told as a note "
+        "while the loss is below {learned:g} of that answer's (guess_loss)."
     )
     causes: ClassVar = (
         "a recurrent matrix or an input that is too large",
@@ -81,6 +82,8 @@ class SaturatedUnits(Rule):
     """Of the values of all gates, before anything was learned. PyTorch begins with none at all."""
     losses: float = 100
     """In which what can be learned is better than a constant."""
+    learned: float = 0.25
+    """Of the loss of the best constant answer: a gate that is shut serves a task without memory."""
     _guess: float = field(default=math.nan, init=False, repr=False)
     _begun: set[str] = field(default_factory=set, init=False, repr=False)
     """Layers that began so, and still are."""
@@ -122,13 +125,19 @@ class SaturatedUnits(Rule):
             if slow and self._row[where] < patience:
                 continue
             what = f"the values of the {gate} gate of {layer}" if gate else f"the units of {where}"
-            self.found(
+            one = self.found(
                 where,
                 now.iteration,
                 f"{percent(recent.median)} of {what} are saturated",
                 {"share saturated": recent.median, "limit": limit if slow else most},
                 signals=(f"saturation/{where}",),
             )
+            course = now.courses.get(now.label)
+            learned = course is not None and course.level < self.learned * max(self._guess, 0.0)
+            note = bool(gate) and learned
+            if one.severity == "info" and not note:
+                self.raised.append((now.iteration, one))
+            one.severity = "info" if note else self.severity
 
     def _began(self, now: Sample) -> set[str]:
         """Layers whose gates have all been at an end from the start, where nothing was learned."""

@@ -36,31 +36,31 @@ class ShortTerm(Rule):
     severity: ClassVar = "warning"
     reads: ClassVar = ("context_loss", "memory", "reach")
     optional_signals: ClassVar = ("context_length", "memory_lag", "loss", "guess_loss", "graph_end")
-    leads_to: ClassVar = ("BKS303",)
+    leads_to: ClassVar = ("BKS302", "BKS303")
     explanation: ClassVar[str] = (
         "Beyond a few steps, more context does not lower the loss: the model has learned what the "
         "last few steps tell, and ignores what lies further back although the task needs it."
     )
     criterion: ClassVar[str] = (
-        "The usable context (the smallest context within 1 % of the loss at full context) is below "
-        "{share:g} of the known memory demand; where that is unknown, it is below {window:g} of "
-        "the longest context measured, and the horizon of the gradient is no longer than it. The "
-        "loss at full context is at least 2 % below the loss at the shortest one, and below that "
-        "of guessing without memory where it is known, which shows that the model has learned "
-        "something. All this holds {times:.0f} times in a row. Without a "
-        "loss by context, the rule goes by what the states hold, once after {patience:.0f} losses "
-        "the loss has fallen and no longer does (by {still:g} of that). If the memory demand, or "
-        "the loss without memory, is known: another past at the needed lag (or at {window:g} of "
-        "the window) moves no layer's state by more than {held:g} of what another whole past does, "
+        "The usable context (the smallest context within 1 % of the loss at full context) is "
+        "below {share:g} of the known memory demand; where that is unknown, it is below "
+        "{window:g} of the longest context measured, and the horizon of the gradient is no "
+        "longer than it. The loss at full context is at least 2 % below the loss at the shortest "
+        "one, and below that of guessing without memory where it is known, which shows that the "
+        "model has learned something. All this holds {times:.0f} times in a row. Without a loss "
+        "by context, the rule goes by what the states hold, once after {patience:.0f} losses the "
+        "loss has fallen and no longer does (by {still:g} of that). If the memory demand, or the "
+        "loss without memory, is known: another past at the needed lag (or at {window:g} of the "
+        "window) moves no layer's state by more than {held:g} of what another whole past does, "
         "no gradient reaches back that far either, and the loss is less than a fraction of "
         "{better:g} below what a shorter memory achieves. Where neither is known, a short memory "
-        "by itself is no fault, as a task may need no more: it is a note that no layer's gradient "
-        "reaches back {long:g} of a window of {least:.0f} steps or more, unless the loss is below "
-        "{solved:g} of that of the best constant answer (guess_loss), so that nothing is left to "
-        "be learned. After {enough:.0f} losses it is a warning if the loss is still less than a "
-        "fraction of {better:g} below that of the best constant answer. Where no layer's memory "
-        "was measured, as in a loop that calls no module, it is a note at most, and none where "
-        "the graph itself ends (see BKS401)."
+        "by itself is no fault, as a task may need no more: it is a note that no layer's "
+        "gradient reaches back {long:g} of a window of {least:.0f} steps or more, unless the "
+        "loss is below {solved:g} of that of the best constant answer (guess_loss), so that "
+        "nothing is left to be learned. After {enough:.0f} losses it is a warning if the loss is "
+        "still less than a fraction of {better:g} below that of the best constant answer. Where "
+        "no layer's memory was measured, as in a loop that calls no module, it is a note at "
+        "most, and none where the graph itself ends (see BKS401)."
     )
     causes: ClassVar = (
         "gradients that vanish through time (see BKS101)",
@@ -111,6 +111,8 @@ class ShortTerm(Rule):
 
     enough: float = 800
     """Losses: memory tasks sit at their best guess for hundreds of iterations before they jump."""
+    never: float = 400
+    """Losses at the best constant answer from the beginning on, after which it is worth a note."""
     _row: dict[str, int] = field(default_factory=dict, init=False, repr=False)
     _reaches: dict[str, ReachMeasures] = field(default_factory=dict, init=False, repr=False)
     """By layer, the newest."""
@@ -247,7 +249,13 @@ class ShortTerm(Rule):
         short_term = readings <= {"forgets", "untaught"} and window >= self.least
         guess = self._guesses.get(now.label)
         solved = guess is not None and course.level < self.solved * max(guess, 0.0)
-        if not short_term or reaches_on or solved or not self._rests(course):
+        # The level of a rare class is noise: of a hundred losses, half are below their mean.
+        # Far above the guess, no constant was learned either: see BKS302.
+        size = abs(guess or 0.0)
+        stuck = guess is not None and -self.better * size <= course.deep - guess <= size
+        near = guess is not None and abs(course.deep - guess) <= self.better * size
+        never = near and not course.learned and course.count >= self.never
+        if not short_term or reaches_on or solved or not (never or self._rests(course)):
             self.resolve(where, now.iteration)
             return
         self._layer = where
@@ -259,10 +267,6 @@ class ShortTerm(Rule):
             what = f"{held}, no layer holds more, and no gradient reaches back more than {far}"
         else:
             what = f"no gradient reaches back more than {far} steps, although {held}"
-        # The level of a rare class is noise: of a hundred losses, half are below their mean.
-        # Far above the guess, no constant was learned either: see BKS302.
-        size = abs(guess or 0.0)
-        stuck = guess is not None and -self.better * size <= course.deep - guess <= size
         graver = stuck and course.count >= self.enough
         if graver:
             told = f"the loss stays at {short(course.level)}, and {short(guess or 0.0)} is that of "

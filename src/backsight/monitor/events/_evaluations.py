@@ -1,7 +1,8 @@
-"""Whether ``functional.dropout`` still drops while a model is evaluated.
+"""Whether ``functional.dropout`` drops while a model is evaluated, or does not while it learns.
 
 A call of it in a forward has no module whose mode ``model.eval()`` could switch, and neither has a
-layer that is made in ``forward``. Without a graph, nothing is left to see afterwards: so the
+layer that is made in ``forward``. Without a graph, or where it does nothing as the model learns in
+eval mode, nothing is left to see afterwards: so the
 function is wrapped while such a forward runs, and no longer: a model that holds the function can be
 saved only as long as it is PyTorch's own.
 """
@@ -20,6 +21,9 @@ __all__ = ["Evaluations"]
 
 ENOUGH = 3
 """Evaluations after which nobody looks any longer."""
+
+FIRST = 8
+"""Forwards with gradients of a model in eval mode: as many are looked at."""
 
 
 class Evaluations:
@@ -62,6 +66,10 @@ class Evaluations:
         self.begun = 0
         """Times that a forward without gradients came first, or after one with them."""
         self._learning = True
+        self._learnt = 0
+        """Forwards of a model in eval mode, with gradients, that were looked at."""
+        self.silent = False
+        """Whether ``functional.dropout`` was told not to drop in the newest of them."""
 
     def watch(self, model: nn.Module) -> None:
         """Watch its forwards."""
@@ -81,6 +89,7 @@ class Evaluations:
         self._learning = learning
         if module.training or learning:
             self._put_back()
+            self._learns(module)
             if self._evaluating:
                 self._evaluating = False
                 self._seen += 1
@@ -92,6 +101,15 @@ class Evaluations:
         ):
             if not self._evaluating:
                 self._evaluating, self._dropped = True, False
+            self._outermost = id(module)
+            self._wrap()
+
+    def _learns(self, module: nn.Module) -> None:
+        if module.training:
+            self.silent = False
+        elif self._learnt < FIRST:
+            self._learnt += 1
+            self.silent = False
             self._outermost = id(module)
             self._wrap()
 
@@ -111,6 +129,8 @@ class Evaluations:
         ) -> Tensor:
             if training and p and not torch.is_grad_enabled():
                 self._dropped = True
+            elif not training and p and torch.is_grad_enabled():
+                self.silent = True
             return usual(input, p, training, inplace)
 
         told = skipped(told, inside=False)

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.autograd.graph import Node
 
 from backsight.probes._operations import is_square, operation, shape_of
+from backsight.probes.loss._classes_by_hand import classes_by_hand
 from backsight.probes.loss._loss_operations import RESHAPED
 
 __all__ = [
@@ -224,14 +225,22 @@ def _bound(node: Node, sign: float, picked: bool) -> bool | None:
         return sign > 0
     if _is_log_probability(node):
         return not ((picked or _picks_before(node)) and sign > 0)
-    return None
+    return sign < 0 if name == "Add" and _is_yes_or_no(node) else None
+
+
+def _is_yes_or_no(node: Node) -> bool:
+    """``y * log(p) + (1 - y) * log(1 - p)``, of labels or shares ``y``."""
+    found = classes_by_hand("Add", node)
+    return found is not None and bool(((found.target >= 0) & (found.target <= 1)).all())
 
 
 def _is_choice(node: Node, picked: bool) -> bool:
     """Whether it is a log-probability of one row alone, as of what an agent does in a step."""
+    shape = shape_of(node, 0)
+    if operation(node) == "Add":  # yes or no
+        return math.prod(shape) == 1
     if not _is_log_probability(node):
         return False
-    shape = shape_of(node, 0)
     return math.prod(shape[:-1] if picked else shape) == 1
 
 

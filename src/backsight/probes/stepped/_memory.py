@@ -147,16 +147,32 @@ class StepRun:
             rows = told
             return lambda h, members: readout.losses(h, [rows[member] for member in members])
 
+        advance, begin = _as_one_layer(self.advance, self.state)
         with as_it_was(self.module, self.state[0], self.autocast):
             (found,) = memory(
-                self.advance,
+                advance,
                 self.inputs,
-                self.state,
+                begin,
                 lengths=self.lengths,
                 compared=self.compared,
                 worth=worth,
             )
         return found if found.tells else None
+
+
+def _as_one_layer(advance: Advance, state: Carried) -> tuple[Advance, Carried]:
+    """The same where the hidden state is a row for each sequence, as of a memory's slots
+    ``(B, slots, H)``: they are no layers."""
+    hidden, *others = state
+    if hidden.dim() == 2:
+        return advance, state
+    shape = hidden.shape[1:]
+
+    def flat(inputs: Fed, given: Carried) -> Carried:
+        h, *rest = advance(inputs, (given[0].view(-1, *shape), *given[1:]))
+        return (h.flatten(1), *rest)
+
+    return flat, (hidden.flatten(1), *others)
 
 
 def steps_to_run(

@@ -18,7 +18,7 @@ from backsight.probes.wiring._dropout import (
     rows_silenced,
 )
 from backsight.probes.wiring._elements import some_elements
-from backsight.probes.wiring._first_step import StepCalls, first_step_alone, steps_side_by_side
+from backsight.probes.wiring._first_step import StepCalls, one_step_alone, steps_side_by_side
 from backsight.probes.wiring._graph_tags import GraphTags
 from backsight.probes.wiring._half_overflow import overflow_in_half
 from backsight.probes.wiring._half_sums import additions_in_half
@@ -35,6 +35,7 @@ from backsight.probes.wiring._last_step import asks_for_last
 from backsight.probes.wiring._loop_carried import LoopCarried
 from backsight.probes.wiring._loop_inputs import loop_inputs
 from backsight.probes.wiring._loop_states import LoopStates, loop_begun, loop_products, loop_weights
+from backsight.probes.wiring._mixed_heads import heads_mixed, parts_steps
 from backsight.probes.wiring._mixed_rows import (
     batch_axes,
     convolved_mixed,
@@ -76,10 +77,10 @@ __all__ = [
     "data_mixed",
     "depends_across",
     "dropout_of",
-    "first_step_alone",
     "given_beside",
     "hangs_on_spent",
     "has_schedule",
+    "heads_mixed",
     "hides_all_but",
     "is_drawn",
     "is_spent",
@@ -94,9 +95,11 @@ __all__ = [
     "mixes",
     "moved",
     "noise_spread",
+    "one_step_alone",
     "overflow_in_half",
     "packed_from",
     "packed_of",
+    "parts_steps",
     "places_of",
     "put_elsewhere",
     "puts_back",

@@ -20,7 +20,9 @@ FEWEST = 3
 """Steps, and sequences."""
 
 
-def attends_across(made: LossOperations, targets: Sequence[LossTarget]) -> bool:
+def attends_across(
+    made: LossOperations, targets: Sequence[LossTarget], sizes: Sequence[tuple[int, int]] = ()
+) -> bool:
     """Whether each attention of a model runs over what are its sequences.
 
     The loss has a target for each of what it takes for steps, and each of these is a row of the
@@ -30,6 +32,8 @@ def attends_across(made: LossOperations, targets: Sequence[LossTarget]) -> bool:
     Args:
         made: the operations of the loss, while the graph is whole.
         targets: its targets.
+        sizes: steps and sequences of each call of a recurrent layer, where there are any: then it
+            is known which is which.
 
     Example:
         >>> import torch
@@ -47,6 +51,9 @@ def attends_across(made: LossOperations, targets: Sequence[LossTarget]) -> bool:
     if len(found) != 1:
         return False
     ((steps, rows),) = found
+    if sizes:
+        clear = {*sizes} == {(sizes[0][0], steps)} and rows % sizes[0][0] == 0 != rows % steps
+        return clear and any(_one_each(given, steps) for given in targets)
     if min(steps, rows) < FEWEST or rows % steps == 0:
         return False  # a window is attended to along each of its axes
     if any(_one_each(given, steps) for given in targets):

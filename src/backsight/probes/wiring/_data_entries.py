@@ -41,13 +41,15 @@ class DataEntry(NamedTuple):
     """The parameter, where it is one as it is or transposed."""
 
 
-def data_entries(made: LossOperations) -> Iterator[DataEntry]:
+def data_entries(made: LossOperations, *, states: bool = True) -> Iterator[DataEntry]:
     """What linear layers and convolutions were given, where it carries no gradient.
 
     Nothing is told of weights that are frozen, nor where looking would run code of the caller's.
 
     Args:
         made: the operations of the loss, while the graph is whole.
+        states: whether to tell as well of what may be the initial state of a loop: its weight is
+            multiplied, too, with what carries a gradient.
 
     Example:
         >>> import torch
@@ -58,15 +60,27 @@ def data_entries(made: LossOperations) -> Iterator[DataEntry]:
         >>> [tuple(one.data.shape) for one in found], found[0].weight is first.weight
         ([(5, 3)], True)
     """
+    carried = set() if states else set(_carried(made))
     for name, node in made.those(OPERANDS.keys()):
         kept = OPERANDS[name]
         rows, weight = PRODUCTS.get(name, (0, 1))
         given = [below for below, _ in node.next_functions]
+        if carried and len(given) > weight and _untied(given[weight]) in carried:
+            continue
         if len(given) <= max(rows, weight) or given[rows] is not None or given[weight] is None:
             continue
         data = unpacked(node, kept)
         if data is not None:
             yield DataEntry(data, _leaf(given[weight]))
+
+
+def _carried(made: LossOperations) -> Iterator[Node | None]:
+    """What the weights are that are multiplied with what carries a gradient."""
+    for name, node in made.those(OPERANDS.keys()):
+        rows, weight = PRODUCTS.get(name, (0, 1))
+        given = [below for below, _ in node.next_functions]
+        if len(given) > max(rows, weight) and given[rows] is not None:
+            yield _untied(given[weight])
 
 
 def given_beside(
@@ -153,7 +167,12 @@ def _is_own(node: Node | None, own: set[int]) -> bool:
 
 
 def _leaf(node: Node | None) -> Tensor | None:
+    leaf = getattr(_untied(node), "variable", None)
+    return leaf if isinstance(leaf, Tensor) else None
+
+
+def _untied(node: Node | None) -> Node | None:
+    """What a weight is, behind its views."""
     while node is not None and operation(node) in ("T", "Transpose", "View"):
         node = node.next_functions[0][0]
-    leaf = getattr(node, "variable", None)
-    return leaf if isinstance(leaf, Tensor) else None
+    return node

@@ -1,6 +1,6 @@
-"""Loops over steps of which a loss reads the first one alone."""
+"""Loops over steps of which a loss reads the first one alone, or the last one."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from backsight.probes._operations import (
 )
 from backsight.probes.loss import LIMIT, LossOperations
 
-__all__ = ["StepCalls", "first_step_alone", "steps_side_by_side"]
+__all__ = ["StepCalls", "one_step_alone", "steps_side_by_side"]
 
 FEWEST = 3
 """Steps of a loop."""
@@ -31,6 +31,13 @@ NEAR = 48
 
 FAR = 400
 """Operations of one step of a loop that is no module."""
+
+
+CHOOSES = frozenset({
+    *("CopySlices", "Index", "IndexCopy", "IndexPut", "MaskedFill", "MaskedScatter", "SWhere"),
+    *("Scatter", "Where"),
+})  # fmt: skip
+"""What takes rows from several tensors, or leaves some as they are."""
 
 
 class StepCalls:
@@ -188,7 +195,7 @@ class _Taken:
     parts: tuple[Node, ...]
 
 
-def first_step_alone(made: LossOperations) -> int:
+def one_step_alone(made: LossOperations, *, last: bool = False) -> int:
     """Steps of a loop whose states are put side by side and of which an index takes the first one.
 
     Of the parts of a ``cat`` or ``stack``, made in an order in which each depends on the one
@@ -197,35 +204,41 @@ def first_step_alone(made: LossOperations) -> int:
 
     Args:
         made: the operations of the loss, while the graph is whole.
+        last: ask for the one that was made last, if the others are reached through it alone and no
+            data decide whether it is a new state or the one before.
 
     Returns:
         0 where there is no such thing.
 
     Example:
         >>> import torch
-        >>> from backsight.probes import LossOperations, first_step_alone
+        >>> from backsight.probes import LossOperations, one_step_alone
         >>> weight, state, states = torch.ones(2, 2, requires_grad=True), torch.zeros(3, 2), []
         >>> for _ in range(5):
         ...     state = torch.tanh(state @ weight + 1)
         ...     states.append(state)
         >>> forwards, backwards = torch.stack(states, 1), torch.stack(states[::-1], 1)
-        >>> [first_step_alone(LossOperations([x[:, -1].sum()])) for x in (forwards, backwards)]
+        >>> [one_step_alone(LossOperations([x[:, -1].sum()])) for x in (forwards, backwards)]
         [0, 5]
+        >>> [one_step_alone(LossOperations([x[:, -1].sum()]), last=True)
+        ...  for x in (forwards, backwards)]
+        [5, 0]
     """
     taken: dict[Node, list[_Taken]] = {}
     for name, node in made.those({"Select", "Slice"}):
         found = list(_taken(node, name))
         if found:
             taken[node] = found
+    end = max if last else min
     told = [
-        one for each in taken.values() for one in each if one.chosen is min(one.parts, key=_when)
+        one for each in taken.values() for one in each if one.chosen is end(one.parts, key=_when)
     ]
     if not told:
         return 0
-    reached = _reached(made, taken)
+    reached = _reached(made, taken, {one.chosen for one in told} if last else set())
     for one in told:
         if reached.isdisjoint(set(one.parts) - {one.chosen}) and _goes_on(one.parts):
-            return len(one.parts)
+            return 0 if last and _may_stop(one.parts) else len(one.parts)
     return 0
 
 
@@ -349,12 +362,15 @@ def _further(edge: Edge, axis: int, place: int) -> list[tuple[Edge, int, int]]:
     return []
 
 
-def _reached(made: LossOperations, taken: dict[Node, list[_Taken]]) -> set[Node]:
-    """Operations that a gradient other than 0 may arrive at: an index leads to what it takes."""
+def _reached(made: LossOperations, taken: dict[Node, list[_Taken]], ends: Set[Node]) -> set[Node]:
+    """Operations that a gradient other than 0 may arrive at: an index leads to what it takes. It
+    is followed no further than the ``ends``."""
     waiting = list(made.roots)
     seen = set(waiting)
     while waiting:
         node = waiting.pop()
+        if node in ends:
+            continue
         found = taken.get(node)
         below = (
             [n for n, _ in node.next_functions if n is not None]
@@ -365,6 +381,21 @@ def _reached(made: LossOperations, taken: dict[Node, list[_Taken]]) -> set[Node]
         waiting += new
         seen.update(new)
     return seen
+
+
+def _may_stop(parts: Sequence[Node]) -> bool:
+    """Whether the last state may be the one before, for some of the rows: data choose, or weigh."""
+    *_, before, newest = sorted(parts, key=_when)
+    waiting, seen = [newest], {newest}
+    while waiting and len(seen) < FAR:
+        node = waiting.pop()
+        below = [n for n, _ in node.next_functions]
+        if operation(node) in CHOOSES or (operation(node) == "Mul" and None in below):
+            return True
+        new = [n for n in below if n is not None and n not in seen and _when(n) > _when(before)]
+        waiting += [n for n in new if operation(n) != "AccumulateGrad"]
+        seen.update(new)
+    return False
 
 
 def _goes_on(parts: Sequence[Node]) -> bool:

@@ -18,6 +18,7 @@ from backsight.probes._operations import (
     unpacked,
 )
 from backsight.probes.loss import LossOperations, compared_alike
+from backsight.probes.wiring._mixed_heads import heads_mixed
 
 __all__ = [
     "batch_axes",
@@ -130,7 +131,8 @@ def views_that_mix(
     states: Collection[Shape] = (),
     data: Sequence[Tensor] = (),
 ) -> list[tuple[Shape, Shape]]:
-    """The shapes before and after of each view in the graph of a loss that mixes sequences.
+    """The shapes before and after of each view in the graph of a loss that mixes sequences; where
+    there is none, of each that mixes the steps of an attention's heads.
 
     Args:
         made: the operations of the loss.
@@ -164,7 +166,8 @@ def views_that_mix(
         if len(old) > 1 and _mixed((below[0], below[1]), old, new, axes, states, tokens):
             found[node] = old, new
     alike = compared_alike(made, found, data) if found else ()
-    return [shapes for node, shapes in found.items() if node not in alike]
+    mixed = [shapes for node, shapes in found.items() if node not in alike]
+    return mixed or heads_mixed(made)
 
 
 def data_mixed(x: Tensor) -> tuple[Shape, Shape] | None:

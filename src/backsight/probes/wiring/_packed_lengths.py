@@ -92,6 +92,8 @@ def packed_from(packed: PackedSequence) -> list[Tensor]:
 def packed_of(packed: PackedSequence, given: Tensor) -> Tensor | None:
     """``(B, T, I)``: ``given``, if a batch was packed from it in its own order; else None.
 
+    Each sequence is compared as far as it was packed: many may begin alike.
+
     Args:
         packed: a batch, whose numbers have no graph.
         given: ``(B, T, I)`` or ``(T, B, I)``.
@@ -107,8 +109,11 @@ def packed_of(packed: PackedSequence, given: Tensor) -> Tensor | None:
     """
     if given.dim() != 3 or given.shape[2:] != packed.data.shape[1:]:
         return None
-    first = pad_packed_sequence(packed, batch_first=True)[0][:, 0]
+    whole, lengths = pad_packed_sequence(packed, batch_first=True)
+    behind = torch.arange(whole.shape[1]) >= lengths[:, None]
+    outside = behind.to(whole.device)[..., None]
     for rows in (given, given.transpose(0, 1)):
-        if torch.equal(rows[:, 0], first):
+        there = rows[:, : whole.shape[1]]
+        if there.shape == whole.shape and torch.equal(there.masked_fill(outside, 0), whole):
             return given if rows is given else rows
     return None

@@ -68,7 +68,8 @@ SIGNALS = (
         name="eval_mode",
         title="modules in eval mode",
         formula="modules with dropout or batch normalisation in eval mode at the last backward "
-        "pass before a step, where all of them are and so are the models that hold them; else 0",
+        "pass before a step, where all of them are and so are the models that hold them; 1 where "
+        "there are none, and a model in eval mode has functional.dropout drop nothing; else 0",
         axes=("iteration",),
         unit="modules",
         reduction="none",

@@ -113,14 +113,14 @@ SIGNALS = (
     Signal(
         name="loop_padding_read",
         title="padding before the last step of a loop",
-        formula="padded steps / all steps of what a cell is given whose sequences end in padding, "
-        "if L reads its last state alone; 0 otherwise",
+        formula="padded steps / all steps of what a cell, or a loop, is given whose sequences end "
+        "in padding, if L reads its last state alone; 0 otherwise",
         axes=("iteration",),
         unit="1",
         reduction="of several passes, the largest",
         cost="shared with first_step_read; one look at the inputs",
         source="Backsight",
-        per="cell",
+        per="cell, or 'loop'",
     ),
     Signal(
         name="padding_packed",
@@ -152,7 +152,8 @@ SIGNALS = (
         title="padding in the loss",
         formula="padded steps / all steps, if a loss of PyTorch's compares all of them with one "
         "value that it does not ignore; 0 if none does; less than 0 by the share of a filler that "
-        "targets of classes end in, where no data are given at each step",
+        "targets of classes end in, where no data are given at each step; less than -1 by it where "
+        "a few sequences hold nothing but the symbol that others end in, and that is asked for",
         axes=("iteration",),
         unit="1",
         reduction="maximum over the losses of an iteration",
@@ -167,7 +168,7 @@ SIGNALS = (
         "step is the next input along it, 3 if neighbours correlate by 0.8 or more along it, when "
         "the means of steps and of sequences are taken out, each of these not along the other "
         "axis (by 0.4 or less), 4 if targets depend on an input near theirs along it, and not "
-        "on those along the other axis; 0 otherwise; where no fused layer runs, all but 3 of a "
+        "on those along the other axis; 0 otherwise; where no fused layer runs, all of it of a "
         "loop of one's own; 5 if all attentions run along an axis that has a target for each "
         "element (as 'attention'), 6 if a softmax runs along the batch of a layer (as 'softmax')",
         axes=("iteration",),

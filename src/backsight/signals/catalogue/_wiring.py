@@ -99,9 +99,9 @@ SIGNALS = (
         title="views that mix sequences",
         formula="losses whose targets are flattened in another order than their predictions, and "
         "views in the graph of L, or between the data and the input of a layer, after "
-        "which an axis has the size of the batch that was not its axis before, and outputs of "
-        "reversed sequences that are turned round along the batch; in all, and by the shapes "
-        "before and after",
+        "which an axis has the size of the batch that was not its axis before, or the "
+        "heads of an attention are made of steps, and outputs of reversed sequences that "
+        "are turned round along the batch; in all, and by the shapes before and after",
         axes=("iteration",),
         unit="views",
         reduction="none",

@@ -31,14 +31,15 @@ class ClipMisplaced(Rule):
         "In {samples:.0f} samples in a row, clip_grad_norm_ or clip_grad_value_ is called before "
         "the backward pass or after the step and not in between, or gradients that are zeroed "
         "next are shortened after the step, or clip_grad_norm_ is given no parameters at all, or "
-        "those of a copy; and the step reads a gradient above the limit. Or, in as many, one of "
-        "them shortens the gradient, and the step reads a gradient at least 64 times below the "
-        "limit; or gradients arrive at scaler.step at least 64 times shorter than they were "
-        "computed and still scaled, with 8 or more elements alike to the bit, or with one norm "
-        "whatever it was before. Or {held:.0%} of the weights of the largest matrix or more are "
-        "at its largest value, to the bit, and were moved there between backward and the step. "
-        "Where no gradient is above the limit in {harmless:.0f} samples, a misplaced call is told "
-        "as a note. A clip by hand of gradients that are None or zero leaves no trace."
+        "those of a copy; and the step reads a gradient above the limit. So many are not waited "
+        "for where gradients are not finite by then. Or, in as many, one of them shortens the "
+        "gradient, and the step reads a gradient at least 64 times below the limit; or gradients "
+        "arrive at scaler.step at least 64 times shorter than they were computed and still "
+        "scaled, with 8 or more elements alike to the bit, or with one norm whatever it was "
+        "before. Or {held:.0%} of the weights of the largest matrix or more are at its largest "
+        "value, to the bit, and were moved there between backward and the step. Where no gradient "
+        "is above the limit in {harmless:.0f} samples, a misplaced call is told as a note. A clip "
+        "by hand of gradients that are None or zero leaves no trace."
     )
     causes: ClassVar = (
         "the clip stands before loss.backward(), or after optimizer.step()",
@@ -79,9 +80,10 @@ class ClipMisplaced(Rule):
         scaled, clamped = now.numbers("clip_scaled"), now.numbers("weights_clamped")
         for where, ratio in now.numbers("clip_misplaced").items():
             factor = scaled.get(where, 0.0)
-            if not self.finite(where, ratio, factor):
-                continue
             row = self._misplaced.setdefault(where, [])
+            if not self.finite(where, ratio, factor):
+                self._burst(where, now.iteration, row)
+                continue
             # Gradients that are scaled down instead of zeroed are shorter after the step, too.
             row[:] = [*row, ratio][-int(self.harmless) :] if ratio and not self._kept(where) else []
             self._scaled[where] = self._scaled.get(where, 0) + 1 if factor else 0
@@ -100,6 +102,11 @@ class ClipMisplaced(Rule):
             elif not row and not factor and not self._held[where]:
                 self.ready = True
                 self.resolve(where, now.iteration)
+
+    def _burst(self, where: str, iteration: int, row: list[float]) -> None:
+        """What is not finite any more before there were enough samples, each of them misplaced."""
+        if 0 < len(row) < self.samples and all(abs(one) > 1 for one in row):
+            self._tell_misplaced(where, iteration, max(row, key=abs), "warning")
 
     def _kept(self, where: str) -> bool:
         return self._left.get(where, 0.0) > 0

@@ -31,19 +31,22 @@ class MixedSequences(InARow):
     )
     criterion: ClassVar[str] = (
         "In {samples:.0f} samples in a row, a view in the graph of the loss, or between the data "
-        "and the input or the initial states of a layer, has an axis of the size of the batch that "
-        "is not the axis of the batch before it. Which axis that is follows from the calls of the "
-        "recurrent layers, or, for data, from the memory that both share. A view that keeps the "
-        "axis, or joins it with another one, does not count. Or a view gives the sizes of other "
-        "axes to each other, or makes the steps that a layer is given of an axis that came behind "
-        "features or channels. Or the targets of a loss are the next inputs, or end in padding as "
-        "the inputs do, in the one order of steps and sequences alone in which the predictions are "
-        "not flattened. Or the output of a layer that was given sequences from their end, by a "
-        "flip along time, is flipped along the batch."
+        "and the input or the initial states of a layer, has an axis of the size of the batch "
+        "that is not the axis of the batch before it. Which axis that is follows from the calls "
+        "of the recurrent layers, or, for data, from the memory that both share. A view that "
+        "keeps the axis, or joins it with another one, does not count. Or a view gives the sizes "
+        "of other axes to each other, makes the steps that a layer is given of an axis that came "
+        "behind features or channels, or, where there is an attention, makes heads of steps or "
+        "joins heads to steps: (B, T, H · D) as (B, H, T, D) or (B · H, T, D). Or the targets of "
+        "a loss are the next inputs, or end in padding as the inputs do, in the one order of "
+        "steps and sequences alone in which the predictions are not flattened. Or the output of "
+        "a layer that was given sequences from their end, by a flip along time, is flipped along "
+        "the batch."
     )
     causes: ClassVar = (
         "x.view(T, B, -1) of an x of shape (B, T, features), to change the layout",
         "h_n.view(B, -1) of final states of shape (layers · directions, B, hidden)",
+        "q.view(B, heads, T, -1) of queries of shape (B, T, features)",
         "output.view(B, T, -1) of an output whose time axis comes first",
         "x.view(B, T, -1) of what a convolution returns, of shape (B, channels, T, ...)",
         "predictions (T, B, classes) and targets (B, T), both flattened",
@@ -53,6 +56,7 @@ class MixedSequences(InARow):
     )
     remedies: ClassVar = (
         "exchange axes with transpose or permute: x.transpose(0, 1)",
+        "part heads with q.view(B, T, heads, -1).transpose(1, 2)",
         "after a convolution, x.permute(0, 2, 1, 3).flatten(2), where axis 2 is time",
         "flatten predictions and targets in the same order: targets.t().reshape(-1)",
         "join states with torch.cat([h_n[-2], h_n[-1]], dim=1), or "

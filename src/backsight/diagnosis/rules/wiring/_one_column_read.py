@@ -19,6 +19,7 @@ class OneColumnRead(InARow):
     title: ClassVar[str] = "one column read"
     severity: ClassVar = "warning"
     cause: ClassVar[bool] = True
+    explains: ClassVar = ("BKS435",)
     reads: ClassVar = (
         "one_unit_read",
         "one_row_read",
@@ -105,5 +106,5 @@ class OneColumnRead(InARow):
             f"{where} is given windows of one series, and its {many:.0f} targets are no values of "
             "it, of which hardly anything is learned: they may be another column's, and no other "
             "is read",
-            {"targets": many},
+            {"targets": many, "since": 0.0},
         )

@@ -1,6 +1,6 @@
 """BKS420: the loss compares predictions with padding, and that counts."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from backsight.diagnosis._finding import Evidence, Severity
@@ -18,6 +18,7 @@ class PaddingInLoss(InARow):
     title: ClassVar[str] = "padding counts in the loss"
     severity: ClassVar = "warning"
     cause: ClassVar[bool] = True
+    spares: ClassVar = ("BKS402",)
     reads: ClassVar = ("padding_in_loss",)
     explanation: ClassVar[str] = (
         "The loss is a mean over all steps, those that only fill a batch up included. A model "
@@ -33,7 +34,9 @@ class PaddingInLoss(InARow):
         "that a mask does not count. If padding is at most {share:.0%} of all steps, it is told as "
         "a note; so is a filler that the targets of a mean or sum end in, over different lengths, "
         "where no data are given at each step: a class that is nowhere else in them, behind others "
-        "that vary and neither only rise nor only fall."
+        "that vary and neither only rise nor only fall. It is a note, too, as soon as a few of the "
+        "sequences hold nothing but that symbol, which no embedding calls padding: a text may come "
+        "to a symbol that it does not leave."
     )
     causes: ClassVar = (
         "cross_entropy without ignore_index, on targets that are padded",
@@ -47,9 +50,24 @@ class PaddingInLoss(InARow):
 
     share: float = 0.1
     """Of all steps, up to which it is a note."""
+    _text: set[str] = field(default_factory=set, init=False, repr=False)
+    """Where the filler may be a symbol like any other."""
+
+    def _update(self, now: Sample) -> None:
+        self._text |= {where for where, value in self.look_at(now).items() if value < -1}
+        super()._update(now)
+        for where in self._text & self.findings.keys():
+            self.findings[where].severity = "info"
 
     def tell(self, where: str, value: float, now: Sample) -> tuple[str, Evidence]:
         """How much of the loss it is."""
+        if value < -1:
+            return (
+                f"{percent(-1 - value)} of the steps that the loss compares are one symbol up to "
+                "the end, and some sequences hold no other: padding that counts, or a symbol that "
+                "a text does not leave again",
+                {"padding": float(short(-1 - value))},
+            )
         if value < 0:
             return (
                 f"the targets end in one class, which makes up {percent(-value)} of them and "
@@ -63,4 +81,4 @@ class PaddingInLoss(InARow):
 
     def severity_of(self, value: float) -> Severity:
         """A note where there is little of it."""
-        return self.severity if value > self.share else "info"
+        return self.severity if value > self.share and not self._text else "info"

@@ -13,8 +13,8 @@ from backsight.diagnosis._rule import Rule, Sample, named, percent, short
 from backsight.diagnosis._stretch import Stretch
 from backsight.diagnosis.rules.wiring._rate_climb import Climb
 from backsight.diagnosis.rules.wiring._rate_length import Fit
+from backsight.diagnosis.rules.wiring._rate_overshoot import Overshoot, is_worse
 from backsight.diagnosis.rules.wiring._rate_teeth import Teeth, Tooth
-from backsight.diagnosis.stability import LossHistory
 
 __all__ = ["RateCourse"]
 
@@ -80,26 +80,26 @@ class RateCourse(Rule):
     criterion: ClassVar[str] = (
         "The learning rate of an optimizer has been 0 from the beginning on, for at least "
         "{stuck:.0f} iterations; of one group beside others, {group:.0f}, or {aside:g} of theirs. "
-        "Or it has been below "
-        "{nothing:g} of its highest for at least {idle:.0f} iterations, and for as many as it was "
-        "above: a schedule that reaches 0 at the end does not count, because there the training "
-        "ends, nor does a single drop to a new phase. Where it was constant for {held:.0f} "
-        "iterations or more before, as when a plateau lowers it, a note tells of it. Or it has "
-        "risen in {rising:.0f} samples in a row to {growth:g} times what it began with, and the "
-        "loss is 3 times its lowest level, or is not finite. Or it rises in every iteration, falls "
-        "back at once to where it began, and rises again, {teeth:.0f} times in a row for as many "
-        "iterations: a rise that comes to an end, and a rate that falls by steps, do not count. Or "
-        "it has risen {climbs:.0f} times by the same amount, each after {epoch:.0f} iterations or "
-        "more, and at that pace needs {far:.0f} more of these to be what its schedule was given. "
-        "Or it has fallen {falls:.0f} times by a ReduceLROnPlateau in mode max whose best number "
-        "is still its first one, and that is what the loss was then, within a fraction of "
-        "{alike:g}, and the loss has come down since. Or a cosine is called in each iteration and "
-        "has gone up and down 4 times; or all calls of a schedule are over for 50 iterations or "
-        "more, at a hundredth of the rate; or a LambdaLR has never multiplied the rate by more "
-        "than what that rate is itself. Or the loss has not fallen after 150 losses, and a "
-        "schedule was not called at all, has had less than a tenth of its calls, one in five "
-        "iterations or more, or the rate still rises from sample to sample while a step moves "
-        "weights by less than 1e-4."
+        "Or it has been below {nothing:g} of its highest for at least {idle:.0f} iterations, and "
+        "for as many as it was above: a schedule that reaches 0 at the end does not count, "
+        "because there the training ends, nor does a single drop to a new phase. Where it was "
+        "constant for {held:.0f} iterations or more before, as when a plateau lowers it, a note "
+        "tells of it. Or it has risen in {rising:.0f} samples in a row to {growth:g} times what "
+        "it began with, and the loss is 3 times its lowest level, or is not finite; where it has "
+        "grown to 30 times what the optimizer was given, that stands until the loss is back. Or "
+        "it rises in every iteration, falls back at once to where it began, and rises again, "
+        "{teeth:.0f} times in a row for as many iterations: a rise that comes to an end, and a "
+        "rate that falls by steps, do not count. Or it has risen {climbs:.0f} times by the same "
+        "amount, each after {epoch:.0f} iterations or more, and at that pace needs {far:.0f} more "
+        "of these to be what its schedule was given. Or it has fallen {falls:.0f} times by a "
+        "ReduceLROnPlateau in mode max whose best number is still its first one, and that is what "
+        "the loss was then, within a fraction of {alike:g}, and the loss has come down since. Or "
+        "a cosine is called in each iteration and has gone up and down 4 times; or all calls of a "
+        "schedule are over for 50 iterations or more, at a hundredth of the rate; or a LambdaLR "
+        "has never multiplied the rate by more than what that rate is itself. Or the loss has not "
+        "fallen after 150 losses, and a schedule was not called at all, has had less than a tenth "
+        "of its calls, one in five iterations or more, or the rate still rises from sample to "
+        "sample while a step moves weights by less than 1e-4."
     )
     causes: ClassVar = (
         "a warm-up from 0 whose scheduler.step() is never called, or only once an epoch",
@@ -151,6 +151,7 @@ class RateCourse(Rule):
     _levels: list[tuple[int, float]] = field(default_factory=list, init=False, repr=False)
     """Of the loss, by iteration, in the first samples."""
     _plateaus: dict[str, _Plateau] = field(default_factory=dict, init=False, repr=False)
+    _overshoots: dict[str, Overshoot] = field(default_factory=dict, init=False, repr=False)
     _fit: Fit = field(default_factory=Fit, init=False, repr=False)
     _again: set[str] = field(default_factory=set, init=False, repr=False)
     """Groups whose rate begins again and again."""
@@ -199,6 +200,7 @@ class RateCourse(Rule):
         climb = self._climbs.setdefault(member, Climb(least=int(self.epoch)))
         climb.add(iteration, share)
         where = _first_group(member)
+        self._overshoots.setdefault(where, Overshoot()).reach(share)
         if climb.rises >= self.climbs and climb.left >= self.far:
             self._again.add(where)
             self.found(
@@ -323,10 +325,13 @@ class RateCourse(Rule):
         if low is not None and now.iteration - low >= max(self.idle, low - course.began):
             self._tell_idle(where, now.iteration, course, low)
         elif course.rising >= self.rising and course.last >= self.growth * course.start:
-            if history is not None and _worse(history):
+            if history is not None and is_worse(history):
                 self._tell_growth(where, now.iteration, course)
+                self._overshoots.setdefault(where, Overshoot()).rises_with(history)
         elif low is None and where not in self._again:
-            self.resolve(where, now.iteration)
+            over = self._overshoots.get(where)
+            if over is None or not over.harms(history):
+                self.resolve(where, now.iteration)
 
     def _tell_stuck(
         self, where: str, iteration: int, lasted: int, rate: float, *, beside: bool
@@ -361,7 +366,7 @@ class RateCourse(Rule):
             where,
             iteration,
             f"the learning rate{_whose(where)} has grown from {short(course.start)} to "
-            f"{short(course.last)} and still grows, and the loss with it",
+            f"{short(course.last)}, and the loss with it",
             {"learning rate": course.last, "at the beginning": course.start},
             signals=(named("group_lr", where),),
         )
@@ -382,11 +387,3 @@ def _whose(where: str) -> str:
     if stem.isdigit():
         stem = f"optimizer {stem}"
     return f" of group {group}{' of ' + stem if stem else ''}" if group != "0" or stem else ""
-
-
-def _worse(history: LossHistory) -> bool:
-    """Whether the loss is far above the lowest level that it had."""
-    if not math.isfinite(history.value):
-        return True
-    best = min(history.best, history.first)
-    return math.isfinite(best) and history.level - best > 2 * abs(best)

@@ -29,15 +29,17 @@ class WrongMode(Rule):
     )
     criterion: ClassVar[str] = (
         "In {samples:.0f} samples in a row, at the last backward pass before a step, all modules "
-        "with dropout or batch normalisation are in eval mode, and so is the model itself. Where "
+        "with dropout or batch normalisation are in eval mode, and so is the model itself; or "
+        "there are none, and a model in eval mode has functional.dropout drop nothing. Where "
         "others train, or the model does, a note tells of it: parts are put into eval mode on "
         "purpose. Or, in as many, the rate of a dropout is {nothing:g} or more, be it of the raw "
-        "input; of functional.dropout, where what it is given has a graph; or it leaves nothing at "
-        "all of {silenced:.0%} of the sequences or more (pⁿ, of n units; p is at least a half). Or "
-        "there was dropout in each of three samples or more before the model first ran without "
-        "gradients, and none in any of {samples:.0f} or more since, of the same optimizer. A note "
-        "tells of a dropout that a model in eval mode applies, without gradients, in the newest of "
-        "the first three evaluations, and of which it has no module in training mode."
+        "input; of functional.dropout, where what it is given has a graph; or it leaves nothing "
+        "at all of {silenced:.0%} of the sequences or more (pⁿ, of n units; p is at least a "
+        "half). Or there was dropout in each of three samples or more before the model first ran "
+        "without gradients, and none in any of {samples:.0f} or more since, of the same "
+        "optimizer. A note tells of a dropout that a model in eval mode applies, without "
+        "gradients, in the newest of the first three evaluations, and of which it has no module "
+        "in training mode."
     )
     causes: ClassVar = (
         "model.eval() for a validation, and no model.train() afterwards",

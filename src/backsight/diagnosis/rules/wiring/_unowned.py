@@ -43,7 +43,7 @@ class UnownedParameters(InARow):
         "the optimizer was made of one part of the model only",
         "modules in a Python list or dict, which parameters() does not find",
         "a layer that was replaced, or made, after the optimizer",
-        "a second optimizer whose step() is never called",
+        "an optimizer whose step() is never called",
         "p = p - lr * p.grad, which leaves the parameter as it is: p -= lr * p.grad",
         "a loss of .item()s, or of an argmax, that is given requires_grad",
     )

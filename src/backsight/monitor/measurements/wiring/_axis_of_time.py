@@ -1,5 +1,6 @@
 """Whether the axis that a layer takes for the batch is time."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -37,10 +38,10 @@ class AxisOfTime(Measurement):
     """What the data of a fused layer tell of its axes: ``batch_first`` is easily forgotten.
 
     1 where sequences end in padding along the axis that the layer takes for the batch, 2 where the
-    target of each step is the next input along it, 3 where curves run along it, 4 where targets
-    depend on an input near theirs along it; 0 otherwise. Where no such layer runs, all but the
-    third are told of a loop of one's own as well. 5 of attentions that run over the batch, and 6 of
-    a softmax that does; both by these names.
+    target of each step is the next input along it, 3 where curves run along it, of the input or of
+    the targets, 4 where targets depend on an input near theirs along it; 0 otherwise. Where no such
+    layer runs, all of it but curves of the input is told of a loop of one's own as well. 5 of
+    attentions that run over the batch, and 6 of a softmax that does; both by these names.
 
     Example:
         >>> import torch
@@ -100,13 +101,14 @@ class AxisOfTime(Measurement):
         sizes = [one.sizes for each in calls.values() for one in each]
         if softmax_across(made, batch_axes(sizes)):
             self._found["softmax"] = SOFTMAX
-        if not calls and attends_across(made, loss_targets(made)[:8]):
+        if attends_across(made, loss_targets(made)[:8], sizes):
             self._found["attention"] = ATTENTION
-        elif not calls:
+        if not calls and "attention" not in self._found:
             read = loop_inputs(passed.operations)
             if read is not None:
                 targets = loss_targets(passed.operations)[:8]
                 self._found[LOOP] = _told(read, targets, curves=False)
+        if not calls:
             return
         targets = loss_targets(passed.operations)[:8]
         for path, each in calls.items():
@@ -152,4 +154,15 @@ def _told(given: Tensor, targets: list[LossTarget], *, curves: bool) -> float:
         read = symbols if symbols is not None else given
         if depends_across(read, loss.target, loss.counted):
             return NEIGHBOUR
+    asked = [one.target for one in targets if not one.of_classes]
+    if any(smooth_across(one) for one in _in_place(asked, given.shape[:2])):
+        return SMOOTH
     return SMOOTH if curves and smooth_across(given) else 0.0
+
+
+def _in_place(targets: list[Tensor], axes: torch.Size) -> Iterator[Tensor]:
+    """``(T, B, F)``, of targets of each step, as the layer takes its input."""
+    for one in targets:
+        if one.dim() in (2, 3) and axes[0] != axes[1] and {*axes} == {*one.shape[:2]}:
+            turned = one if one.shape[:2] == axes else one.transpose(0, 1)
+            yield turned if one.dim() == 3 else turned[..., None]

@@ -108,6 +108,8 @@ class ClipMoment(Measurement):
     def on_iteration_end(self, now: Iteration) -> None:
         """Which calls were in between, and what became of the gradients."""
         read, self._read = self._read, []
+        if now.by_hand and self._passed:
+            self._factor(now, now.clips[self._before :])
         if not read or self._closure or not self._passed:
             return
         applied = float(now.numbers.get("grad_norm_applied", 0.0))
@@ -134,7 +136,11 @@ class ClipMoment(Measurement):
         arrived = max([applied, *(v for v in map(float, acted) if not math.isnan(v))])
         by_hand = self._scaled_by_hand(now, arrived)
         now.record("clip_scaled", self._scaled(useful[-1:], arrived) or by_hand)
-        norms = [clip for clip in useful if not clip.by_value]
+        self._factor(now, useful)
+
+    def _factor(self, now: Iteration, clips: list[Clip]) -> None:
+        """What they have shortened gradients to; by hand, no step tells what is too late."""
+        norms = [clip for clip in clips if not clip.by_value and not clip.nothing]
         if norms:
             now.record("clip_factor", math.prod(map(_factor, norms)))
 

@@ -5,9 +5,20 @@ from torch import Tensor
 
 from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall
 from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
-from backsight.probes import StepCalls, first_step_alone, is_padding, may_be_padded, padding_of
+from backsight.probes import (
+    LossOperations,
+    StepCalls,
+    is_padding,
+    loop_inputs,
+    may_be_padded,
+    one_step_alone,
+    padding_of,
+)
 
 __all__ = ["FirstStep"]
+
+LOOP = "loop"
+"""The name of one that is no module."""
 
 SHORTEST = 3
 """Steps, and sequences, of which padding can be told."""
@@ -18,8 +29,8 @@ class FirstStep(Measurement):
 
     By module where its calls hand their state on. Of a loop that is no module (``loop``), where
     states are put side by side, and an index takes the one that was made first.
-    ``loop_padding_read``, of a cell: the last of its states alone is in the loss, and most
-    sequences end in padding.
+    ``loop_padding_read``, of a cell or of a loop that is no module: the last of its states alone is
+    in the loss, and most sequences end in padding.
 
     Example:
         >>> import torch
@@ -79,21 +90,37 @@ class FirstStep(Measurement):
         for path, inputs in self._inputs.items():
             share = _padding(inputs)
             if share and not self._calls.last_alone(path, passed.operations):
-                share = 0.0
+                taken = one_step_alone(passed.operations, last=True)
+                share = share if taken == len(inputs) else 0.0
             self._padding[path] = max(share, self._padding.get(path, 0.0))
-        steps = 0 if self._fused else first_step_alone(passed.operations)
+        steps = 0 if self._fused else one_step_alone(passed.operations)
         self._side_by_side.append(steps)
+        if not self._fused and not self._inputs:
+            share = _padding_of_loop(passed.operations)
+            self._padding[LOOP] = max(share, self._padding.get(LOOP, 0.0))
 
     def on_iteration_end(self, now: Iteration) -> None:
         """Record it by module."""
         for path, steps in self._calls.first_alone().items():
             now.record(f"first_step_read/{path or 'model'}", float(steps))
+        if self._fused:
+            self._padding.pop(LOOP, None)  # of another model's pass, before the layer ran
         for path, share in self._padding.items():
             now.record(f"loop_padding_read/{path or 'model'}", share)
         if self._side_by_side:
-            now.record("first_step_read/loop", float(min(self._side_by_side)))
+            now.record(f"first_step_read/{LOOP}", float(min(self._side_by_side)))
         self._calls = StepCalls()
         self._inputs = {}
+
+
+def _padding_of_loop(made: LossOperations) -> float:
+    """The same of a loop that is no module, if the last of its states alone is read."""
+    steps = one_step_alone(made, last=True)
+    read = loop_inputs(made) if steps else None
+    if read is None or len(read) != steps or min(read.shape[:2]) < SHORTEST:
+        return 0.0
+    at_end, inside = padding_of(read.transpose(0, 1))
+    return float(at_end.float().mean()) if is_padding(at_end, inside) else 0.0
 
 
 def _padding(inputs: list[Tensor]) -> float:

@@ -143,8 +143,8 @@ class InitialState(Measurement):
         self._passed = False
         self._at = -1
         """When the loss of the first pass was made, in the order of operations."""
-        self._goes_on = False
-        """Whether a layer has begun, after that pass, in a state of its own from before it."""
+        self._since: set[int] = set()
+        """When states from before that pass were made, in which layers have begun after it."""
         self._taught: set[str] = set()
         """Paths of layers that begin in what another part of the model has made."""
         self._found: dict[str, tuple[float | None, float | None]] = {}
@@ -172,14 +172,16 @@ class InitialState(Measurement):
         if call.path not in self._begun:
             self._begun.add(call.path)
             self._first(call, now)
-        elif self._passed and not self._goes_on:
+        elif self._passed and not self._attached:
             state = next(tensors_in(call.inputs[1:] or call.named.get("hx")), None)
-            self._goes_on = (
+            made = None if state is None or state.grad_fn is None else state.grad_fn._sequence_nr()
+            if (
                 state is not None
-                and state.grad_fn is not None
-                and state.grad_fn._sequence_nr() < self._at
+                and made is not None
+                and made < self._at
                 and made_by(state, call.module.parameters())
-            )
+            ):
+                self._since.add(made)
         if looked_at(now.number + 1) and call.adapter.reading == "fused":
             final = next(tensors_in(call.result[1]), None)
             if final is not None and final.dim() == 3:
@@ -212,7 +214,7 @@ class InitialState(Measurement):
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
         """Record at once what makes this pass fail."""
         if self._passed:
-            if self._goes_on and not self._attached:
+            if self._since and not self._attached and not _lacks(passed, self._since):
                 self._attached = ALIVE
                 now.record_each(["state_attached"], torch.tensor([ALIVE]))
             return
@@ -242,9 +244,7 @@ class InitialState(Measurement):
         operations = passed.operations.named()
         before, self._size = self._size, len(operations)
         grown = bool(before) and self._size > GROWN * before
-        numbers = {node._sequence_nr() for _, node in operations if self._made}
-        if numbers and passed.operations.whole and self._made.isdisjoint(numbers):
-            # An agent's states, as it acts, hang on graphs that its loss knows nothing of.
+        if self._made and _lacks(passed, self._made):
             self._attached = 0.0
         if self._attached == ALIVE and not grown:
             self._attached = 0.0  # of this training's step: another optimizer's came in between
@@ -368,6 +368,13 @@ class InitialState(Measurement):
         follows = asked or (before is not None and window.follows(before))
         self._go_on |= follows
         return follows
+
+
+def _lacks(passed: BackwardPass, made: set[int]) -> bool:
+    """Whether a loss's graph holds none of what was made then: an agent's states, as it acts, hang
+    on graphs that its loss knows nothing of."""
+    numbers = {node._sequence_nr() for _, node in passed.operations.named()}
+    return bool(numbers) and passed.operations.whole and made.isdisjoint(numbers)
 
 
 def _telling(states: list[Tensor]) -> Tensor | None:

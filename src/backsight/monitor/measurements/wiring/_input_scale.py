@@ -68,7 +68,7 @@ class InputScale(Measurement):
         if now.layers:
             return
         names = {id(parameter): name for name, parameter in now.parameters.items()}
-        for entry in data_entries(passed.operations):
+        for entry in data_entries(passed.operations, states=False):
             path = names.get(id(entry.weight), "").rpartition(".")[0]
             data = entry.data
             self._apart[path] = InputRange.narrowest(

@@ -4,27 +4,45 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
-from backsight.probes import StepsRead, embedded_from, is_padding, padding_of
+from backsight.probes import (
+    LossOperations,
+    StepsRead,
+    data_entries,
+    embedded_from,
+    is_padding,
+    may_be_padded,
+    pad_of,
+    padding_of,
+)
 
 __all__ = ["SHORTEST", "PaddedSteps"]
 
 SHORTEST = 3
 """Steps of a sequence of which one can be read too early."""
 
+FEW = 0.25
+"""Share of the sequences that are one symbol throughout: of padded sentences in padded documents,
+there are more."""
+
 
 class PaddedSteps:
     """Padding at the end of what a layer was given, ``(B, T)``."""
 
-    def __init__(self, at_end: Tensor, inside: Tensor) -> None:
-        self.at_end, self._inside = at_end, inside
+    def __init__(self, at_end: Tensor, inside: Tensor, symbols: Tensor | None = None) -> None:
+        self.at_end, self._inside, self._symbols = at_end, inside, symbols
         self._certain: bool | None = None
+        self._declared = False
+        """Whether an embedding calls it padding."""
 
     @classmethod
     def of(cls, x: Tensor, read: StepsRead, batch_first: bool) -> "PaddedSteps":
         """Of what a layer was given: symbols that were embedded, or features."""
         symbols = embedded_from(x, read.steps, read.batch)
         if symbols is not None:
-            return cls(*padding_of(symbols))
+            named = cls._named(symbols, pad_of(x))
+            if named is not None and named._is_uneven:
+                return named
+            return cls(*padding_of(symbols), symbols)
         return cls(*padding_of(x if batch_first else x.transpose(0, 1), exact=x.grad_fn is None))
 
     @classmethod
@@ -44,17 +62,37 @@ class PaddedSteps:
         """
         if symbols.dim() != 2 or min(symbols.shape) < SHORTEST:
             return None
-        if filler is None or not 0 <= filler < 1 << 63:  # autograd's -1 is an unsigned one
-            filler = -1
-        for rows in (symbols, symbols.t()) if filler >= 0 else ():
-            like = rows.eq(filler)
-            at_end = like.flip(1).int().cumprod(1).flip(1).bool()
-            if bool((at_end.sum(1) > 1).any()) and torch.equal(at_end, like):
-                one = cls(at_end, like & ~at_end)
-                one._certain = True
-                return one
-        one = cls(*padding_of(symbols))
-        return one if one.certain else cls(*padding_of(symbols.t()))
+        if filler is not None and not 0 <= filler < 1 << 63:  # autograd's -1 is an unsigned one
+            filler = None
+        for rows in (symbols, symbols.t()):
+            named = cls._named(rows, filler)
+            if named is not None:
+                return named
+        one = cls(*padding_of(symbols), symbols)
+        return one if one.certain else cls(*padding_of(symbols.t()), symbols.t())
+
+    @classmethod
+    def convolved(cls, made: LossOperations, read: StepsRead) -> "PaddedSteps | None":
+        """Of what convolutions before a layer were given: they smear what is behind the ends."""
+        for entry in data_entries(made):
+            if entry.data.dim() == 3 and entry.data.shape[::2] == (read.batch, read.steps):
+                rows = entry.data.detach().transpose(1, 2)
+                if may_be_padded(rows) and (one := cls(*padding_of(rows))).certain:
+                    return one
+        return None
+
+    @classmethod
+    def _named(cls, rows: Tensor, filler: int | None) -> "PaddedSteps | None":
+        """The ends of ``(B, T)`` in what the embedding calls padding, if it is nowhere else."""
+        if filler is None:
+            return None
+        like = rows.eq(filler)
+        at_end = like.flip(1).int().cumprod(1).flip(1).bool()
+        if not bool((at_end.sum(1) > 1).any()) or not torch.equal(at_end, like):
+            return None
+        one = cls(at_end, like & ~at_end, rows)
+        one._certain = one._declared = True
+        return one
 
     @property
     def certain(self) -> bool:
@@ -62,6 +100,28 @@ class PaddedSteps:
         if self._certain is None:
             self._certain = is_padding(self.at_end, self._inside)
         return self._certain
+
+    def may_be_text(self, target: Tensor) -> bool:
+        """Whether the filler may be a symbol of a text that is never left once it is reached.
+
+        A few texts begin with such a one, which no sequence does that was filled up.
+
+        Args:
+            target: of a loss that the padding counts in.
+        """
+        if self._declared or self._symbols is None or target.is_floating_point():
+            return False
+        whole = self.at_end.all(1)
+        if not 0 < float(whole.float().mean()) <= FEW:
+            return False
+        filler = self._symbols[whole][0, -1]
+        return bool((target == filler).sum() >= self.at_end[:, 1:].sum())
+
+    @property
+    def _is_uneven(self) -> bool:
+        """Whether most sequences end in it, and not all over as many steps."""
+        lengths = self.at_end.sum(1).tolist()
+        return len(set(lengths)) > 1 and 2 * sum(map(bool, lengths)) >= len(lengths)
 
     @property
     def share(self) -> float:

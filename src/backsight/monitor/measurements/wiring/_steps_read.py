@@ -9,6 +9,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall
 from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
+from backsight.monitor.measurements.wiring._padded_loops import counts_errors, padded_in_turn
 from backsight.monitor.measurements.wiring._padded_steps import SHORTEST, PaddedSteps
 from backsight.probes import (
     ColumnTaken,
@@ -86,7 +87,7 @@ class StepsOfLoss(Measurement):
     def _begin(self) -> None:
         self._calls: dict[str, list[tuple[StepsRead, PaddedSteps | None]]] = defaultdict(list)
         """By path."""
-        self._compared: list[tuple[PaddedSteps, StepsRead | None]] | None = None
+        self._compared: list[tuple[PaddedSteps, StepsRead | None, bool]] | None = None
         """What losses compare with their targets, and what of it carries a gradient."""
         self._filled = 0.0
         """Share of a filler in targets, where no data are given at each step."""
@@ -142,6 +143,10 @@ class StepsOfLoss(Measurement):
                 if read.packed and not read.full
             )
         given = [(p, read) for each in self._calls.values() for read, p in each if p is not None]
+        if given and passed.operations.those({"Convolution"}):
+            unsure = [read for p, read in given if not p.certain]
+            smeared = ((PaddedSteps.convolved(passed.operations, read), read) for read in unsure)
+            given += [(p, read) for p, read in smeared if p is not None]
         symbols = []
         for _, node in passed.operations.those({"Embedding"}):
             indices = node._saved_indices  # type: ignore[attr-defined]
@@ -157,15 +162,17 @@ class StepsOfLoss(Measurement):
             if looks_around(passed.operations) and padding.certain:
                 hides = hides_all_but(passed.operations, padding.at_end)
                 self._turned = max(self._turned, 2 + padding.share if hides else 0.0)
-        self._filled = max(self._filled, filled_targets(passed.operations, terms))
         losses = loss_targets(passed.operations)
+        stepped = None if self._calls else padded_in_turn(passed.operations, losses)
+        symbols += [] if stepped is None else [stepped]
+        self._filled = max(self._filled, filled_targets(passed.operations, terms))
         loop = step_by_step(losses, passed.operations, terms)
         if loop is not None:
             padding = PaddedSteps.embedded(loop[1])
             if padding is not None and padding.certain:
                 self._compared = self._compared or []
                 if compares_padding(loop[0], padding.at_end):
-                    self._compared.append((padding, None))
+                    self._compared.append((padding, None, padding.may_be_text(loop[0].target)))
         if not given and not symbols and not self._ends and not self._filled:
             return
         self._compared = self._compared or []
@@ -174,19 +181,22 @@ class StepsOfLoss(Measurement):
         for loss in [*losses, *(one for one in rows if one is not None)]:
             for padding, read in given:
                 if padding.certain and compares_padding(loss, padding.at_end):
-                    self._compared.append((padding, read))
+                    self._compared.append((padding, read, padding.may_be_text(loss.target)))
             every = counts_all(loss, terms)
-            whole = symbols if every else []
+            errors = [one for one in symbols if counts_errors(loss, one, whole=False)]
+            whole = symbols if every else errors
             whole = [*whole, *self._ends] if every or loss.reduction != "none" else whole
             for padding in whole:
                 if padding.certain and compares_padding(loss, padding.at_end):
-                    self._compared.append((padding, None))
+                    self._compared.append((padding, None, padding.may_be_text(loss.target)))
 
-        for error in errors_by_hand(passed.operations) if given or self._ends else ():
-            ends = self._ends if self._ends and counts_all(error, terms) else []
+        for error in errors_by_hand(passed.operations) if given or self._ends or symbols else ():
+            every = counts_all(error, terms)
+            ends = [*self._ends, *(p for p in symbols if counts_errors(error, p, whole=True))]
+            ends = ends if every else []
             for padding, by in [*given, *((one, None) for one in ends)]:
                 if padding.certain and error_compares_padding(error, padding.at_end):
-                    self._compared.append((padding, by))
+                    self._compared.append((padding, by, False))
 
     def on_backward_end(self, passed: BackwardPass, now: Iteration) -> None:
         """What arrives from now on is not the training's."""
@@ -208,8 +218,10 @@ class StepsOfLoss(Measurement):
         )
         self.each_layer(calls, lambda path, each: self._one_read(path or "model", each, taken, now))
         if compared is not None:
-            shares = [padding.share for padding, read in compared if padding.counts(read)]
-            now.record("padding_in_loss", max(shares, default=0.0) or -filled)
+            counted = [(one.share, text) for one, read, text in compared if one.counts(read)]
+            surely = max((share for share, text in counted if not text), default=0.0)
+            perhaps = -max((1 + share for share, _ in counted), default=filled)
+            now.record("padding_in_loss", surely or perhaps)
 
     def _one_read(
         self,

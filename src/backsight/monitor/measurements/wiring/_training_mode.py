@@ -38,7 +38,8 @@ class TrainingMode(Measurement):
     Dropout of a raw input leaves no graph: it shows in what a layer is given of what its model was.
 
     ``eval_mode``: how many of these modules are in eval mode, where all are, together with the
-    models that hold them; ``eval_part``: the same where others train, or the model itself does.
+    models that hold them; 1 where there are none and a model in eval mode calls functional.dropout,
+    which it tells not to drop. ``eval_part``: as many where others train, or the model itself does.
     ``eval_dropout``: 1 where functional.dropout has dropped in the newest evaluation all the same.
     ``dropout_stopped``: the rate that was there in every look before the first evaluation, where
     there has been none in any look since; 0 otherwise.
@@ -98,18 +99,21 @@ class TrainingMode(Measurement):
         """Look at the modes; of several passes, the last counts."""
         moved = set(map(id, now.parameters.values()))
         modes: list[bool] = []
-        trains, rate = False, 0.0
+        trains, learns, rate = False, False, 0.0
         for model in now.models.values():
             if moved.isdisjoint(id(p) for _, p in named_parameters(model)):
                 continue
             its = [(m.training, dropout_of(m)) for _, m in named_modules(model) if _depends(m)]
             modes += [training for training, _ in its]
             trains = trains or (model.training and bool(its))
+            learns = learns or model.training
             rate = max([rate, *(p for training, p in its if training)])
         operations = [node for _, node in passed.operations.named(LOOKED_AT)]
         rates = [(one, node) for node in operations if (one := rate_of_dropout(node)) > 0]
         rate = max([rate, self._raw_rate, *(one for one, _ in rates)])
         self._silenced = max((rows_silenced(node, one) for one, node in rates), default=0.0)
+        if now.silent and not modes and not learns:
+            modes = [False]  # of the model itself, which asks for it
         still = modes.count(False)
         everywhere = still == len(modes) and not trains
         self._seen = (still, 0, rate) if everywhere else (0, still, rate)

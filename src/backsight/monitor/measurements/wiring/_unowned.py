@@ -117,7 +117,8 @@ class Unowned(Measurement):
         """Look at the parameters of the pass that no optimizer holds."""
         owned = now.parameters
         held = set() if now.by_hand else set(map(id, owned.values()))
-        unused = held - self._stepped if self._stepped else set()
+        waits = not self._stepped and now.number < UNUSED // 2  # nearly all step in the first one
+        unused = set() if waits else held - self._stepped
         if now.number >= UNUSED:
             held -= unused
         leaves = list(passed.operations.leaves())
