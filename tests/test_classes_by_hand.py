@@ -139,3 +139,16 @@ def test_rows_that_are_neighbours_are_no_time() -> None:
     y = (rows[1:, 1:] + rows[1:, :-1]) % 3
     every = torch.ones(y.numel(), dtype=torch.bool)
     assert not depends_across(rows[1:, 1:].t(), y, every)
+
+
+def test_the_words_that_sentences_begin_with_are_no_neighbours() -> None:
+    """Two words that stand there alone, with a tag of their own: most of the pairs whose neighbours
+    in the batch are equal are theirs."""
+    torch.manual_seed(1)
+    for _ in range(5):
+        x = torch.randint(2, 20, (32, 6))
+        x[:, 0] = torch.randint(0, 2, (32,))
+        y = torch.randint(1, 3, (32, 6))
+        y[:, 0] = 0
+        every = torch.ones(y.numel(), dtype=torch.bool)
+        assert not depends_across(x.t(), y.flatten(), every)

@@ -142,28 +142,38 @@ def _gains(
 
 
 def _gain(own: Tensor, neighbour: Tensor, asked: Tensor) -> _Gain | None:
-    """How much more often targets are equal where the neighbours are, too."""
+    """How much more often targets are equal where the neighbours are, too.
+
+    Each pair is held against those with the same input: the few words that begin a sentence are
+    most of the pairs whose neighbours are equal, and may have tags of their own.
+    """
     if not len(own):
         return None
-    classes, others = int(asked.max()) + 1, int(neighbour.max()) + 1
-    both, pairs = _agreement(own * others + neighbour, asked, classes)
-    if pairs < PAIRS:
+    classes, others, words = int(asked.max()) + 1, int(neighbour.max()) + 1, int(own.max()) + 1
+    both, pairs = _agreement(own * others + neighbour, own, asked, classes, words)
+    count = float(pairs.sum())
+    if count < PAIRS:
         return None
-    alone, _ = _agreement(own, asked, classes)
-    error = (max(alone * (1 - alone), 0.01) / pairs) ** 0.5
-    return _Gain(both - alone, (both - alone) / error)
+    equal, known = _agreement(own, own, asked, classes, words)
+    alone = float((equal / known.clamp(min=1.0) * pairs).sum()) / count
+    error = (max(alone * (1 - alone), 0.01) / count) ** 0.5
+    gain = float(both.sum()) / count - alone
+    return _Gain(gain, gain / error)
 
 
-def _agreement(key: Tensor, asked: Tensor, classes: int) -> tuple[float, float]:
-    """Of pairs of positions with the same key, the share whose targets are equal; and how many."""
-    cell, equal = _counts(key), _counts(key * classes + asked)
-    pairs = float((cell * (cell - 1)).sum()) / 2
-    return float((equal * (equal - 1)).sum()) / 2 / max(pairs, 1.0), pairs
+def _agreement(
+    key: Tensor, own: Tensor, asked: Tensor, classes: int, words: int
+) -> tuple[Tensor, Tensor]:
+    """By input, of the pairs of positions with the same key: how many have equal targets, and how
+    many there are."""
+    return _pairs(key * classes + asked, own, words), _pairs(key, own, words)
 
 
-def _counts(key: Tensor) -> Tensor:
-    """How often each number is there; 0 of some that are not."""
+def _pairs(key: Tensor, own: Tensor, words: int) -> Tensor:
+    """Each position counts half of its partners."""
     if int(key.max()) < DENSE * len(key):  # without sorting
-        return torch.bincount(key)
-    counts: Tensor = torch.unique(key, return_counts=True)[1]
-    return counts
+        sizes = torch.bincount(key)[key]
+    else:
+        _, place, counts = torch.unique(key, return_inverse=True, return_counts=True)
+        sizes = counts[place]
+    return torch.bincount(own, (sizes - 1).double() / 2, minlength=words)
