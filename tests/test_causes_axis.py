@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from backsight import Run
+from backsight.monitor.measurements.wiring import _axis_of_time
 from tests.causes import findings, rnn
 
 BATCH, STEPS, UNITS, CLASSES = 12, 16, 4, 7
@@ -88,6 +90,11 @@ def noise(m: nn.ModuleDict) -> Tensor:
     return squared(m, torch.randn(BATCH, STEPS, 1))
 
 
+def noise_from_noise(m: nn.ModuleDict) -> Tensor:
+    x, y = torch.randn(2, BATCH, STEPS, 1)
+    return functional.mse_loss(m["head"](m["curve"](x)[0])[..., :1], y)
+
+
 TOLD: dict[str, tuple[Loss, str, str]] = {
     "symbols": (next_symbol, "error", "target of each step is the next input along the axis"),
     "symbols, whole": (partial(next_symbol, whole=True), "error", "is the next input"),
@@ -119,6 +126,20 @@ def test_with_it_nothing_is(loss: Loss, tmp_path: Path) -> None:
 def test_nor_is_anything_where_both_axes_look_alike(loss: Loss, tmp_path: Path) -> None:
     """Sorted by length, a batch ends in padding both ways."""
     assert not findings("BKS408", loss, tmp_path, layers(batch_first=False))
+
+
+@pytest.mark.parametrize("answers", [[True] * 4, [True, False, True, True]])
+def test_what_the_first_looks_have_told_stands(
+    answers: list[bool], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Chance may tell once that targets depend on their neighbours; it takes long to ask."""
+    asked = iter(answers)
+    monkeypatch.setattr(_axis_of_time, "depends_across", lambda *_: next(asked))
+    found = findings("BKS408", noise_from_noise, tmp_path, layers(batch_first=False), 9)
+    assert not list(asked)
+    across = Run(tmp_path / "run").series("time_across/curve")
+    assert across.values.tolist() == [4.0 * one for one in (*answers, *[all(answers)] * 3)]
+    assert bool(found) == all(answers)
 
 
 def stepped(m: nn.ModuleDict, *, how: str, along: int) -> Tensor:

@@ -30,6 +30,10 @@ __all__ = ["AxisOfTime"]
 PADDING, NEXT, SMOOTH, NEIGHBOUR, ATTENTION, SOFTMAX = 1.0, 2.0, 3.0, 4.0, 5.0, 6.0
 """What tells."""
 
+LOOKS = 4
+"""Of which the targets are asked what they depend on, which takes the longest: it is a matter of
+how a training is put together, and what all of them have told stands."""
+
 LOOP = "loop"
 """The name of a loop of one's own, which is looked at where no fused layer runs."""
 
@@ -65,6 +69,9 @@ class AxisOfTime(Measurement):
     def __init__(self) -> None:
         self._calls: dict[str, list[_Call]] = {}
         self._found: dict[str, float] = {}
+        self._depend: dict[str, list[bool]] = {}
+        """By layer, whether targets depend on an input near theirs along the batch, of the first
+        looks."""
 
     def on_iteration_begin(self, now: Iteration) -> None:
         """No layer has run."""
@@ -107,7 +114,7 @@ class AxisOfTime(Measurement):
             read = loop_inputs(passed.operations)
             if read is not None:
                 targets = loss_targets(passed.operations)[:8]
-                self._found[LOOP] = _told(read, targets, curves=False)
+                self._found[LOOP] = self._told(LOOP, read, targets)
         if not calls:
             return
         targets = loss_targets(passed.operations)[:8]
@@ -115,12 +122,34 @@ class AxisOfTime(Measurement):
             known = [one.given for one in each if one.given is not None]
             if known:
                 alone = len(known) == 1
-                self._found[path] = _told(known[0], targets, curves=True) if alone else 0.0
+                self._found[path] = self._told(path, known[0], targets) if alone else 0.0
 
     def on_iteration_end(self, now: Iteration) -> None:
         """Record it by layer."""
         for path, told in self._found.items():
             now.record(f"time_across/{path}", told)
+
+    def _told(self, path: str, given: Tensor, targets: list[LossTarget]) -> float:
+        """What tells that time is where the batch should be; 0 if nothing does."""
+        symbols = symbols_of(given) if targets else None
+        for loss in targets:
+            read = symbols if loss.of_classes else given
+            if read is not None and moves_across(read, loss.target, loss.counted):
+                return NEXT
+        if padded_across(given):
+            return PADDING
+        if len(targets) == 1:
+            depend = self._depend.setdefault(path, [])
+            settled = len(depend) == LOOKS
+            if not settled:
+                read = symbols if symbols is not None else given
+                depend.append(depends_across(read, targets[0].target, targets[0].counted))
+            if all(depend) if settled else depend[-1]:
+                return NEIGHBOUR
+        asked = [one.target for one in targets if not one.of_classes]
+        if any(smooth_across(one) for one in _in_place(asked, given.shape[:2])):
+            return SMOOTH
+        return SMOOTH if path != LOOP and smooth_across(given) else 0.0
 
 
 @dataclass
@@ -139,25 +168,6 @@ class _Call:
 
     def as_taken(self, x: Tensor) -> Tensor:
         return x.transpose(0, 1) if self.time else x
-
-
-def _told(given: Tensor, targets: list[LossTarget], *, curves: bool) -> float:
-    """What tells that time is where the batch should be; 0 if nothing does."""
-    symbols = symbols_of(given) if targets else None
-    for loss in targets:
-        read = symbols if loss.of_classes else given
-        if read is not None and moves_across(read, loss.target, loss.counted):
-            return NEXT
-    if padded_across(given):
-        return PADDING
-    for loss in targets[:1] if len(targets) == 1 else ():
-        read = symbols if symbols is not None else given
-        if depends_across(read, loss.target, loss.counted):
-            return NEIGHBOUR
-    asked = [one.target for one in targets if not one.of_classes]
-    if any(smooth_across(one) for one in _in_place(asked, given.shape[:2])):
-        return SMOOTH
-    return SMOOTH if curves and smooth_across(given) else 0.0
 
 
 def _in_place(targets: list[Tensor], axes: torch.Size) -> Iterator[Tensor]:
