@@ -18,7 +18,6 @@ from backsight.probes.wiring._dropout import (
     rows_silenced,
 )
 from backsight.probes.wiring._elements import some_elements
-from backsight.probes.wiring._first_step import StepCalls, one_step_alone, steps_side_by_side
 from backsight.probes.wiring._graph_tags import GraphTags
 from backsight.probes.wiring._half_overflow import overflow_in_half
 from backsight.probes.wiring._half_sums import additions_in_half
@@ -50,6 +49,8 @@ from backsight.probes.wiring._row_order import row_orders, rows_lost, rows_out_o
 from backsight.probes.wiring._row_ties import RowTies
 from backsight.probes.wiring._rows_within import asks_of_rows, keys_within, puts_back, sorted_apart
 from backsight.probes.wiring._schedules import has_schedule, schedules_of
+from backsight.probes.wiring._side_by_side import one_step_alone, steps_side_by_side
+from backsight.probes.wiring._step_calls import StepCalls
 from backsight.probes.wiring._steps_read import StepsRead
 from backsight.probes.wiring._turned_round import TurnedRound
 from backsight.probes.wiring._white_noise import noise_spread
