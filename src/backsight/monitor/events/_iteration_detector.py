@@ -5,9 +5,9 @@ Gradient accumulation, several optimizers that step one after the other, and a c
 evaluated many times inside a step are each one iteration. Where a closure is evaluated once, the
 step begins when that is done. One whose gradients are thrown away
 without a step is an iteration, too, unless they were left there by a loss that another model
-stepped on (a GAN's judge, when the maker learns). So is, without an optimizer, one after which the
-parameters have moved, whatever becomes of their gradients, and a call of ``autograd.grad`` that
-counts as a pass (``_gradient_queries``).
+stepped on (a GAN's judge, when the maker learns). So is, without an optimizer or beside one that
+has never stepped, one after which the parameters have moved, whatever becomes of their gradients,
+and a call of ``autograd.grad`` that counts as a pass (``_gradient_queries``).
 """
 
 import threading
@@ -100,6 +100,8 @@ class IterationDetector:
         self.queries = GradientQueries()
         """Calls of ``autograd.grad`` on the parameters."""
         self._moved = MovedByHand()
+        self._stepless = True
+        """Whether no optimizer has stepped yet: the user's own code may do so in its place."""
         self.begin()
         self._leave = listen(self)
 
@@ -211,7 +213,7 @@ class IterationDetector:
         self.passes += 1
         self._marks, self._passed = marks, self.clock()
         self._shared, self._lent = [], []
-        if self._parameters.by_hand:
+        if self._stepless or self._parameters.by_hand:
             self._moved.remember(self._parameters.of().values())
         self.observer.backward_ended(passed)
 
@@ -222,6 +224,8 @@ class IterationDetector:
             return False
         here = map(id, self._parameters.of().values() if query.inputs else ())
         asked = set(map(id, query.inputs)).intersection(here)
+        if self.queries.holding and self._stepless:
+            self._notice_moved()
         by_hand = self._parameters.by_hand
         if not asked or query.inner or (by_hand and self.queries.used is False):
             self.queries.uncounted += 1
@@ -245,6 +249,8 @@ class IterationDetector:
             self._count(passed, self._marks_now())
         elif not (self._in_step and self.queries.holding):  # a closure's later evaluation
             self.queries.hold(passed)
+            if self._stepless:
+                self._moved.remember(query.inputs, all_of=True)
 
     def _stepped_without_backward(self, moved: Mapping[str, Tensor]) -> None:
         """An optimizer steps: if no ``backward`` gave its gradients, ``autograd.grad`` did."""
@@ -304,6 +310,7 @@ class IterationDetector:
         self, optimizer: Optimizer, args: Any, named: Any
     ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
         self.thread = threading.get_ident()
+        self._stepless = self._parameters.by_hand = False
         closure = closure_of(args, named) if len(args) > 1 or named else None
         many = closure is not None and not self._closures.once(optimizer)
         # A closure that is evaluated once shows by itself whether it begins anything: a trainer's
@@ -384,6 +391,8 @@ class IterationDetector:
             if self._parameters.by_hand:
                 self._discard()
             return
+        if self._stepless:
+            self._notice_moved()
         marks, by_hand = self._marks_now(), self._parameters.by_hand
         if marks == self._marks and not by_hand:
             return
@@ -392,6 +401,12 @@ class IterationDetector:
             self._discard()
         else:
             self._marks = marks
+
+    def _notice_moved(self) -> None:
+        """No optimizer has stepped: if parameters have moved all the same, the user's own code
+        moves them, until one does."""
+        moved = self._moved.since(self._parameters.of().values())
+        self._parameters.by_hand = self._parameters.by_hand or moved
 
     def _discard(self) -> None:
         """Gradients were thrown away without a step: a loop's own doing, and an iteration.

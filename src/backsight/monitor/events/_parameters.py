@@ -49,7 +49,8 @@ class ObservedParameters:
         self._bare: dict[str, weakref.ref[Tensor]] = {}
         """Tensors that no module holds, by name."""
         self.by_hand = True
-        """Whether no optimizer has been seen: the user's own code moves the parameters."""
+        """Whether the user's own code moves the parameters: no optimizer has been seen, or none has
+        stepped though they moved."""
 
     def name(self, prefix: str, model: Model) -> None:
         """Learn the names of a model's parameters; or of tensors that no module holds."""
@@ -117,7 +118,7 @@ class ObservedParameters:
 
     def of(self, only: Optimizer | None = None) -> dict[str, nn.Parameter]:
         """Every parameter that one, or any, of the optimizers moves."""
-        if self.by_hand:
+        if not self._optimizers:
             return self._of_models()
         lists: list[tuple[int, int]] = []
         for reference, _ in self._optimizers:  # several times a step
