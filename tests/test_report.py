@@ -473,10 +473,11 @@ def test_summary_names_a_kind_that_is_in_the_row_that_is_not_finite(
     assert summary(record(write))[-1] == expected
 
 
-def test_summary_says_how_a_failed_run_ended(run_path: Path) -> None:
+@pytest.mark.parametrize("said", ["by hand", "by hand."])
+def test_summary_says_how_a_failed_run_ended(said: str, run_path: Path) -> None:
     def fail() -> None:
         with Recorder(run_path):
-            raise ZeroDivisionError("by hand")
+            raise ZeroDivisionError(said)
 
     with pytest.raises(ZeroDivisionError):
         fail()

@@ -100,7 +100,7 @@ def print_diagnosis(
     if run.failed and run.reason:
         say(
             Text("The run failed: ", "bold red").append(
-                f"{printable(run.reason)}.", "not bold default"
+                f"{printable(run.reason).rstrip('.')}.", "not bold default"
             )
         )
     lasting = found.lasting

@@ -148,7 +148,7 @@ def _ending(run: Run) -> str:
         case "running":
             return "The run is still in progress: these are its records so far."
         case "failed":
-            return f"The run failed: {reason}."
+            return f"The run failed: {str(reason).rstrip('.')}."
     return f"The run was {reason}; its records up to then are kept." if reason else ""
 
 
