@@ -31,7 +31,7 @@ class RowsOutOfOrder(InARow):
         "that nothing puts back, meet targets that are a part of the data, and no sorted copy; or "
         "rows that are sorted by hand have other targets each time they come again; or a model "
         "sorts the rows that it is given, and neither puts its answers back nor returns the order, "
-        "or puts them back by another order; or the two batches that make one answer have each "
+        "or puts them back by another order, as by the one that has sorted them; or the two batches that make one answer have each "
         "been sorted by their own lengths; or rows that were sorted are put together again with "
         "some of them twice, and others not at all. Where rows are sorted and not put back, and "
         "the order of the targets is not known, an info says so. "
