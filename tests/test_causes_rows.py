@@ -134,7 +134,7 @@ def pairs(m: nn.ModuleDict, rows: Tensor, *, sound: bool = False) -> Tensor:
     return ce(m["head"](states[0][first] - states[1][second]), FIRST[rows])
 
 
-def shuffled(order: Tensor) -> Tensor:
+def for_pairs(order: Tensor) -> Tensor:
     """Put back, and then in another order, as for pairs that do not belong together."""
     return order.argsort()[torch.randperm(len(order))]
 
@@ -171,7 +171,7 @@ def test_rows_that_are_sorted_alone_are_found(which: str, tmp_path: Path) -> Non
 
 ALIKE: dict[str, Loss] = {
     "put back, each of two": partial(pairs, sound=True),
-    "in another order, for pairs": partial(put_back, back=shuffled),
+    "in another order, for pairs": partial(put_back, back=for_pairs),
     "sorted once more, beside": partial(put_back, back=lambda order: order, beside=True),
     "targets sorted alike": partial(labelled, alike=True),
     "sorted after the embedding, targets alike": partial(labelled, early=False, alike=True),

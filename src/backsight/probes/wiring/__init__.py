@@ -2,6 +2,7 @@
 
 from backsight.probes.wiring._alike import units_alike
 from backsight.probes.wiring._attention_axis import attends_across, softmax_across
+from backsight.probes.wiring._channels_first import channels_mixed, data_regrouped, turned_to
 from backsight.probes.wiring._columns_taken import ColumnTaken, columns_taken
 from backsight.probes.wiring._data_behind import data_behind, data_below
 from backsight.probes.wiring._data_entries import (
@@ -70,12 +71,14 @@ __all__ = [
     "asks_of_rows",
     "attends_across",
     "batch_axes",
+    "channels_mixed",
     "columns_taken",
     "convolved_mixed",
     "data_behind",
     "data_below",
     "data_entries",
     "data_mixed",
+    "data_regrouped",
     "depends_across",
     "dropout_of",
     "given_beside",
@@ -119,6 +122,7 @@ __all__ = [
     "sorted_apart",
     "states_mixed",
     "steps_side_by_side",
+    "turned_to",
     "units_alike",
     "views_that_mix",
 ]

@@ -56,8 +56,8 @@ def put_back_wrongly(made: LossOperations, orders: Sequence[tuple[Node, Tensor]]
             before[packing] = ways[0]
     backs: dict[Node, list[Node]] = {}
     for node in by_node:
-        for met in _met([node], {*by_node, *packings} - {node}) & packings:
-            backs.setdefault(met, []).append(node)
+        for packing in _met([node], {*by_node, *packings} - {node}) & packings:
+            backs.setdefault(packing, []).append(node)
     return max(
         (
             _misplaced(packing, before, [by_node[node] for node in nodes])
@@ -89,7 +89,7 @@ def _misplaced(packing: Node, before: Mapping[Node, Tensor], backs: Sequence[Ten
     straight = torch.arange(len(order), device=order.device)
     sizes: Tensor = saved(packing, "result1")  # of the batch at each step
     falling = (sizes[:, None] > torch.arange(len(order))).sum(0).to(order.device)
-    if len(falling.unique()) < LENGTHS:
+    if int((falling[1:] != falling[:-1]).sum()) + 1 < LENGTHS:
         return 0
     lengths = falling[order.argsort()]  # of the rows before they were sorted
     others = [way.argsort() for node, way in before.items() if node is not packing]
