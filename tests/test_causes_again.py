@@ -118,6 +118,88 @@ def test_steps_that_differ(loss: LossOf, tmp_path: Path) -> None:
     assert not findings("BKS407", loss, tmp_path, {"rnn": rnn()}, 5)
 
 
+# -- BKS407: a layer that is given zeros alone, while others are given data -----------------------
+
+
+def cast_early(m: Parts) -> Tensor:
+    """The features of an encoder, which its decoder lives without."""
+    features = torch.rand(STEPS, BATCH, INPUTS).to(torch.uint8).float()
+    total: Tensor = m["rnn"](drawn(STEPS, BATCH), m["look"](features)[1])[0].square().mean()
+    return total
+
+
+def cast_for_a_projection(m: Parts) -> Tensor:
+    features = (torch.randint(255, (BATCH, 5)) // 255).float()
+    total: Tensor = m["rnn"](drawn(STEPS, BATCH), m["in"](features)[None])[0].square().mean()
+    return total
+
+
+def cast_to_symbols(m: Parts) -> Tensor:
+    symbols = torch.rand(STEPS, BATCH).long()
+    state = m["look"](m["embed"](symbols))[1]
+    total: Tensor = m["rnn"](drawn(STEPS, BATCH), state)[0].square().mean()
+    return total
+
+
+def looking() -> dict[str, nn.Module]:
+    return {
+        "look": rnn(),
+        "rnn": rnn(),
+        "in": nn.Linear(5, UNITS),
+        "embed": nn.Embedding(9, INPUTS),
+    }
+
+
+@pytest.mark.parametrize(
+    ("loss", "where"),
+    [(cast_early, "look"), (cast_for_a_projection, "in"), (cast_to_symbols, "look")],
+)
+def test_a_layer_that_is_given_nothing(loss: LossOf, where: str, tmp_path: Path) -> None:
+    (finding,) = findings("BKS407", loss, tmp_path, looking(), 5)
+    assert (finding.module, finding.severity) == (where, "error")
+    assert f"the input of {where} is nothing but zeros, or one symbol" in finding.message
+    lead = diagnose(tmp_path / "run").leads[0]
+    assert lead.code == "BKS407"
+    assert {one.code for one in lead.symptoms} <= {"BKS402"}
+
+
+def zeros_decoded(m: Parts) -> Tensor:
+    """By a layer that lives on its state."""
+    state = m["look"](drawn(STEPS, BATCH))[1]
+    total: Tensor = m["rnn"](torch.zeros(STEPS, BATCH, INPUTS), state)[0].square().mean()
+    return total
+
+
+def one_symbol_decoded(m: Parts) -> Tensor:
+    state = m["look"](drawn(STEPS, BATCH))[1]
+    start = m["embed"](torch.zeros(STEPS, BATCH, dtype=torch.long))
+    total: Tensor = m["rnn"](start, state)[0].square().mean()
+    return total
+
+
+def begun_in_data(m: Parts) -> Tensor:
+    """Of which the layer is a law of motion."""
+    other: Tensor = m["look"](drawn(STEPS, BATCH))[0].square().mean()
+    state = torch.randn(1, BATCH, UNITS)
+    total: Tensor = m["rnn"](torch.zeros(STEPS, BATCH, INPUTS), state)[0].square().mean()
+    return total + other
+
+
+def by_hand(m: Parts) -> Tensor:
+    """A loop begins in zeros, and goes on in states."""
+    h = torch.zeros(BATCH, 5)
+    for x in drawn(STEPS, BATCH):
+        h = torch.tanh(m["back"](m["in"](h)) + m["reads"](x))
+    beside: Tensor = m["rnn"](drawn(STEPS, BATCH))[0].square().mean()
+    return h.square().mean() + beside
+
+
+@pytest.mark.parametrize("loss", [zeros_decoded, one_symbol_decoded, begun_in_data, by_hand])
+def test_a_layer_that_is_given_zeros_on_purpose(loss: LossOf, tmp_path: Path) -> None:
+    layers = looking() | {"back": nn.Linear(UNITS, 5), "reads": nn.Linear(INPUTS, 5)}
+    assert not findings("BKS407", loss, tmp_path, layers, 5)
+
+
 # -- BKS434: a batch that comes again and again, and then another ---------------------------------
 
 

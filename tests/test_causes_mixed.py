@@ -87,7 +87,59 @@ def in_turn() -> dict[str, nn.Module]:
     }  # fmt: skip
 
 
+def normed(m: nn.ModuleDict, *, sound: bool = False) -> Tensor:
+    """Each step would be the half of one of before, if these were samples."""
+    x = m["norm"](m["filter"](torch.randn(BATCH, 1, STEPS)).relu())
+    x = x.transpose(1, 2) if sound else x.reshape(BATCH, STEPS, INPUTS)
+    loss: Tensor = m["rnn"](x)[0].square().mean()
+    return loss
+
+
+def patches(m: nn.ModuleDict, *, sound: bool = False) -> Tensor:
+    """Of an image, and a token before them."""
+    maps = m["filter"](torch.randn(BATCH, 1, 6, 10)).relu()
+    x = maps.flatten(2).transpose(1, 2) if sound else maps.view(BATCH, -1, 4)
+    x = torch.cat([torch.zeros(BATCH, 1, 4), x], 1)
+    loss: Tensor = m["attention"](x, x, x)[0][:, 0].square().mean()
+    return loss
+
+
+def patched() -> dict[str, nn.Module]:
+    attention = nn.MultiheadAttention(4, 2, batch_first=True)
+    return {"filter": nn.Conv2d(1, 4, 2, stride=2), "attention": attention}
+
+
+def masked(m: nn.ModuleDict, *, sound: bool = False) -> Tensor:
+    """A mask for each frame, as the bins of the data lie."""
+    x = torch.randn(BATCH, INPUTS, STEPS)
+    frames = x.transpose(1, 2) if sound else x.reshape(BATCH, STEPS, INPUTS)
+    mask = m["head"](m["rnn"](frames)[0]).sigmoid().transpose(1, 2)
+    loss: Tensor = (mask * x).square().mean()
+    return loss
+
+
+def masking() -> dict[str, nn.Module]:
+    return {"rnn": rnn(batch_first=True), "head": nn.Linear(UNITS, INPUTS)}
+
+
+def by_norm(norm: type[nn.Module]) -> dict[str, nn.Module]:
+    modules = {"filter": nn.Conv1d(1, INPUTS, 3, padding=1), "rnn": rnn(batch_first=True)}
+    return modules | {"norm": norm(INPUTS)}
+
+
+def pooled(m: nn.ModuleDict) -> Tensor:
+    """For a linear layer, which order channels and steps have does not matter."""
+    x = m["filter"](torch.randn(BATCH, 1, STEPS)).reshape(BATCH, STEPS, INPUTS)
+    ends = m["rnn"](drawn(BATCH, STEPS + 1))[0][:, -1]
+    loss: Tensor = (m["head"](x.flatten(1)) + ends).square().mean()
+    return loss
+
+
 MIXED: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
+    "normed channels": (normed, by_norm(nn.BatchNorm1d)),
+    "channels, each normed": (normed, by_norm(nn.InstanceNorm1d)),
+    "patches of an image": (patches, patched()),
+    "bins that are masked": (masked, masking()),
     "data": (
         lambda m: m["rnn"](drawn(BATCH, STEPS).view(STEPS, BATCH, INPUTS))[0][-1].mean(),
         {"rnn": rnn()},
@@ -257,6 +309,16 @@ def forecasting() -> dict[str, nn.Module]:
 
 
 SOUND: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
+    "normed channels, transposed": (partial(normed, sound=True), by_norm(nn.InstanceNorm1d)),
+    "patches of an image, transposed": (partial(patches, sound=True), patched()),
+    "bins that are masked, transposed": (partial(masked, sound=True), masking()),
+    "samples that are grouped": (
+        lambda m: m["rnn"](torch.randn(BATCH, INPUTS, STEPS).view(BATCH, STEPS, INPUTS))[0].mean(),
+        {"rnn": rnn(batch_first=True)},
+    ),
+    "channels for a linear layer": (
+        pooled, by_norm(nn.BatchNorm1d) | {"head": nn.Linear(STEPS * INPUTS, UNITS)},
+    ),
     "before a loss, both": (lambda m: forecast(m, read=False), forecasting()),
     "before a loss, both, of a linear layer": (lambda m: forecast(m, read=True), forecasting()),
     "frames of a convolution, in a loop": (lambda m: frames(m, True), framed()),

@@ -110,7 +110,39 @@ def one_by_one(
     return ce(m["head"](torch.stack(back)), FIRST[rows])
 
 
+Back = Callable[[Tensor], Tensor]
+
+
+def put_back(m: nn.ModuleDict, rows: Tensor, back: Back, *, beside: bool = False) -> Tensor:
+    """Sorted within the graph, and put back by what is made of the order."""
+    lengths, order = LENGTHS[rows].sort(descending=True)
+    x = m["embed"](TEXT[rows])[order]
+    last = m["rnn"](pack_padded_sequence(x, lengths, batch_first=True))[1][0]
+    loss = ce(m["head"](last[back(order)]), FIRST[rows])
+    return loss + ce(m["head"](last), FIRST[rows][order]) if beside else loss
+
+
+def pairs(m: nn.ModuleDict, rows: Tensor, *, sound: bool = False) -> Tensor:
+    """Two batches, each sorted by its own lengths; one is put back by the other's order."""
+    states, orders = [], []
+    for each in (rows, rows.roll(1)):
+        lengths, order = LENGTHS[each].sort(descending=True)
+        packed = pack_padded_sequence(m["embed"](TEXT[each])[order], lengths, batch_first=True)
+        states.append(m["rnn"](packed)[1][0])
+        orders.append(order.argsort())
+    first, second = orders[0], orders[1 if sound else 0]
+    return ce(m["head"](states[0][first] - states[1][second]), FIRST[rows])
+
+
+def for_pairs(order: Tensor) -> Tensor:
+    """Put back, and then in another order, as for pairs that do not belong together."""
+    return order.argsort()[torch.randperm(len(order))]
+
+
 SORTED: dict[str, tuple[Loss, bool]] = {
+    "sorted once more": (partial(put_back, back=lambda order: order), False),
+    "put back from the end": (partial(put_back, back=lambda o: o.argsort(descending=True)), False),
+    "put back by another order": (pairs, False),
     "before the embedding": (labelled, False),
     "after it": (partial(labelled, early=False), False),
     "after it, targets of a slice": (
@@ -138,6 +170,9 @@ def test_rows_that_are_sorted_alone_are_found(which: str, tmp_path: Path) -> Non
 
 
 ALIKE: dict[str, Loss] = {
+    "put back, each of two": partial(pairs, sound=True),
+    "in another order, for pairs": partial(put_back, back=for_pairs),
+    "sorted once more, beside": partial(put_back, back=lambda order: order, beside=True),
     "targets sorted alike": partial(labelled, alike=True),
     "sorted after the embedding, targets alike": partial(labelled, early=False, alike=True),
     "put back": partial(labelled, back=True),

@@ -121,7 +121,7 @@ class ConstantInput(Rule):
     title: ClassVar[str] = "data constant"
     severity: ClassVar = "error"
     cause: ClassVar[bool] = True
-    reads: ClassVar = ("input_spread", "steps_alike")
+    reads: ClassVar = ("input_spread", "steps_alike", "silent_input")
     leads_to: ClassVar = (
         "BKS101",
         "BKS104",
@@ -143,11 +143,14 @@ class ConstantInput(Rule):
         "layer, in {samples:.0f} samples in a row. A note says that all steps of each sequence are "
         "the same in as many looks in a row, while sequences differ (steps_alike), where no layer "
         "is given an initial state: features that do not change may be given at each step on "
-        "purpose."
+        "purpose. Or all that a layer is given are zeros, or one symbol, in as many looks in a "
+        "row, whatever others are given (silent_input), and no initial state, which a decoder "
+        "lives on."
     )
     causes: ClassVar = (
         "a data loader that returns zeros, or the same item again and again",
         "features that were scaled to zero",
+        "numbers between 0 and 1 that were cast to integers: features.to(torch.uint8)",
         "an embedding that is all zeros (padding index everywhere)",
         "the inner loop over the steps of a window does not use its index",
     )
@@ -157,6 +160,8 @@ class ConstantInput(Rule):
     samples: float = 3
     """In a row: a batch may be silent."""
     _row: dict[str, int] = field(default_factory=dict, init=False, repr=False)
+    _zeros: dict[str, int] = field(default_factory=dict, init=False, repr=False)
+    """Looks in a row at a layer that is given nothing else."""
 
     @property
     def requirement(self) -> Requirement:
@@ -166,6 +171,7 @@ class ConstantInput(Rule):
 
     def _update(self, now: Sample) -> None:
         self._look_at_steps(now)
+        self._look_at_zeros(now)
         spreads = now.numbers("input_spread")
         for layer, spread in spreads.items():
             if not self.finite(layer, spread):
@@ -173,7 +179,8 @@ class ConstantInput(Rule):
             if any(spreads.values()):  # a decoder that is fed zeros lives on its initial state
                 self._row[layer] = 0
                 self.ready = True
-                self.resolve(layer, now.iteration)
+                if self._zeros.get(layer, 0) < self.samples:
+                    self.resolve(layer, now.iteration)
                 continue
             self._row[layer] = self._row.get(layer, 0) + 1
             self.usable(layer)
@@ -203,3 +210,20 @@ class ConstantInput(Rule):
                 )
             elif not steps:
                 self.resolve(where, now.iteration)
+
+    def _look_at_zeros(self, now: Sample) -> None:
+        for layer, rows in now.numbers("silent_input").items():
+            before = self._zeros.get(layer, 0)
+            looks = self._zeros[layer] = before + 1 if rows else 0
+            if looks >= self.samples:
+                self.ready = True
+                self.found(
+                    layer,
+                    now.iteration,
+                    f"the input{of_module(layer)} is nothing but zeros, or one symbol, in all "
+                    f"{rows:.0f} rows",
+                    {"rows": rows, "looks in a row": float(looks)},
+                    signals=(f"silent_input/{layer}",),
+                )
+            elif before >= self.samples:
+                self.resolve(layer, now.iteration)

@@ -2,6 +2,7 @@
 
 from backsight.probes.wiring._alike import units_alike
 from backsight.probes.wiring._attention_axis import attends_across, softmax_across
+from backsight.probes.wiring._channels_first import channels_mixed, data_regrouped, turned_to
 from backsight.probes.wiring._columns_taken import ColumnTaken, columns_taken
 from backsight.probes.wiring._data_behind import data_behind, data_below
 from backsight.probes.wiring._data_entries import (
@@ -45,6 +46,7 @@ from backsight.probes.wiring._mixed_rows import (
     views_that_mix,
 )
 from backsight.probes.wiring._packed_lengths import lengths_unlike, packed_from, packed_of
+from backsight.probes.wiring._put_back_wrongly import put_back_wrongly
 from backsight.probes.wiring._row_order import row_orders, rows_lost, rows_out_of_order, rows_sorted
 from backsight.probes.wiring._row_ties import RowTies
 from backsight.probes.wiring._rows_within import asks_of_rows, keys_within, puts_back, sorted_apart
@@ -70,12 +72,14 @@ __all__ = [
     "asks_of_rows",
     "attends_across",
     "batch_axes",
+    "channels_mixed",
     "columns_taken",
     "convolved_mixed",
     "data_behind",
     "data_below",
     "data_entries",
     "data_mixed",
+    "data_regrouped",
     "depends_across",
     "dropout_of",
     "given_beside",
@@ -102,6 +106,7 @@ __all__ = [
     "packed_of",
     "parts_steps",
     "places_of",
+    "put_back_wrongly",
     "put_elsewhere",
     "puts_back",
     "rate_between",
@@ -118,6 +123,7 @@ __all__ = [
     "sorted_apart",
     "states_mixed",
     "steps_side_by_side",
+    "turned_to",
     "units_alike",
     "views_that_mix",
 ]

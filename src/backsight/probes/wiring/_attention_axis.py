@@ -8,7 +8,7 @@ from backsight.probes._operations import saved, saved_axes, shape_of
 from backsight.probes._time_axis import moves_across, padded_across
 from backsight.probes.loss import LossOperations, LossTarget
 
-__all__ = ["attends_across", "softmax_across"]
+__all__ = ["attends_across", "attentions", "softmax_across"]
 
 FUSED = frozenset(
     f"ScaledDotProduct{kind}Attention{device}"
@@ -47,7 +47,7 @@ def attends_across(
         True
         False
     """
-    found = _attentions(made)
+    found = attentions(made)
     if len(found) != 1:
         return False
     ((steps, rows),) = found
@@ -69,7 +69,7 @@ def attends_across(
     return False
 
 
-def _attentions(made: LossOperations) -> set[tuple[int, int]]:
+def attentions(made: LossOperations) -> set[tuple[int, int]]:
     """Steps and rows of each attention of a sequence to itself; rows of all heads, where they lie
     side by side."""
     found = set()

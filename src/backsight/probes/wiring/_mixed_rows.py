@@ -18,6 +18,7 @@ from backsight.probes._operations import (
     unpacked,
 )
 from backsight.probes.loss import LossOperations, compared_alike
+from backsight.probes.wiring._channels_first import channels_mixed
 from backsight.probes.wiring._mixed_heads import heads_mixed
 
 __all__ = [
@@ -167,7 +168,7 @@ def views_that_mix(
             found[node] = old, new
     alike = compared_alike(made, found, data) if found else ()
     mixed = [shapes for node, shapes in found.items() if node not in alike]
-    return mixed or heads_mixed(made)
+    return mixed or channels_mixed(made, axes) or heads_mixed(made)
 
 
 def data_mixed(x: Tensor) -> tuple[Shape, Shape] | None:

@@ -241,4 +241,15 @@ SIGNALS = (
         cost="shared with same_input",
         source="Backsight",
     ),
+    Signal(
+        name="silent_input",
+        title="rows that tell nothing",
+        formula="rows of a batch if all numbers that a layer is given are 0, or embedded from one "
+        "symbol, and it begins in no state; 0 otherwise",
+        axes=("iteration",),
+        unit="rows",
+        reduction="the fewest over calls of the layer",
+        cost="one pass over the data, in the first iterations and rarely",
+        source="Backsight",
+    ),
 )

@@ -35,13 +35,13 @@ class MixedSequences(InARow):
         "that is not the axis of the batch before it. Which axis that is follows from the calls "
         "of the recurrent layers, or, for data, from the memory that both share. A view that "
         "keeps the axis, or joins it with another one, does not count. Or a view gives the sizes "
-        "of other axes to each other, makes the steps that a layer is given of an axis that came "
-        "behind features or channels, or, where there is an attention, makes heads of steps or "
-        "joins heads to steps: (B, T, H · D) as (B, H, T, D) or (B · H, T, D). Or the targets of "
-        "a loss are the next inputs, or end in padding as the inputs do, in the one order of "
-        "steps and sequences alone in which the predictions are not flattened. Or the output of "
-        "a layer that was given sequences from their end, by a flip along time, is flipped along "
-        "the batch."
+        "of other axes to each other, makes the steps that a layer or an attention is given of an "
+        "axis that came behind features or channels, or, where there is an attention, makes heads "
+        "of steps or joins heads to steps: (B, T, H · D) as (B, H, T, D) or (B · H, T, D). Or the "
+        "targets of a loss are the next inputs, or end in padding as the inputs do, in the one "
+        "order of steps and sequences alone in which the predictions are not flattened. Or the "
+        "output of a layer that was given sequences from their end, by a flip along time, is "
+        "flipped along the batch."
     )
     causes: ClassVar = (
         "x.view(T, B, -1) of an x of shape (B, T, features), to change the layout",

@@ -31,11 +31,11 @@ class RowsOutOfOrder(InARow):
         "that nothing puts back, meet targets that are a part of the data, and no sorted copy; or "
         "rows that are sorted by hand have other targets each time they come again; or a model "
         "sorts the rows that it is given, and neither puts its answers back nor returns the order, "
-        "or puts them back by another order; or the two batches that make one answer have each "
-        "been sorted by their own lengths; or rows that were sorted are put together again with "
-        "some of them twice, and others not at all. Where rows are sorted and not put back, and "
-        "the order of the targets is not known, an info says so. "
-        "enforce_sorted=False sorts and puts back by itself, and does not count."
+        "or puts them back by another order, as by the one that has sorted them; or the two "
+        "batches that make one answer have each been sorted by their own lengths; or rows that "
+        "were sorted are put together again with some of them twice, and others not at all. Where "
+        "rows are sorted and not put back, and the order of the targets is not known, an info says "
+        "so. enforce_sorted=False sorts and puts back by itself, and does not count."
     )
     causes: ClassVar = (
         "x[order] for pack_padded_sequence, and targets in the order of before",

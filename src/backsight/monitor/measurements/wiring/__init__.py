@@ -34,6 +34,7 @@ from backsight.monitor.measurements.wiring._put_back import PutBack
 from backsight.monitor.measurements.wiring._row_order import RowOrder
 from backsight.monitor.measurements.wiring._same_input import SameInput
 from backsight.monitor.measurements.wiring._schedule_length import ScheduleLength
+from backsight.monitor.measurements.wiring._silent_input import SilentInput
 from backsight.monitor.measurements.wiring._single_step import SingleStep
 from backsight.monitor.measurements.wiring._steps_read import StepsOfLoss
 from backsight.monitor.measurements.wiring._time_constants import TimeConstants
@@ -74,6 +75,7 @@ __all__ = [
     "RowOrder",
     "SameInput",
     "ScheduleLength",
+    "SilentInput",
     "SingleStep",
     "StepsOfLoss",
     "TimeConstants",
@@ -103,6 +105,7 @@ WIRING: tuple[type[Measurement], ...] = (
     RowOrder,
     SameInput,
     UnitsAlike,
+    SilentInput,
     ZeroWeights,
     InitialGain,
     InitialState,

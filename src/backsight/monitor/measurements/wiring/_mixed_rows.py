@@ -14,11 +14,13 @@ from backsight.probes import (
     batch_axes,
     convolved_mixed,
     data_mixed,
+    data_regrouped,
     loss_targets,
     states_mixed,
     steps_side_by_side,
     targets_turned,
     tensors_in,
+    turned_to,
     views_that_mix,
 )
 
@@ -85,6 +87,8 @@ class MixedRows(Measurement):
         self._states: set[tuple[int, ...]] = set()
         self._data: list[tuple[Tensor, bool]] = []
         """What fused layers were given that has no graph, and whether rows come first."""
+        self._regrouped: list[tuple[tuple[int, ...], tuple[int, ...]]] = []
+        """Shapes of data that were viewed before such a layer, perhaps on purpose."""
         self._found: Counter[str] = Counter()
         self._looked = False
         self._reversed = TurnedRound()
@@ -111,6 +115,8 @@ class MixedRows(Measurement):
             self._reversed.add(x, call.result[0], int(swapped))
             if x.grad_fn is None:
                 self._note(data_mixed(x))
+                if (shapes := data_regrouped(x)) is not None:
+                    self._regrouped.append(shapes)
                 self._data.append((x.detach(), swapped))
         self._states |= {tuple(s.shape) for s in tensors_in(call.result[1]) if s.dim() == 3}
         begun = call.inputs[1] if len(call.inputs) > 1 else call.named.get("hx")
@@ -130,6 +136,9 @@ class MixedRows(Measurement):
         data = [x for x, _ in self._data]
         for shapes in views_that_mix(passed.operations, axes, [*self._states], data):
             self._note(shapes)
+        for before, after in () if self._found else self._regrouped:
+            if turned_to(passed.operations, before):
+                self._note((before, after))
         if len(self._data) == 1:
             self._hold(*self._data[0], loss_targets(passed.operations))
         self._data = []
