@@ -67,9 +67,9 @@ def leads_of(found: Sequence[Finding], rules: Iterable[type[Rule]]) -> tuple[Lea
     """Findings on one model, each under the one that it follows from.
 
     One follows from another if its code is among those that the other's rule ``leads_to``, if the
-    other was there before it, and if that is no mere note beside something graver. From a mistake
-    of the script, whatever is no such mistake may follow: it was there from the beginning, however
-    late it was seen.
+    other was there before it, and if that is no mere note beside something graver, unless the note
+    outweighs it. From a mistake of the script, whatever is no such mistake may follow: it was there
+    from the beginning, however late it was seen.
 
     Args:
         found: those that last.
@@ -89,7 +89,7 @@ def leads_of(found: Sequence[Finding], rules: Iterable[type[Rule]]) -> tuple[Lea
         able = [
             earlier
             for earlier, other in enumerate(groups[:number])
-            if group[0].code in _effects(other[0], facts) and (note or other[0].severity != "info")
+            if group[0].code in _effects(other[0], facts, of_note=note)
         ]
         causes.append(able[0] if able else None)
     symptoms: dict[int, list[Finding]] = {}
@@ -148,12 +148,13 @@ def advice_of(leads: Sequence[Lead], rules: Iterable[type[Rule]], most: int = 5)
     return tuple(map(str, chosen))[:most]
 
 
-def _effects(found: Finding, facts: Mapping[str, type[Rule]]) -> Iterable[str]:
-    """What may follow from it; of a mistake that names nothing, all that is none itself, and that
-    it does not spare. A note may be no mistake."""
+def _effects(found: Finding, facts: Mapping[str, type[Rule]], *, of_note: bool) -> Iterable[str]:
+    """What may follow from it, among notes or what is graver; of a mistake that names nothing, all
+    that is none itself, and that it does not spare. A note may be no mistake."""
     rule = facts[found.code]
     if found.severity == "info":
-        return (*rule.leads_to, *rule.explains)
+        outweighed = rule.outweighs(found)
+        return (*rule.leads_to, *rule.explains, *outweighed) if of_note else outweighed
     if rule.leads_to or not rule.cause:
         return rule.leads_to
     return [code for code, other in facts.items() if not other.cause and code not in rule.spares]

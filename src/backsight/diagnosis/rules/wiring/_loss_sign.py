@@ -6,11 +6,14 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import ClassVar
 
-from backsight.diagnosis._finding import Evidence, Severity
+from backsight.diagnosis._finding import Evidence, Finding, Severity
 from backsight.diagnosis._rule import Sample, short
 from backsight.diagnosis.rules._in_a_row import InARow
 
 __all__ = ["WrongSign"]
+
+RUN_AWAY = ("BKS102", "BKS103", "BKS104", "BKS105", "BKS207")
+"""What weights come to that a loss without a bound makes larger and larger."""
 
 EARLIEST = 15
 """Losses, before which a level is one of chance."""
@@ -72,17 +75,18 @@ class WrongSign(InARow):
     """Twice is a steady fall: a likelihood slows down, however far below 0 it goes."""
     deep: float = 10
     """Times where it began, or times 1."""
-    _levels: dict[str, list[tuple[int, float]]] = field(
+    _levels: dict[str, list[tuple[int, int, float]]] = field(
         default_factory=dict, init=False, repr=False
     )
-    """By where, how many losses there were and their level, each time these have doubled."""
+    """By where, the iteration, how many losses there were, and their level, each time these have
+    doubled."""
     _lowered: dict[str, float] = field(default_factory=dict, init=False, repr=False)
     _raised: dict[str, float] = field(default_factory=dict, init=False, repr=False)
     """By where, the divergences of the newest sample that has no other wrong term."""
     _entropies: dict[str, float] = field(default_factory=dict, init=False, repr=False)
     """By where, entropies of a policy that are made smaller."""
-    _fallen_to: dict[str, float] = field(default_factory=dict, init=False, repr=False)
-    """By where, the level of a loss that falls ever faster, whatever its terms are."""
+    _fallen_to: dict[str, tuple[int, float]] = field(default_factory=dict, init=False, repr=False)
+    """By where, since when a loss has fallen ever faster, whatever its terms are, and its level."""
 
     def look_at(self, now: Sample) -> Mapping[str, float]:
         """Negative where it depends on what is meant."""
@@ -109,18 +113,23 @@ class WrongSign(InARow):
         if course is None or course.count <= EARLIEST or not math.isfinite(course.level):
             return False
         seen = self._levels.setdefault(where, [])
-        if not seen or course.count > 2 * (seen[-1][0] - 1):
-            seen.append((course.count, course.level))
+        if not seen or course.count > 2 * (seen[-1][1] - 1):
+            seen.append((now.iteration, course.count, course.level))
         if len(seen) < 4 or not now.facts.objective:
             return False
-        falls = [before - after for (_, before), (_, after) in pairwise(seen[-4:])]
-        deep = seen[-1][1] < -self.deep * max(1.0, abs(course.began))
+        falls = [before - after for (*_, before), (*_, after) in pairwise(seen[-4:])]
+        deep = seen[-1][2] < -self.deep * max(1.0, abs(course.began))
         if not deep or not _grow(falls, self.faster):
             return False
-        self._fallen_to[where] = seen[-1][1]
+        self._fallen_to[where] = seen[-4][0], seen[-1][2]
         # It took four samples in a row to see it.
         self._row[where] = max(self._row.get(where, 0), int(self.samples) - 1)
         return True
+
+    @classmethod
+    def outweighs(cls, note: Finding) -> tuple[str, ...]:
+        """Weights that grow with a loss that falls ever faster do so because of it."""
+        return RUN_AWAY if "level" in note.evidence else ()
 
     def severity_of(self, value: float) -> Severity:
         """A cost may be what is meant."""
@@ -129,11 +138,11 @@ class WrongSign(InARow):
     def tell(self, where: str, value: float, now: Sample) -> tuple[str, Evidence]:
         """How many terms there are."""
         if where in self._fallen_to:
-            level = self._fallen_to[where]
+            since, level = self._fallen_to[where]
             return (
                 f"the loss is at {short(level)} and falls ever faster: something in it has no "
                 "bound, such as an error or a gain with the wrong sign",
-                {"level": level},
+                {"level": level, "since": since},
             )
         if value < 0 and not self._lowered.get(where):
             return (
