@@ -64,6 +64,12 @@ def test_a_loss_that_falls_ever_faster_outweighs_the_saturation_that_it_brings()
         assert told(saturated, note) == [("BKS104", []), ("BKS429", [])]
 
 
+def test_what_lasts_comes_before_what_has_happened_among_notes_alone() -> None:
+    spike, stuck = found("BKS202", 281, severity="info"), found("BKS105", 400, severity="info")
+    assert told(spike, stuck) == [("BKS105", []), ("BKS202", [])]
+    assert told(found("BKS202", 281), found("BKS105", 400, severity="warning"))[0][0] == "BKS202"
+
+
 def test_a_cause_leads_though_its_symptom_is_graver() -> None:
     """No learning is an error, saturation a warning; what follows in turn is listed as well."""
     saturated, small, stuck = found("BKS104", 20), found("BKS405", 100), found("BKS302", 799)

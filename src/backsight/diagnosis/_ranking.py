@@ -51,6 +51,8 @@ class Lead:
     """What follows from it, the gravest first, then the oldest."""
     cause: bool = False
     """Whether it is a mistake by itself, which nothing else in a run can give."""
+    lasting: bool = True
+    """Whether it is a state, rather than something that happened."""
 
     @property
     def code(self) -> str:
@@ -104,6 +106,7 @@ def leads_of(found: Sequence[Finding], rules: Iterable[type[Rule]]) -> tuple[Lea
             tuple(group),
             tuple(sorted(symptoms.get(number, ()), key=_rank)),
             facts[group[0].code].cause,
+            facts[group[0].code].lasting,
         )
         for number, group in enumerate(groups)
         if causes[number] is None
@@ -111,12 +114,13 @@ def leads_of(found: Sequence[Finding], rules: Iterable[type[Rule]]) -> tuple[Lea
     return tuple(sorted(made, key=lead_rank))
 
 
-def lead_rank(lead: Lead) -> tuple[bool, int, bool, int, str]:
-    """Mistakes before what may follow from them, the gravest first, of notes likewise; then the
-    oldest."""
+def lead_rank(lead: Lead) -> tuple[bool, int, bool, bool, int, str]:
+    """Mistakes before what may follow from them, the gravest first, of notes likewise; among notes,
+    what has happened comes after what lasts; then the oldest."""
     mistake = lead.cause and lead.findings[0].severity != "info"
+    happened = lead.severity == "info" and not lead.lasting
     oldest = min(f.iteration for f in lead.findings)
-    return not mistake, ORDER[lead.severity], not lead.cause, oldest, lead.code
+    return not mistake, ORDER[lead.severity], not lead.cause, happened, oldest, lead.code
 
 
 def advice_of(leads: Sequence[Lead], rules: Iterable[type[Rule]], most: int = 5) -> tuple[str, ...]:

@@ -33,8 +33,9 @@ class PreviousValue(Rule):
         "The median of the last 50 losses is within {share:g} of persistence_loss, in "
         "{samples:.0f} samples of it in a row, after 40 losses; or it is above that, and still is "
         "after {patience:.0f} losses; or, after {late:.0f}, it is nearer to it than to drift_loss, "
-        "which adds a constant share of the last increment and takes no network. The series is compared to a random "
-        "walk if successive increments correlate by at most {walk:g}, two standard errors included."
+        "which adds a constant share of the last increment and takes no network. The series is "
+        "compared to a random walk if successive increments correlate by at most {walk:g}, two "
+        "standard errors included."
     )
     causes: ClassVar = (
         "a random walk, as prices are nearly: its increments cannot be predicted from the series",

@@ -149,7 +149,7 @@ class Persistence:
 
     @property
     def drift(self) -> float:
-        """Of that loss, what adding a share of the last increment leaves; NaN where there is none."""
+        """Of that loss, what adding a share of the last increment leaves; NaN without one."""
         return self._drifts / self._still if self._still else math.nan
 
     @property
