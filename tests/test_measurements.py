@@ -689,6 +689,7 @@ def test_ours_declare_what_they_record(kind: type[Measurement], every_family: se
     seldom |= {"answer_size", "target_size", "targets_beyond"}  # of numbers
     seldom |= {"penalty", "penalty_guess"}  # of weights, in the loss
     seldom |= {"entropy_lowered", "likelihood_weighted"}  # of a policy gradient
+    seldom |= {"likeness_lowered"}  # of a cosine
     seldom |= {
         "weights_lost",
         "weights_restored",

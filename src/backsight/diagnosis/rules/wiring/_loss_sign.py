@@ -29,7 +29,7 @@ class WrongSign(InARow):
     cause: ClassVar[bool] = True
     reads: ClassVar = ("loss_unbounded",)
     optional_signals: ClassVar = (
-        *("divergence_raised", "entropy_lowered", "likelihood_lowered", "loss"),
+        *("divergence_raised", "entropy_lowered", "likelihood_lowered", "likeness_lowered", "loss"),
     )
     explanation: ClassVar[str] = (
         "What the optimizer minimises is the negative of an error, or a log-likelihood itself, or "
@@ -50,7 +50,8 @@ class WrongSign(InARow):
         "is the other way round. A note: log-probabilities are multiplied by numbers that vary, "
         "and the step makes them smaller where these are positive, which is right for a cost and "
         "wrong for a reward; or, beside such numbers of both signs, an entropy is added to the "
-        "loss with a positive factor. Another note: the loss is more than {deep:g} times as far "
+        "loss with a positive factor. So is a loss that is nothing but a cosine to what is given, "
+        "and is made smaller. Another note: the loss is more than {deep:g} times as far "
         "below 0 as it began above or below it, and each time the iterations have doubled, over "
         "the last four samples, it has fallen {faster:g} times as far as the time before or more."
     )
@@ -61,6 +62,7 @@ class WrongSign(InARow):
         "its minus",
         "an optimizer with maximize=True",
         "a policy gradient in its form for ascent, given to an optimizer that descends",
+        "a cosine similarity without the minus",
     )
     remedies: ClassVar = (
         "minimise the error: remove the minus in front of the loss",
@@ -68,6 +70,7 @@ class WrongSign(InARow):
         "add a Kullback-Leibler divergence: loss = reconstruction + weight * kl, where kl is "
         "0.5 * (mu**2 + logvar.exp() - 1 - logvar).sum()",
         "of a policy, minimise -(log_prob * advantage).mean() - weight * entropy.mean()",
+        "of a likeness to a target, minimise 1 - cosine_similarity(…)",
     )
     source: ClassVar[str] = "Backsight; public reports"
 
@@ -85,6 +88,8 @@ class WrongSign(InARow):
     """By where, the divergences of the newest sample that has no other wrong term."""
     _entropies: dict[str, float] = field(default_factory=dict, init=False, repr=False)
     """By where, entropies of a policy that are made smaller."""
+    _likenesses: dict[str, float] = field(default_factory=dict, init=False, repr=False)
+    """By where, cosines to what is given that are made smaller."""
     _fallen_to: dict[str, tuple[int, float]] = field(default_factory=dict, init=False, repr=False)
     """By where, since when a loss has fallen ever faster, whatever its terms are, and its level."""
 
@@ -99,10 +104,13 @@ class WrongSign(InARow):
             # How a loss is put together does not change; all numbers may be nought for a while.
             self._lowered[where] = max(count, self._lowered.get(where, 0.0))
         entropies = now.numbers("entropy_lowered")
+        likenesses = now.numbers("likeness_lowered")
         for where, value in certain.items():
             self._fallen_to.pop(where, None)
             self._entropies[where] = entropies.get(where, 0.0)
-            certain[where] = value or -self._lowered.get(where, 0.0) or -self._entropies[where]
+            self._likenesses[where] = likenesses.get(where, 0.0)
+            certain[where] = value or -self._lowered.get(where, 0.0)
+            certain[where] = certain[where] or -self._entropies[where] or -self._likenesses[where]
             if not certain[where] and self._falls_ever_faster(where, now):
                 certain[where] = -1.0
         return certain
@@ -143,6 +151,12 @@ class WrongSign(InARow):
                 f"the loss is at {short(level)} and falls ever faster: something in it has no "
                 "bound, such as an error or a gain with the wrong sign",
                 {"level": level, "since": since},
+            )
+        if value < 0 and not self._lowered.get(where) and self._likenesses.get(where):
+            return (
+                "the loss is a cosine to something given, and a step makes the two less alike: "
+                "right for what is to be told apart, and wrong for a target",
+                {"terms": -value},
             )
         if value < 0 and not self._lowered.get(where):
             return (
