@@ -159,6 +159,31 @@ def test_a_head_on_the_layer(tmp_path: Path) -> None:
     assert found == pytest.approx(float((whole[1:] - whole[:-1]).square().mean()))
 
 
+@pytest.mark.parametrize(
+    ("level", "drift", "losses", "fires"),
+    [
+        (1.7, 1.0, 450, True),
+        (1.4, 1.0, 450, False),  # nearer to what one number gains
+        (1.7, 1.0, 380, False),  # in time
+        (1.9, 1.6, 450, False),  # one number gains little
+    ],
+)
+def test_a_loss_that_is_nearer_to_persistence_than_one_number_is(
+    level: float, drift: float, losses: int, fires: bool
+) -> None:
+    judge = Judge()
+    for at in range(losses):
+        values = {"loss": level}
+        if at % 25 == 24:
+            values |= {"persistence_loss": 2.0, "drift_loss": drift, "increment_correlation": 0.9}
+        judge.update(at, values)
+    found = [f.message for f in judge.diagnosis().lasting if f.code == "BKS304"]
+    assert found == fires * [
+        "the loss is at 1.7; repeating the newest value gives 2, and adding a constant share of "
+        "the last increment 1"
+    ]
+
+
 # -- loops over a cell, and targets after the last step -------------------------------------------
 
 Trains = Callable[[nn.ModuleDict, Tensor], Tensor]
@@ -332,6 +357,33 @@ def test_a_target_that_the_newest_value_comes_close_to() -> None:
     assert lost == pytest.approx(float((walk[-1] - walk[-2])[:, 0].square().mean()))
     assert not of(walk[:, :, 0].sum(0), walk[:-1])[0]
     assert not of(walk[-1, :4, 0], walk[:-1, :4])[0]
+
+
+@pytest.mark.parametrize("shape", [(64,), (64, 1)])
+@pytest.mark.parametrize("ahead", [1, 9])
+def test_a_window_that_a_linear_layer_reads_first(
+    shape: tuple[int, ...], ahead: int, tmp_path: Path
+) -> None:
+    """One number for each window, near the newest one; a sum of the window is not."""
+    walk = torch.randn(64, 10, 1, generator=torch.Generator().manual_seed(2)).cumsum(1)
+    x, y = walk[:, :-1], walk[:, -ahead:].sum(1)
+    model = nn.ModuleDict(
+        {"first": nn.Linear(1, 4), "rnn": nn.GRU(4, 4, batch_first=True), "o": nn.Linear(4, 1)}
+    )
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
+    with watch(model, optimizer, tmp_path / "run", every=1):
+        z = model["o"](model["rnn"](model["first"](x).relu())[0][:, -1])
+        functional.mse_loss(z.reshape(shape), y.reshape(shape)).backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+    run = Run(tmp_path / "run")
+    assert ("persistence_loss" in run.names) is (ahead == 1)
+    if ahead == 1:
+        moves = walk[:, 1:] - walk[:, :-1]
+        expected = float(moves[:, -1].square().mean())
+        assert run["persistence_loss"].tolist() == [pytest.approx(expected, rel=1e-5)]
+        a, b = moves[:, -2], moves[:, -1]
+        drift = float((b - (a * b).sum() / a.square().sum() * a).square().mean())
+        assert run["drift_loss"].tolist() == [pytest.approx(drift, rel=1e-5)]
 
 
 class Scanned(nn.Module):

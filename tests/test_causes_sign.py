@@ -24,6 +24,7 @@ from backsight.probes import (
     likelihoods_lowered,
     terms_without_bound,
 )
+from backsight.probes.loss import likenesses_lowered
 from tests.causes import findings
 
 N, CLASSES = 6, 3
@@ -466,6 +467,55 @@ def test_an_entropy_of_a_policy_is_to_be_large(
     found = findings("BKS429", loss, tmp_path, modules, iterations=6)
     assert [one.severity for one in found] == ["info"] * len(told)
     assert all(words in one.message for words, one in zip(told, found, strict=True))
+
+
+def turned(loss: Tensor, *, maximised: bool = False) -> int:
+    return likenesses_lowered([loss], [None], maximised=maximised)
+
+
+@pytest.mark.parametrize(
+    "alike",
+    [
+        lambda x: f.cosine_similarity(x, TARGET, dim=1).mean(),
+        lambda x: 0.5 * f.cosine_similarity(TARGET, x, dim=-1).sum() + x.new_ones(()),
+        lambda x: (f.normalize(x, dim=1) * f.normalize(TARGET, dim=1)).sum(1).mean(),
+        lambda x: f.cosine_similarity(x, x.flip(0).detach()).mean(),  # of two views
+    ],
+)
+def test_a_cosine_to_what_is_given_has_a_sign(alike: Loss) -> None:
+    x = X.clone().requires_grad_()
+    assert turned(alike(x)) == turned(1 - alike(x), maximised=True) == 1
+    assert turned(-alike(x)) == turned(1 - alike(x)) == turned(alike(x), maximised=True) == 0
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda x: f.cosine_similarity(x, x.flip(0)).mean(),  # told apart, both of them
+        lambda x: f.cosine_similarity(x, TARGET).mean() + f.mse_loss(x, TARGET),
+        lambda x: f.cosine_similarity(x, TARGET).mean() - f.cosine_similarity(x, TARGET * 2).mean(),
+        lambda x: (x * TARGET).sum(1).mean(),
+        lambda x: (f.normalize(x, dim=1) * TARGET).sum(1).mean(),
+        lambda x: f.relu(f.cosine_similarity(x, TARGET) - 0.2).mean(),
+    ],
+)
+def test_other_losses_lower_no_likeness(loss: Loss) -> None:
+    assert turned(loss(X.clone().requires_grad_())) == 0
+
+
+@pytest.mark.parametrize(("sign", "severities"), [(1.0, ["info"]), (-1.0, [])])
+def test_a_likeness_that_is_made_smaller_is_a_note(
+    sign: float, severities: list[str], tmp_path: Path
+) -> None:
+    """Things that are to be told apart may be meant."""
+
+    def loss(m: nn.ModuleDict) -> Tensor:
+        z = m["head"](m["rnn"](torch.randn(5, N, 2))[0][-1])
+        return sign * f.cosine_similarity(z, TARGET).mean()
+
+    modules: dict[str, nn.Module] = {"rnn": nn.GRU(2, 4), "head": nn.Linear(4, CLASSES)}
+    found = findings("BKS429", loss, tmp_path, modules, iterations=6)
+    assert [one.severity for one in found] == severities
 
 
 def standard(x: Tensor) -> Tensor:

@@ -678,7 +678,7 @@ def test_ours_declare_what_they_record(kind: type[Measurement], every_family: se
     seldom |= {"answer_lag", "column_scale", "half_overflow"}
     seldom |= {"one_feature_read", "one_series_read"}
     seldom |= {"loop_padding_read"}  # of cells
-    seldom |= {"increment_correlation", "persistence_loss"}
+    seldom |= {"drift_loss", "increment_correlation", "persistence_loss"}
     seldom |= {"answers_unrelated", "answers_untied", "rows_out_of_order", "rows_sorted"}
     seldom |= {"answer_in_input", "guess_answer", "guess_loss", "one_class", "one_number"}
     seldom |= {"decay_ratio", "decayed_norm", "eval_dropout"}
@@ -689,6 +689,7 @@ def test_ours_declare_what_they_record(kind: type[Measurement], every_family: se
     seldom |= {"answer_size", "target_size", "targets_beyond"}  # of numbers
     seldom |= {"penalty", "penalty_guess"}  # of weights, in the loss
     seldom |= {"entropy_lowered", "likelihood_weighted"}  # of a policy gradient
+    seldom |= {"likeness_lowered"}  # of a cosine
     seldom |= {
         "weights_lost",
         "weights_restored",

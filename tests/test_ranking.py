@@ -53,6 +53,23 @@ def test_a_note_explains_another_note_and_nothing_graver() -> None:
     assert told(unrelated, read) == [("BKS435", []), ("BKS437", [])]
 
 
+def test_a_loss_that_falls_ever_faster_outweighs_the_saturation_that_it_brings() -> None:
+    """It takes four samples to see it; of a cost that a policy may mean, nothing follows."""
+    saturated, fall = found("BKS104", 110), {"level": -582.0, "since": 15.0}
+    falls = found("BKS429", 128, severity="info", evidence=fall)
+    assert told(saturated, falls) == [("BKS429", ["BKS104"])]
+    later = found("BKS429", 128, severity="info", evidence=fall | {"since": 120.0})
+    cost = found("BKS429", 20, severity="info", evidence={"terms": 1.0})
+    for note in (later, cost):
+        assert told(saturated, note) == [("BKS104", []), ("BKS429", [])]
+
+
+def test_what_lasts_comes_before_what_has_happened_among_notes_alone() -> None:
+    spike, stuck = found("BKS202", 281, severity="info"), found("BKS105", 400, severity="info")
+    assert told(spike, stuck) == [("BKS105", []), ("BKS202", [])]
+    assert told(found("BKS202", 281), found("BKS105", 400, severity="warning"))[0][0] == "BKS202"
+
+
 def test_a_cause_leads_though_its_symptom_is_graver() -> None:
     """No learning is an error, saturation a warning; what follows in turn is listed as well."""
     saturated, small, stuck = found("BKS104", 20), found("BKS405", 100), found("BKS302", 799)

@@ -1821,9 +1821,60 @@ def test_a_short_memory_is_noted_of_a_loss_that_has_never_left_the_best_guess() 
               "memory_lag/rnn": every(50, [MEMORY_LAGS] * 10)}  # fmt: skip
     level = float(np.mean(wavy(500)))
     one = the(verdict("BKS301", {**series, "guess_loss": {50: level}}))
-    assert (one.iteration, one.severity) == (400, "info")
+    assert (one.iteration, one.severity) == (350, "info")
     for other in ({}, {"guess_loss": {50: 1.2 * level}}, {"guess_loss": {50: 0.8 * level}}):
         assert verdict("BKS301", {**series, **other}).outcome == "healthy"
+
+
+def test_a_gradient_alone_is_noted_of_a_loss_that_has_never_left_the_best_guess() -> None:
+    """Of a loop by hand, whose states nobody can run again."""
+    loss, short = wavy(500), {"reach/loop:w": every(50, [FADES] * 10)}
+    guess = {"guess_loss": {50: float(np.mean(loss))}}
+    assert the(verdict("BKS301", {"loss": loss, **short, **guess})).iteration == 350
+    for other in ({"guess_loss": {50: 2 * guess["guess_loss"][50]}}, {"loss": wavy(340)}):
+        assert not verdict("BKS301", {"loss": loss, **short, **guess, **other}).findings
+
+
+ALIKE = {"memory_alike/rnn": {0: 50.0}, "guess_loss": {0: float(np.mean(wavy(500)))}}
+"""Sequences that end in a pause of 50 steps, and a loss at the best constant answer."""
+
+
+@pytest.mark.parametrize(
+    ("losses", "row", "severity"),
+    [
+        (400, FADES, "error"),
+        (400, 0.85 ** np.arange(101), "info"),
+        (900, 0.85 ** np.arange(101), "warning"),
+    ],
+)
+def test_sequences_that_are_alike_in_their_last_steps_say_what_is_needed(
+    losses: int, row: Any, severity: str
+) -> None:
+    series = {"loss": wavy(losses), "reach/rnn": every(50, [row] * (losses // 50)), **ALIKE}
+    one = the(verdict("BKS101", series))
+    assert (one.iteration, one.severity, one.evidence["needed lag"]) == (350, severity, 50.0)
+    assert "alike in their last 50 steps" in one.message
+
+
+def test_what_sequences_need_accuses_nothing_that_learns_or_reaches() -> None:
+    """A loss that has left the guess, a gradient that arrives, in most samples or through another
+    layer, sequences that differ at once or not at all, no guess, too few losses."""
+    series = {"loss": wavy(400), "reach/rnn": every(50, [FADES] * 8), **ALIKE}
+    above = {"loss": falling(400, 4.0, 1.0, 20)}
+    assert verdict("BKS101", series).findings
+    assert verdict("BKS101", {**series, **above}).findings
+    for other in (
+        {"loss": falling(400, 1.0, 0.1, 30)}, {"loss": wavy(340)}, {"guess_loss": {0: 9.0}},
+        {"reach/rnn": every(50, [REACHES] * 8)}, {"reach/top": every(50, [REACHES] * 8)},
+        {"reach/rnn": every(50, [FADES] * 4 + [REACHES] * 4)},
+        {"memory_alike/rnn": {0: 0.0}}, {"memory_alike/rnn": {0: math.inf}},
+    ):  # fmt: skip
+        assert not verdict("BKS101", {**series, **other}).findings
+    for missing in ALIKE:
+        assert not verdict("BKS101", {k: v for k, v in series.items() if k != missing}).findings
+    later = {**series, "loss": [*wavy(400), *falling(300, 1.0, 0.1, 30)]}
+    later["reach/rnn"] = every(50, [FADES] * 14)
+    assert verdict("BKS101", later).outcome == "healthy"
 
 
 def test_a_short_memory_is_not_noted_where_anything_else_may_hold_more() -> None:

@@ -51,6 +51,8 @@ class Lead:
     """What follows from it, the gravest first, then the oldest."""
     cause: bool = False
     """Whether it is a mistake by itself, which nothing else in a run can give."""
+    lasting: bool = True
+    """Whether it is a state, rather than something that happened."""
 
     @property
     def code(self) -> str:
@@ -67,9 +69,9 @@ def leads_of(found: Sequence[Finding], rules: Iterable[type[Rule]]) -> tuple[Lea
     """Findings on one model, each under the one that it follows from.
 
     One follows from another if its code is among those that the other's rule ``leads_to``, if the
-    other was there before it, and if that is no mere note beside something graver. From a mistake
-    of the script, whatever is no such mistake may follow: it was there from the beginning, however
-    late it was seen.
+    other was there before it, and if that is no mere note beside something graver, unless the note
+    outweighs it. From a mistake of the script, whatever is no such mistake may follow: it was there
+    from the beginning, however late it was seen.
 
     Args:
         found: those that last.
@@ -89,7 +91,7 @@ def leads_of(found: Sequence[Finding], rules: Iterable[type[Rule]]) -> tuple[Lea
         able = [
             earlier
             for earlier, other in enumerate(groups[:number])
-            if group[0].code in _effects(other[0], facts) and (note or other[0].severity != "info")
+            if group[0].code in _effects(other[0], facts, of_note=note)
         ]
         causes.append(able[0] if able else None)
     symptoms: dict[int, list[Finding]] = {}
@@ -104,6 +106,7 @@ def leads_of(found: Sequence[Finding], rules: Iterable[type[Rule]]) -> tuple[Lea
             tuple(group),
             tuple(sorted(symptoms.get(number, ()), key=_rank)),
             facts[group[0].code].cause,
+            facts[group[0].code].lasting,
         )
         for number, group in enumerate(groups)
         if causes[number] is None
@@ -111,12 +114,13 @@ def leads_of(found: Sequence[Finding], rules: Iterable[type[Rule]]) -> tuple[Lea
     return tuple(sorted(made, key=lead_rank))
 
 
-def lead_rank(lead: Lead) -> tuple[bool, int, bool, int, str]:
-    """Mistakes before what may follow from them, the gravest first, of notes likewise; then the
-    oldest."""
+def lead_rank(lead: Lead) -> tuple[bool, int, bool, bool, int, str]:
+    """Mistakes before what may follow from them, the gravest first, of notes likewise; among notes,
+    what has happened comes after what lasts; then the oldest."""
     mistake = lead.cause and lead.findings[0].severity != "info"
+    happened = lead.severity == "info" and not lead.lasting
     oldest = min(f.iteration for f in lead.findings)
-    return not mistake, ORDER[lead.severity], not lead.cause, oldest, lead.code
+    return not mistake, ORDER[lead.severity], not lead.cause, happened, oldest, lead.code
 
 
 def advice_of(leads: Sequence[Lead], rules: Iterable[type[Rule]], most: int = 5) -> tuple[str, ...]:
@@ -148,12 +152,13 @@ def advice_of(leads: Sequence[Lead], rules: Iterable[type[Rule]], most: int = 5)
     return tuple(map(str, chosen))[:most]
 
 
-def _effects(found: Finding, facts: Mapping[str, type[Rule]]) -> Iterable[str]:
-    """What may follow from it; of a mistake that names nothing, all that is none itself, and that
-    it does not spare. A note may be no mistake."""
+def _effects(found: Finding, facts: Mapping[str, type[Rule]], *, of_note: bool) -> Iterable[str]:
+    """What may follow from it, among notes or what is graver; of a mistake that names nothing, all
+    that is none itself, and that it does not spare. A note may be no mistake."""
     rule = facts[found.code]
     if found.severity == "info":
-        return (*rule.leads_to, *rule.explains)
+        outweighed = rule.outweighs(found)
+        return (*rule.leads_to, *rule.explains, *outweighed) if of_note else outweighed
     if rule.leads_to or not rule.cause:
         return rule.leads_to
     return [code for code, other in facts.items() if not other.cause and code not in rule.spares]

@@ -278,6 +278,12 @@ class Rule(ABC):
         if known is not None and known.resolved_at is None:
             known.resolved_at = iteration
 
+    @classmethod
+    def outweighs(cls, note: Finding) -> tuple[str, ...]:
+        """Codes of what follows from this note of the rule although it is graver, where the note
+        was there before."""
+        return ()
+
     def verdict(self) -> Verdict:
         """What the rule says of all it has seen."""
         found = tuple(sorted(self.findings.values(), key=lambda f: (f.iteration, f.module)))

@@ -8,6 +8,7 @@ from backsight.diagnosis._context import usable_context
 from backsight.diagnosis._remedy import remedy
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._rule import ProfileRow, Rule, Sample, named, of_module, short
+from backsight.diagnosis.rules._at_the_guess import at_the_guess
 from backsight.diagnosis.stability import LossHistory
 from backsight.signals import (
     MemoryMeasures,
@@ -57,10 +58,11 @@ class ShortTerm(Rule):
         "by itself is no fault, as a task may need no more: it is a note that no layer's "
         "gradient reaches back {long:g} of a window of {least:.0f} steps or more, unless the "
         "loss is below {solved:g} of that of the best constant answer (guess_loss), so that "
-        "nothing is left to be learned. After {enough:.0f} losses it is a warning if the loss is "
-        "still less than a fraction of {better:g} below that of the best constant answer. Where "
-        "no layer's memory was measured, as in a loop that calls no module, it is a note at "
-        "most, and none where the graph itself ends (see BKS401)."
+        "nothing is left to be learned; a loss that has never left the best constant answer counts "
+        "as one that no longer falls, after {never:.0f} losses. After {enough:.0f} losses it is a "
+        "warning if the loss is still less than a fraction of {better:g} below that of the best "
+        "constant answer. Where no layer's memory was measured, as in a loop that calls no module, "
+        "it is a note at most, and none where the graph itself ends (see BKS401)."
     )
     causes: ClassVar = (
         "gradients that vanish through time (see BKS101)",
@@ -111,7 +113,7 @@ class ShortTerm(Rule):
 
     enough: float = 800
     """Losses: memory tasks sit at their best guess for hundreds of iterations before they jump."""
-    never: float = 400
+    never: float = 350
     """Losses at the best constant answer from the beginning on, after which it is worth a note."""
     _row: dict[str, int] = field(default_factory=dict, init=False, repr=False)
     _reaches: dict[str, ReachMeasures] = field(default_factory=dict, init=False, repr=False)
@@ -253,8 +255,7 @@ class ShortTerm(Rule):
         # Far above the guess, no constant was learned either: see BKS302.
         size = abs(guess or 0.0)
         stuck = guess is not None and -self.better * size <= course.deep - guess <= size
-        near = guess is not None and abs(course.deep - guess) <= self.better * size
-        never = near and not course.learned and course.count >= self.never
+        never = self._never(guess, course)
         if not short_term or reaches_on or solved or not (never or self._rests(course)):
             self.resolve(where, now.iteration)
             return
@@ -300,7 +301,8 @@ class ShortTerm(Rule):
         whole = not 0 <= self._ends.get(layer, -1.0) < known[layer].earlier
         short_term = far < self.long * window and window >= self.least and whole
         where = self._layer or layer
-        if not short_term or solved or not self._rests(course):
+        rests = self._never(guess, course) or self._rests(course)
+        if not short_term or solved or not rests:
             self.resolve(where, now.iteration)
             return
         self.ready, self._layer = True, where
@@ -314,6 +316,11 @@ class ShortTerm(Rule):
             signals=(named("reach", layer), named("loss", now.label)),
             severity="info",
         )
+
+    def _never(self, guess: float | None, course: LossHistory) -> bool:
+        """Whether nothing was ever learned but a constant answer."""
+        late = guess is not None and course.count >= self.never
+        return late and not course.learned and at_the_guess(course, guess or 0.0, self.better)
 
     def _horizons(self) -> list[int]:
         """Of all layers."""

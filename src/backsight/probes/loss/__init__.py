@@ -20,6 +20,7 @@ from backsight.probes.loss._errors_by_hand import difference_by_hand, error_by_h
 from backsight.probes.loss._filled_targets import filled_targets, is_filled
 from backsight.probes.loss._following import Window, is_asked, last_targets
 from backsight.probes.loss._guesses import ConstantAnswer, Guesses
+from backsight.probes.loss._likeness_sign import likenesses_lowered
 from backsight.probes.loss._loss_operations import LIMIT, RESHAPED, LossOperations
 from backsight.probes.loss._loss_sign import (
     likelihoods_lowered,
@@ -90,6 +91,7 @@ __all__ = [
     "lag_of",
     "last_targets",
     "likelihoods_lowered",
+    "likenesses_lowered",
     "loss_broadcasts",
     "loss_targets",
     "loss_terms",

@@ -4,7 +4,7 @@ from torch.autograd.graph import Node
 
 from backsight.probes._operations import SAME_ORDER, exponent_of, operation, unpacked
 
-__all__ = ["likeness_range", "number_of"]
+__all__ = ["is_of_norm_one", "likeness_range", "number_of"]
 
 NOT_BELOW = frozenset({"Abs", "LinalgVectorNorm", "Norm", "Relu", "Sigmoid", "Softplus", "Sqrt"})
 """Results that are never below 0; an even power is none either."""
@@ -79,10 +79,11 @@ def _is_cosine(product: Node | None) -> bool:
     if product is None or operation(product) != "Mul":
         return False
     sides = [one for one, _ in product.next_functions]
-    return len(sides) == 2 and all(one is not None and _is_of_norm_one(one) for one in sides)
+    return len(sides) == 2 and all(one is not None and is_of_norm_one(one) for one in sides)
 
 
-def _is_of_norm_one(node: Node) -> bool:
+def is_of_norm_one(node: Node) -> bool:
+    """Whether it was divided by its norm."""
     if operation(node) != "Div" or len(node.next_functions) != 2:
         return False
     below = node.next_functions[1][0]

@@ -50,6 +50,9 @@ class Persistence:
     counts; its standard error ``√Σ (d_t d_{t+1})²`` over the same denominator allows for increments
     of different sizes.
 
+    Nor does it take a network to add ``k d_{t-1}`` to the newest input, with the ``k`` that is
+    least for the squares so far: ``drift`` is the share of the loss that is left then.
+
     Example:
         >>> import torch
         >>> from backsight.probes import LayerInput, Persistence, loss_terms
@@ -66,6 +69,7 @@ class Persistence:
     def __init__(self) -> None:
         self._lost, self._count = 0.0, 0
         self._together = self._first = self._second = self._squares = 0.0
+        self._still = self._drifts = 0.0
         self._pairs: dict[str, _Continued] = {}
         """By layer."""
 
@@ -132,12 +136,21 @@ class Persistence:
         self._first += float(a.square().sum())
         self._second += float(b.square().sum())
         self._squares += float((a * b).square().sum())
+        before, after = newest[len(y) - len(b) :], y[len(y) - len(b) :]
+        drifts = before + a * (self._together / self._first if self._first else 0.0)
+        self._still += float(error_of(given)(before, after).sum())
+        self._drifts += float(error_of(given)(drifts, after).sum())
         return True
 
     @property
     def loss(self) -> float:
         """Of a target; NaN where there was none."""
         return self._lost / self._count if self._count else math.nan
+
+    @property
+    def drift(self) -> float:
+        """Of that loss, what adding a share of the last increment leaves; NaN without one."""
+        return self._drifts / self._still if self._still else math.nan
 
     @property
     def correlation(self) -> float:

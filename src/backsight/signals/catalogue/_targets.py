@@ -160,6 +160,17 @@ SIGNALS = (
         source="persistence forecast",
     ),
     Signal(
+        name="drift_loss",
+        title="loss of the previous value and a share of the last increment",
+        formula="L if each prediction were x_t + k (x_t - x_{t-1}), where k is least for the "
+        "squared errors so far",
+        axes=("iteration",),
+        unit="that of the loss",
+        reduction="as the loss",
+        cost="shared with persistence_loss",
+        source="Holt's linear trend, with one constant",
+    ),
+    Signal(
         name="increment_correlation",
         title="correlation of successive increments, at most",
         formula="(|Σ d_t d_{t+1}| + 2 √Σ (d_t d_{t+1})²) / √(Σ d_t² Σ d_{t+1}²) with "

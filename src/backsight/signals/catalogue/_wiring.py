@@ -230,6 +230,17 @@ SIGNALS = (
         source="Backsight",
     ),
     Signal(
+        name="likeness_lowered",
+        title="cosines to what is given that the step makes smaller",
+        formula="terms of the loss that are a cosine of what was computed and of a tensor without "
+        "a gradient, with a positive factor; recorded only where all terms are",
+        axes=("iteration",),
+        unit="terms",
+        reduction="sum over the passes of a step",
+        cost="shared with loss_unbounded",
+        source="Backsight",
+    ),
+    Signal(
         name="entropy_lowered",
         title="entropies of a policy that the step makes smaller",
         formula="terms -c·Σ p log p within L, with c > 0, beside likelihood_weighted. Recorded "

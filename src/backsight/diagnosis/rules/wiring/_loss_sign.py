@@ -6,11 +6,14 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import ClassVar
 
-from backsight.diagnosis._finding import Evidence, Severity
+from backsight.diagnosis._finding import Evidence, Finding, Severity
 from backsight.diagnosis._rule import Sample, short
 from backsight.diagnosis.rules._in_a_row import InARow
 
 __all__ = ["WrongSign"]
+
+RUN_AWAY = ("BKS102", "BKS103", "BKS104", "BKS105", "BKS207")
+"""What weights come to that a loss without a bound makes larger and larger."""
 
 EARLIEST = 15
 """Losses, before which a level is one of chance."""
@@ -26,7 +29,7 @@ class WrongSign(InARow):
     cause: ClassVar[bool] = True
     reads: ClassVar = ("loss_unbounded",)
     optional_signals: ClassVar = (
-        *("divergence_raised", "entropy_lowered", "likelihood_lowered", "loss"),
+        *("divergence_raised", "entropy_lowered", "likelihood_lowered", "likeness_lowered", "loss"),
     )
     explanation: ClassVar[str] = (
         "What the optimizer minimises is the negative of an error, or a log-likelihood itself, or "
@@ -47,7 +50,8 @@ class WrongSign(InARow):
         "is the other way round. A note: log-probabilities are multiplied by numbers that vary, "
         "and the step makes them smaller where these are positive, which is right for a cost and "
         "wrong for a reward; or, beside such numbers of both signs, an entropy is added to the "
-        "loss with a positive factor. Another note: the loss is more than {deep:g} times as far "
+        "loss with a positive factor. So is a loss that is nothing but a cosine to what is given, "
+        "and is made smaller. Another note: the loss is more than {deep:g} times as far "
         "below 0 as it began above or below it, and each time the iterations have doubled, over "
         "the last four samples, it has fallen {faster:g} times as far as the time before or more."
     )
@@ -58,6 +62,7 @@ class WrongSign(InARow):
         "its minus",
         "an optimizer with maximize=True",
         "a policy gradient in its form for ascent, given to an optimizer that descends",
+        "a cosine similarity without the minus",
     )
     remedies: ClassVar = (
         "minimise the error: remove the minus in front of the loss",
@@ -65,6 +70,7 @@ class WrongSign(InARow):
         "add a Kullback-Leibler divergence: loss = reconstruction + weight * kl, where kl is "
         "0.5 * (mu**2 + logvar.exp() - 1 - logvar).sum()",
         "of a policy, minimise -(log_prob * advantage).mean() - weight * entropy.mean()",
+        "of a likeness to a target, minimise 1 - cosine_similarity(…)",
     )
     source: ClassVar[str] = "Backsight; public reports"
 
@@ -72,17 +78,20 @@ class WrongSign(InARow):
     """Twice is a steady fall: a likelihood slows down, however far below 0 it goes."""
     deep: float = 10
     """Times where it began, or times 1."""
-    _levels: dict[str, list[tuple[int, float]]] = field(
+    _levels: dict[str, list[tuple[int, int, float]]] = field(
         default_factory=dict, init=False, repr=False
     )
-    """By where, how many losses there were and their level, each time these have doubled."""
+    """By where, the iteration, how many losses there were, and their level, each time these have
+    doubled."""
     _lowered: dict[str, float] = field(default_factory=dict, init=False, repr=False)
     _raised: dict[str, float] = field(default_factory=dict, init=False, repr=False)
     """By where, the divergences of the newest sample that has no other wrong term."""
     _entropies: dict[str, float] = field(default_factory=dict, init=False, repr=False)
     """By where, entropies of a policy that are made smaller."""
-    _fallen_to: dict[str, float] = field(default_factory=dict, init=False, repr=False)
-    """By where, the level of a loss that falls ever faster, whatever its terms are."""
+    _likenesses: dict[str, float] = field(default_factory=dict, init=False, repr=False)
+    """By where, cosines to what is given that are made smaller."""
+    _fallen_to: dict[str, tuple[int, float]] = field(default_factory=dict, init=False, repr=False)
+    """By where, since when a loss has fallen ever faster, whatever its terms are, and its level."""
 
     def look_at(self, now: Sample) -> Mapping[str, float]:
         """Negative where it depends on what is meant."""
@@ -95,10 +104,13 @@ class WrongSign(InARow):
             # How a loss is put together does not change; all numbers may be nought for a while.
             self._lowered[where] = max(count, self._lowered.get(where, 0.0))
         entropies = now.numbers("entropy_lowered")
+        likenesses = now.numbers("likeness_lowered")
         for where, value in certain.items():
             self._fallen_to.pop(where, None)
             self._entropies[where] = entropies.get(where, 0.0)
-            certain[where] = value or -self._lowered.get(where, 0.0) or -self._entropies[where]
+            self._likenesses[where] = likenesses.get(where, 0.0)
+            certain[where] = value or -self._lowered.get(where, 0.0)
+            certain[where] = certain[where] or -self._entropies[where] or -self._likenesses[where]
             if not certain[where] and self._falls_ever_faster(where, now):
                 certain[where] = -1.0
         return certain
@@ -109,18 +121,23 @@ class WrongSign(InARow):
         if course is None or course.count <= EARLIEST or not math.isfinite(course.level):
             return False
         seen = self._levels.setdefault(where, [])
-        if not seen or course.count > 2 * (seen[-1][0] - 1):
-            seen.append((course.count, course.level))
+        if not seen or course.count > 2 * (seen[-1][1] - 1):
+            seen.append((now.iteration, course.count, course.level))
         if len(seen) < 4 or not now.facts.objective:
             return False
-        falls = [before - after for (_, before), (_, after) in pairwise(seen[-4:])]
-        deep = seen[-1][1] < -self.deep * max(1.0, abs(course.began))
+        falls = [before - after for (*_, before), (*_, after) in pairwise(seen[-4:])]
+        deep = seen[-1][2] < -self.deep * max(1.0, abs(course.began))
         if not deep or not _grow(falls, self.faster):
             return False
-        self._fallen_to[where] = seen[-1][1]
+        self._fallen_to[where] = seen[-4][0], seen[-1][2]
         # It took four samples in a row to see it.
         self._row[where] = max(self._row.get(where, 0), int(self.samples) - 1)
         return True
+
+    @classmethod
+    def outweighs(cls, note: Finding) -> tuple[str, ...]:
+        """Weights that grow with a loss that falls ever faster do so because of it."""
+        return RUN_AWAY if "level" in note.evidence else ()
 
     def severity_of(self, value: float) -> Severity:
         """A cost may be what is meant."""
@@ -129,11 +146,17 @@ class WrongSign(InARow):
     def tell(self, where: str, value: float, now: Sample) -> tuple[str, Evidence]:
         """How many terms there are."""
         if where in self._fallen_to:
-            level = self._fallen_to[where]
+            since, level = self._fallen_to[where]
             return (
                 f"the loss is at {short(level)} and falls ever faster: something in it has no "
                 "bound, such as an error or a gain with the wrong sign",
-                {"level": level},
+                {"level": level, "since": since},
+            )
+        if value < 0 and not self._lowered.get(where) and self._likenesses.get(where):
+            return (
+                "the loss is a cosine to something given, and a step makes the two less alike: "
+                "right for what is to be told apart, and wrong for a target",
+                {"terms": -value},
             )
         if value < 0 and not self._lowered.get(where):
             return (

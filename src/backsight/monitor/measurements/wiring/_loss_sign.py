@@ -16,6 +16,7 @@ from backsight.probes import (
     terms_without_bound,
     weighs_likelihoods,
 )
+from backsight.probes.loss import likenesses_lowered
 
 __all__ = ["LossSign"]
 
@@ -29,7 +30,8 @@ class LossSign(Measurement):
     And log-probabilities, times numbers such as rewards, that the step makes smaller; and distances
     between distributions that it makes larger. ``likelihood_weighted``: the numbers have both
     signs, recorded only then, and so is ``entropy_lowered``, of the entropies that are made smaller
-    beside them.
+    beside them. ``likeness_lowered``: cosines to what is given, recorded only where they are all of
+    the loss and are made smaller.
 
     Where a step moves a part of what the loss depends on, or of what is trained, the other part may
     be an adversary: then nothing is counted.
@@ -50,7 +52,7 @@ class LossSign(Measurement):
     name = "sign of the loss"
     signals = (
         *("divergence_raised", "entropy_lowered", "likelihood_lowered", "likelihood_weighted"),
-        "loss_unbounded",
+        *("likeness_lowered", "loss_unbounded"),
     )
     schedule = FIRST_AND_RARELY
 
@@ -64,6 +66,8 @@ class LossSign(Measurement):
         """Likewise, divergences that are made larger."""
         self._entropies = [0, 0]
         """Of a policy, whose loss this is: likewise."""
+        self._likenesses: list[tuple[int, int]] = []
+        """Likewise, cosines to what is given."""
         self._counts: list[tuple[int, int]] = []
         """Of each pass since the last step: if it is minimised, and if it is maximised."""
         self._leaves: set[int] = set()
@@ -95,6 +99,11 @@ class LossSign(Measurement):
                 likelihoods_lowered(passed.roots, passed.gradients, maximised=True),
             )
         )
+        alike = [
+            likenesses_lowered(passed.roots, passed.gradients, maximised=maximised)
+            for maximised in (False, True)
+        ]
+        self._likenesses.append((alike[0], alike[1]))
         if weighs_likelihoods(passed.roots, passed.gradients):
             now.record("likelihood_weighted", 1.0)
             self._entropies = [
@@ -106,7 +115,7 @@ class LossSign(Measurement):
             for maximised in (False, True)
         )
         self._raised.append((raised, lowered))
-        if down or up or raised or lowered:
+        if down or up or raised or lowered or any(alike):
             parameters = (p for p in passed.operations.leaves() if isinstance(p, nn.Parameter))
             self._leaves |= _identities(parameters)
 
@@ -167,6 +176,9 @@ class LossSign(Measurement):
             0 if now.opposed else sum(up if self._climbs else down for down, up in self._lowered)
         )
         now.record("likelihood_lowered", float(lowered))
+        likenesses = [up if self._climbs else down for down, up in self._likenesses]
+        if all(likenesses) and whole and not now.opposed and likenesses:
+            now.record("likeness_lowered", float(sum(likenesses)))
         if entropies := self._entropies[self._climbs]:
             now.record("entropy_lowered", float(entropies))
 

@@ -1,7 +1,7 @@
 """The loss of a forecast that repeats the newest input."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 
@@ -35,7 +35,7 @@ class PersistenceLoss(Measurement):
     hand, or a sum of one a step, and its targets are the next inputs of a recurrent layer, step by
     step or after the last one (see :class:`backsight.probes.Persistence`). The inputs are those
     that ``answer in input`` has kept at the graph; or those that a linear layer or a convolution is
-    given for a target for each step, before a recurrent layer or a loop of the user's own.
+    given, before a recurrent layer or a loop of the user's own.
 
     Example:
         >>> import torch
@@ -51,7 +51,7 @@ class PersistenceLoss(Measurement):
     """
 
     name = "persistence loss"
-    signals = ("increment_correlation", "persistence_loss")
+    signals = ("drift_loss", "increment_correlation", "persistence_loss")
     schedule = FIRST_AND_RARELY
 
     def __init__(self) -> None:
@@ -72,6 +72,7 @@ class PersistenceLoss(Measurement):
         """Record both."""
         if self._loss is not None:
             now.record("persistence_loss", self._loss)
+            now.record("drift_loss", self._loss * self._seen.drift)
             now.record("increment_correlation", self._seen.correlation)
 
     def _of(self, passed: BackwardPass) -> float | None:
@@ -115,9 +116,11 @@ def _rows_read(made: LossOperations, given: LossTarget) -> list[LayerInput]:
     """What linear layers were given, as a row for each target: a layer of the user's own may be a
     loop over what one has made of all steps at once, a convolution or a scan."""
     shape = given.target.shape
-    if len(shape) not in (2, 3):
+    if len(shape) not in (1, 2, 3):
         return []
     found = [one.data for one in islice(data_entries(made), ENTRIES)]
+    if len(shape) == 1 or shape[1] == 1:  # a target after the last step
+        return [*_windows_read(found, shape[0])]
     fit = [
         x.reshape(*shape[:2], -1) for x in found if x.dim() == 2 and len(x) == math.prod(shape[:2])
     ]
@@ -126,6 +129,14 @@ def _rows_read(made: LossOperations, given: LossTarget) -> list[LayerInput]:
         if x.dim() == 3 and len(x) == shape[0] and x.shape[2] >= shape[1]:
             read.append(LayerInput("", x.movedim(1, 2)[:, -shape[1] :], steps=1))
     return read
+
+
+def _windows_read(found: Sequence[torch.Tensor], batch: int) -> Iterator[LayerInput]:
+    """Rows of so many windows that lie one after the other, or step by step."""
+    for number, x in enumerate(found):
+        if x.dim() == 2 and len(x) > batch > 1 and len(x) % batch == 0:
+            yield LayerInput(f"rows {number}", x.reshape(batch, -1, x.shape[1]), steps=1)
+            yield LayerInput(f"steps {number}", x.reshape(-1, batch, x.shape[1]), steps=0)
 
 
 def _steps_first(read: LayerInput) -> LayerInput:
