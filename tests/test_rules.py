@@ -1600,6 +1600,16 @@ def test_precursor_is_silent_while_the_loss_falls() -> None:
     assert not verdict("BKS206", {**series, "loss": falls}).findings
 
 
+@pytest.mark.parametrize(("drop", "fires"), [(0.3, False), (0.015, True)])
+def test_precursor_is_silent_where_the_loss_has_just_begun_to_fall(
+    drop: float, fires: bool
+) -> None:
+    """Four of the last five are lower, but the median of twenty is not; less is noise."""
+    series = {name: values[:163] for name, values in chain(1.5, 8.0, after=10).items()}
+    series["loss"] = [x - drop * (i >= 159) for i, x in enumerate(series["loss"])]
+    assert bool(verdict("BKS206", series).findings) == fires
+
+
 def test_precursor_is_silent_once_the_loss_has_gone() -> None:
     series = dict(chain(1.5, 8.0, after=0))
     series["loss"] = [*wavy(148), *[50.0] * 152]
