@@ -11,6 +11,7 @@ from torch.optim import SGD, Adam
 
 from backsight import Run, diagnose, watch
 from backsight.diagnosis import Finding, Judge
+from backsight.diagnosis.rules._frozen import Frozen
 from backsight.diagnosis.rules.wiring._half_precision import LostInHalf
 from backsight.probes import LossOperations, some_elements
 from backsight.probes.wiring import overflow_in_half
@@ -75,11 +76,30 @@ def test_a_rate_of_zero_loses_nothing(tmp_path: Path) -> None:
 
 
 def test_steps_that_are_lost_are_a_note_and_no_error_of_a_parameter(tmp_path: Path) -> None:
-    """What learns all the same is not accused: BKS402 says it of each parameter, as a note."""
+    """What learns all the same is not accused, nor is one of its parameters."""
     run = trained(linear(torch.bfloat16), tmp_path / "run", rate=1e-7)
     (one,) = found_in(run)
     assert (one.severity, one.evidence) == ("info", {"share lost": 1.0})
     assert {f.severity for f in diagnose(run).lasting} == {"info"}
+    assert "BKS402" not in {f.code for f in diagnose(run).lasting}
+
+
+@pytest.mark.parametrize(("newest", "told"), [(1.0, True), (0.9, False)])
+def test_a_parameter_that_no_step_has_moved_is_told_for_what_it_is(
+    newest: float, told: bool
+) -> None:
+    """Most of the weights move; a bias of 0.3 does not, which is no frozen parameter."""
+    judge = Judge(rules=[LostInHalf(), Frozen()])
+    for iteration in range(9):
+        lost = newest if iteration == 8 else 1.0
+        judge.update(
+            iteration,
+            {"half_lost": 0.7, "half_lost/fc.weight": 0.6, "half_lost/fc.bias": lost, "loss": 1.0}
+            | {"update_ratio/fc.weight": 1e-3, "update_ratio/fc.bias": 1e-3 * (lost < 1)},
+        )
+    lasting = judge.diagnosis().lasting
+    assert [(one.code, one.severity) for one in lasting] == [("BKS438", "info")] * told
+    assert not told or "fc.bias" in lasting[0].message
 
 
 def of_losses(losses: Iterable[float], lost: float = 0.95) -> list[Finding]:

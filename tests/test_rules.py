@@ -1249,7 +1249,7 @@ def rare_class(seed: int, count: int = 1200, harmed: range = range(0)) -> list[f
         said = 1 / (1 + np.exp(-(logit + 6 * (iteration in harmed))))
         losses.append(float(-share * np.log(said) - (1 - share) * np.log(1 - said)))
         logit -= 4 * (1 / (1 + np.exp(-logit)) - share)
-    return [0.7] * 5 + losses
+    return [0.5] * 5 + losses  # so that the median of the rest is no twentieth of it
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -1338,6 +1338,16 @@ def test_a_spike_of_a_loss_that_could_not_fall_lower(
 ) -> None:
     """It took 32 iterations to heal; all that was learned, from 4 on, is there again."""
     loss = [*wavy(60, 4.0), *wavy(100, usual), *[3.0] * 30, *wavy(60, after)]
+    assert the(verdict("BKS202", {"loss": loss})).severity == severity
+
+
+@pytest.mark.parametrize(("after", "severity"), [(0.1, "info"), (0.15, "warning")])
+def test_a_spike_of_a_loss_that_could_not_fall_lower_and_fell_at_once(
+    after: float, severity: str
+) -> None:
+    """It began at 4, and was down to 0.05 within the first 20 losses, whose median is 0.6."""
+    fell = [4.0, 4.1, 4.0, 4.1, 4.0, 3.0, 2.0, 1.0, 0.8, 0.6, 0.6, 0.5, 0.4, 0.3, *[0.1] * 6]
+    loss = [*fell, *wavy(100, 0.05), *[3.0] * 30, *wavy(60, after)]
     assert the(verdict("BKS202", {"loss": loss})).severity == severity
 
 
@@ -1588,6 +1598,16 @@ def test_precursor_is_silent_while_the_loss_falls() -> None:
     series = chain(1.5, 8.0, count=200)
     falls = [x - 0.01 * max(0, i - 140) for i, x in enumerate(series["loss"])]
     assert not verdict("BKS206", {**series, "loss": falls}).findings
+
+
+@pytest.mark.parametrize(("drop", "fires"), [(0.3, False), (0.015, True)])
+def test_precursor_is_silent_where_the_loss_has_just_begun_to_fall(
+    drop: float, fires: bool
+) -> None:
+    """Four of the last five are lower, but the median of twenty is not; less is noise."""
+    series = {name: values[:163] for name, values in chain(1.5, 8.0, after=10).items()}
+    series["loss"] = [x - drop * (i >= 159) for i, x in enumerate(series["loss"])]
+    assert bool(verdict("BKS206", series).findings) == fires
 
 
 def test_precursor_is_silent_once_the_loss_has_gone() -> None:

@@ -54,13 +54,13 @@ class Frozen(Rule):
         "The update is exactly zero in each of the first {samples:.0f} samples with a learning "
         "rate above zero ({faint:.0f}, where its gradient is less than {rounded:g} of the largest "
         "one), while another parameter of the model moves. A parameter whose "
-        "requires_grad is False is frozen on purpose, and not judged. It is an error in a "
+        "requires_grad is False is frozen on purpose, and not judged, nor is one whose steps are "
+        "rounded away in half precision (BKS438). It is an error in a "
         "recurrent layer, and where another parameter of the same module moves, unless the one "
-        "that does not is a bias, or its steps are rounded away: in half precision (BKS438), or "
-        "where its gradient is less than {rounded:g} of a sibling's, as that of a number which "
-        "cancels but for rounding, or it weighs the input of a decoder that is given zeros, "
-        "and begins in what another part of the model has made, or is of a part that others of the "
-        "same kind use, in a list of them, and this one does not; else an info."
+        "that does not is a bias, or its gradient is less than {rounded:g} of a sibling's, as that "
+        "of a number which cancels but for rounding, or it weighs the input of a decoder that is "
+        "given zeros, and begins in what another part of the model has made, or is of a part that "
+        "others of the same kind use, in a list of them, and this one does not; else an info."
     )
     causes: ClassVar = (
         "the output of the layer is detached",
@@ -121,7 +121,9 @@ class Frozen(Rule):
             return  # nothing moves at all: that is about the loss or the rate
         self.ready = True
         for name, count in self._still.items():
-            if count >= self._enough(name, now) and name not in self._moved and name in ratios:
+            if name in self._moved or name in self._rounded or name not in ratios:
+                continue
+            if count >= self._enough(name, now):
                 self.found(
                     name,
                     now.iteration,
@@ -142,7 +144,7 @@ class Frozen(Rule):
         """Whether it can hardly be meant: a part of what carries the state, or of a module whose
         other parameters move. A bias may cancel, and a whole module may be frozen or unused."""
         module, _, tail = name.rpartition(".")
-        if name in self._rounded or self._is_fed_zeros(name, now) or self._is_spare(name, now):
+        if self._is_fed_zeros(name, now) or self._is_spare(name, now):
             return False
         if "bias" in tail:
             siblings = {other for other in self._moved if other.rpartition(".")[0] == module}

@@ -43,7 +43,8 @@ class Precursor(Rule):
         "deviations above theirs. The same holds for the hidden-state norm of a layer with a "
         "factor of {hidden:g}, at most {together:.0f} iterations earlier. The loss is within "
         "{calm:g} robust standard deviations of its usual level, and the median of the last 20 "
-        "losses lies less than {pays:g} of the initial loss below the median of the last 50, "
+        "losses lies less than {pays:g} of the initial loss below the median of the last 50, nor "
+        "does that of the last 5, by {drop:g} robust standard deviations and as much, "
         "because states and gradients also grow where learning takes off. Where hidden-state norms "
         "are recorded less often than in every iteration, the medians are those of as many "
         "recorded values. Without hidden-state norms (a loop over cells), the gradient alone must "
@@ -74,6 +75,8 @@ class Precursor(Rule):
     """Robust standard deviations of the loss."""
     pays: float = 0.025
     """Of where the loss began: more, and what grows is learning."""
+    drop: float = 2.0
+    """Robust standard deviations of the loss: noise takes a median of five as low once in 1,000."""
     alone: float = 30.0
     """What the gradient has to show by itself."""
     past: float = 100
@@ -191,6 +194,9 @@ class Precursor(Rule):
             return  # the loss has gone: too late for a warning
         if course.usual.median - course.level > self.pays * abs(course.began):
             return  # it comes down fast
+        newest = float(np.median([*course.usual.last(NEWEST - 1), course.value]))
+        if course.usual.median - newest > max(self.pays * abs(course.began), self.drop * spread):
+            return  # it has just begun to
         if course.lost > 0.5 or course.level > course.start + abs(course.start):
             return  # it had gone before, and stands where it fell
         layers = {

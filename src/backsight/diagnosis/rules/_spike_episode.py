@@ -69,8 +69,8 @@ def lowest_harmless(course: LossHistory, usual: float, gain: float, trace: float
     Returns:
         a level below the one before; just above it where there was hardly anything left to learn.
     """
-    if abs(usual) <= CONVERGED * course.start:
-        return usual + KEPT * (course.start - usual)
+    if abs(usual) <= CONVERGED * course.began:
+        return usual + KEPT * (course.began - usual)
     return usual - max(gain * course.usual.newest(RECENT)[1], trace * abs(usual))
 
 

@@ -96,10 +96,13 @@ class LargeUpdates(Rule):
         "a learning rate that is far too high",
         "weights that were initialised far too small",
         "weight decay that shrinks the weights too much",
+        "gradients that are large because the loss is a sum, and a limit on them that is missing, "
+        "or that the script does not apply",
     )
     remedies: ClassVar = (
         remedy("lower the learning rate by a factor of 10", lr=-1),
         "warm the learning rate up from zero",
+        "clip the gradient norm; if the script means to, check that it is called with its limit",
     )
     studied_remedies: ClassVar = (
         "lr-tenth",

@@ -32,12 +32,13 @@ class LostInHalf(Rule):
     criterion: ClassVar[str] = (
         "In {samples:.0f} samples in a row, a step leaves at least {share:g} of the weights in "
         "half precision exactly as they were, although they have a gradient; or no step has moved "
-        "a parameter that says how fast a state fades (A_log and the like). Or {sums:.0f} steps or "
-        "more add to a state, one after the other, in half precision. It is a warning if such a "
-        "parameter stands still, or if the loss has not fallen after {patience:.0f} losses; else "
-        "an info. Or a loss is not finite, and eps is 0 in the precision of the weights: an error. "
-        "So is a loss that is not finite where, of all that autograd keeps, the first number that "
-        "is not was made in float16, from finite ones."
+        "any weight of a parameter. Or {sums:.0f} steps or "
+        "more add to a state, one after the other, in half precision. It is a warning if a "
+        "parameter stands still that says how fast a state fades (A_log and the like), or if, "
+        "after {patience:.0f} losses, the loss has not fallen and more than single parameters "
+        "stand still; else an info. Or a loss is not finite, and eps is 0 in the precision of the "
+        "weights: an error. So is a loss that is not finite where, of all that autograd keeps, "
+        "the first number that is not was made in float16, from finite ones."
     )
     causes: ClassVar = (
         "a model that was converted to half precision as a whole: model.half(), model.bfloat16()",
@@ -110,11 +111,12 @@ class LostInHalf(Rule):
         stuck = course is not None and course.count >= self.patience and not course.learned
         lost = in_all(now, "half_lost").get(where)
         rows = self._row.get(where, 0)
-        still = [
+        unmoved = [
             name
-            for name in sorted(self._fragile - self._moved)
-            if self._row.get(name, 0) >= self.samples
+            for name, row in sorted(self._row.items())
+            if row >= self.samples and name not in {where, *self._moved}
         ]
+        still = [name for name in unmoved if name in self._fragile]
         sums = self._sums.get(where, 0.0)
         parts: list[str] = []
         evidence: dict[str, float | str] = {}
@@ -128,9 +130,11 @@ class LostInHalf(Rule):
             evidence["losses not finite"] = float(course.broken)
         if still:
             severity = min(severity, "warning", key=_ORDER.index)
-            told = ", ".join(still[:TOLD]) + (" and others" if len(still) > TOLD else "")
-            parts.append(f"each step is too small to move {told} in half precision")
+            parts.append(_too_small(still))
             evidence["time constants that stand still"] = float(len(still))
+        elif unmoved and rows < self.samples:
+            parts.append(_too_small(unmoved))
+            evidence["parameters that stand still"] = float(len(unmoved))
         if rows >= self.samples and lost is not None:
             severity = min(severity, "warning" if stuck else "info", key=_ORDER.index)
             parts.append(
@@ -169,6 +173,11 @@ class LostInHalf(Rule):
         if _ORDER.index(severity) < _ORDER.index(found.severity):
             found.severity = severity
             self.raised.append((iteration, found))
+
+
+def _too_small(names: list[str]) -> str:
+    told = ", ".join(names[:TOLD]) + (" and others" if len(names) > TOLD else "")
+    return f"each step is too small to move {told} in half precision"
 
 
 _ORDER: tuple[Severity, ...] = ("error", "warning", "info")
