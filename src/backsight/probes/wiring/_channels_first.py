@@ -11,7 +11,8 @@ from backsight.probes.wiring._attention_axis import attentions
 
 __all__ = ["channels_mixed", "data_regrouped", "turned_to"]
 
-Shape = tuple[int, ...]
+Shapes = tuple[tuple[int, ...], tuple[int, ...]]
+"""Before and after a view."""
 
 BY_CHANNEL = frozenset({
     *("Convolution", "CudnnBatchNorm", "MiopenBatchNorm", "NativeBatchNorm", "NativeGroupNorm"),
@@ -30,9 +31,7 @@ TOKENS = 2
 """That an attention is given beside the steps: of a class, and of a teacher."""
 
 
-def channels_mixed(
-    made: LossOperations, axes: Mapping[tuple[int, ...], int]
-) -> list[tuple[Shape, Shape]]:
+def channels_mixed(made: LossOperations, axes: Mapping[tuple[int, ...], int]) -> list[Shapes]:
     """The shapes before and after of each view that gives a recurrent layer or an attention as many
     steps as there are, of as many features as there are channels, and exchanges no axes for it.
 
@@ -51,7 +50,7 @@ def channels_mixed(
         [((2, 4, 8), (2, 8, 4))]
         []
     """
-    found: list[tuple[Shape, Shape]] = []
+    found: list[Shapes] = []
     attended: set[tuple[int, int]] | None = None
     for _, node in made.those(SAME_ORDER):
         new = shape_of(node, 0)
@@ -69,10 +68,10 @@ def channels_mixed(
     return found
 
 
-def _channels_first(edge: Edge, rows: int) -> Shape:
+def _channels_first(edge: Edge, rows: int) -> tuple[int, ...]:
     """Of what a convolution or a normalisation has returned, ``(rows, channels, …)``; else none."""
     node, number = edge
-    known: Shape = ()
+    known: tuple[int, ...] = ()
     for _ in range(FAR):
         name, shape = operation(node), shape_of(node, number)
         if shape[:1] == (rows,):
@@ -93,7 +92,7 @@ def _channels_first(edge: Edge, rows: int) -> Shape:
     return ()
 
 
-def data_regrouped(x: Tensor) -> tuple[Shape, Shape] | None:
+def data_regrouped(x: Tensor) -> Shapes | None:
     """The same of data, where such a view may as well put samples in other groups.
 
     Args:
@@ -116,7 +115,7 @@ def data_regrouped(x: Tensor) -> tuple[Shape, Shape] | None:
     return ((rows, features, steps), (rows, steps, features)) if whole else None
 
 
-def turned_to(made: LossOperations, shape: Shape) -> bool:
+def turned_to(made: LossOperations, shape: tuple[int, ...]) -> bool:
     """Whether the last two axes of something are exchanged, so that it has that shape: an answer
     that is turned round to lie as the data did.
 

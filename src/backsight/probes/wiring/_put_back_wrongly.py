@@ -33,7 +33,8 @@ def put_back_wrongly(made: LossOperations, orders: Sequence[tuple[Node, Tensor]]
     Example:
         >>> import torch
         >>> from torch.nn.utils.rnn import pack_padded_sequence
-        >>> from backsight.probes import LossOperations, put_back_wrongly, row_orders
+        >>> from backsight.probes import LossOperations, row_orders
+        >>> from backsight.probes.wiring import put_back_wrongly
         >>> lengths, embed = torch.tensor([2, 5, 3, 4]), torch.nn.Embedding(9, 3)
         >>> falling, order = lengths.sort(descending=True)
         >>> x = embed(torch.ones(4, 5, dtype=torch.long))[order]

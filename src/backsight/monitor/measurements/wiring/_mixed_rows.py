@@ -14,15 +14,14 @@ from backsight.probes import (
     batch_axes,
     convolved_mixed,
     data_mixed,
-    data_regrouped,
     loss_targets,
     states_mixed,
     steps_side_by_side,
     targets_turned,
     tensors_in,
-    turned_to,
     views_that_mix,
 )
+from backsight.probes.wiring import data_regrouped, turned_to
 
 __all__ = ["MixedRows"]
 

@@ -26,7 +26,6 @@ from backsight.probes import (
     loop_inputs,
     loop_weights,
     padding_of,
-    put_back_wrongly,
     put_elsewhere,
     puts_back,
     row_keys,
@@ -37,6 +36,7 @@ from backsight.probes import (
     sorted_apart,
     tensors_in,
 )
+from backsight.probes.wiring import put_back_wrongly
 
 __all__ = ["RowOrder"]
 
@@ -205,8 +205,7 @@ class RowOrder(Measurement):
             if not by_hand:
                 self._look_at_lengths(made, term.given, batch, embedded)
             self._look_within(made, term.given, batch, by_hand, alone=len(terms) == 1)
-            wrongly = put_back_wrongly(made, by_hand) if self._packed else 0
-            if wrongly:
+            if wrongly := put_back_wrongly(made, by_hand):
                 self._note("rows_out_of_order", wrongly)
                 continue
             rows = 0 if len(by_hand) != len(orders) else rows_sorted(made, by_hand)
