@@ -105,6 +105,22 @@ def test_a_rate_that_grows_until_the_loss_does_is_found(make: Make) -> None:
     assert findings(rates(make)) == []
 
 
+@pytest.mark.parametrize("each", [12, 25])
+def test_a_rate_that_grows_with_each_epoch_is_found(each: int) -> None:
+    """Some samples have the rate of the one before."""
+    grown = rates(lambda o: lr.ExponentialLR(o, 1.03**each), each=each)
+    (found,) = findings(grown, loss=rising(COUNT))
+    assert found.severity == "warning"
+    assert findings(grown) == []
+
+
+@pytest.mark.parametrize("each", [1, 10])
+def test_a_warm_up_that_was_over_when_the_loss_rose_is_not_accused(each: int) -> None:
+    """To 20 times what it began with, after 100 iterations; the loss is lowest at 190."""
+    make = lambda o: lr.LambdaLR(o, lambda i: min(1 + 0.2 * i * each, 20.0))  # noqa: E731
+    assert findings(rates(make, each=each), loss=[0.1 * x for x in rising(COUNT)]) == []
+
+
 @pytest.mark.parametrize(("times", "back"), [(200.0, False), (200.0, True), (20.0, False)])
 def test_a_rate_far_above_its_own_stands_until_the_loss_is_back(times: float, back: bool) -> None:
     judge = Judge(rules=[RateCourse()])

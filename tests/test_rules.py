@@ -1643,6 +1643,24 @@ def test_a_warm_up_that_ends_is_no_runaway_and_a_rate_that_grows_by_a_fraction_i
     assert verdict("BKS207", series).findings
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_a_rise_of_a_schedule_that_ends_is_no_runaway(known: bool) -> None:
+    """Half a cosine, up to 25 times what it begins with, of a schedule three times as long."""
+    rates = [0.04 + 0.48 * (1 - math.cos(math.pi * min(i, 130) / 130)) for i in range(200)]
+    series = {"update_ratio/w": every(10, [0.05 * r for r in rates[::10]]), "loss": wavy(200)}
+    share = {"schedule_share": every(10, [i / 390 for i in range(0, 200, 10)])} if known else {}
+    assert bool(verdict("BKS207", series | share | {"lr": rates}).findings) != known
+
+
+@pytest.mark.parametrize(("again", "fires"), [(1.0, False), (4.0, True)])
+def test_a_rate_that_is_back_where_it_was_is_no_runaway(again: float, fires: bool) -> None:
+    """A warm restart, after which the rate has what it had before, or four times as much."""
+    rates = [0.5 + 0.49 * math.cos(math.pi * (i % 100) / 100) for i in range(300)]
+    rates = [rate * (again if i >= 200 else 1.0) for i, rate in enumerate(rates)]
+    series = {"update_ratio/w": every(10, [0.06 * r for r in rates[::10]]), "loss": wavy(300)}
+    assert bool(verdict("BKS207", series | {"lr": rates}).findings) == fires
+
+
 @pytest.mark.parametrize(
     ("falls", "fires"),
     [

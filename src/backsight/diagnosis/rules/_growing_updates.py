@@ -38,6 +38,11 @@ class RateRise:
     def __init__(self, iteration: int = 0, rate: float = math.nan) -> None:
         self._risen = [(iteration, rate)]
 
+    @property
+    def first(self) -> float:
+        """The rate then."""
+        return self._risen[0][1]
+
     def add(self, iteration: int, rate: float) -> None:
         """A later rate; one that is no higher than the newest tells nothing of a rise."""
         if rate > self._risen[-1][1]:
@@ -62,7 +67,7 @@ class GrowingUpdates(Rule):
     title: ClassVar[str] = "growing updates"
     severity: ClassVar = "warning"
     reads: ClassVar = ("update_ratio",)
-    optional_signals: ClassVar = ("loss", "lr")
+    optional_signals: ClassVar = ("loss", "lr", "schedule_share")
     judges_rate: ClassVar[bool] = True
     begins_anew: ClassVar = "steps"
     leads_to: ClassVar = (
@@ -89,8 +94,9 @@ class GrowingUpdates(Rule):
         "tenfold where gradients are noise; and over the newest samples the loss has not fallen by "
         "{pays:g} of its initial level. (While the loss falls that fast, as in a warm-up or where "
         "learning takes off, large steps are useful.) Where the learning rate has risen since that "
-        "lowest value in a straight line or slower, as it does in a warm-up, the lowest value "
-        "counts as that many times as high: such a rise ends."
+        "lowest value in a straight line or slower, as it does in a warm-up, or within the length "
+        "of its schedule (OneCycleLR), or back to what it has been before, as in a warm restart, "
+        "the lowest value counts as that many times as high: such a rise ends."
     )
     causes: ClassVar = (
         "a learning rate that rises: a warm-up that ends too high, or a schedule with a wrong sign",
@@ -127,6 +133,10 @@ class GrowingUpdates(Rule):
     """Of learning, at these samples: what is compared are medians of both."""
     _rise: RateRise = field(default_factory=RateRise, init=False, repr=False)
     """Of the learning rate, since the median was lowest."""
+    _highest: float = field(default=0.0, init=False, repr=False)
+    """Of the learning rates so far."""
+    _before: float = field(default=0.0, init=False, repr=False)
+    """The same, up to where the median was lowest."""
 
     @property
     def requirement(self) -> Requirement:
@@ -151,14 +161,15 @@ class GrowingUpdates(Rule):
         level = self._recent.median
         rate = self._rates.median
         self._rise.add(now.iteration, rate)
+        self._highest = max(self._highest, rate)
         if level > 0 and (level < self._lowest or not self._lowest):
             self._lowest = level  # weights that rest say nothing of steps
-            self._rise = RateRise(now.iteration, rate)
+            self._rise, self._before = RateRise(now.iteration, rate), self._highest
         if level <= NEAR * self._lowest:
             self._calm = min(self._calm, self._recent.quantile(1.0))
         grown = sum(one > self._calm for one in self._recent.oldest_first) >= self.samples - 1
         large = level > max(self.ratio, self.times * self._lowest) and not pays and grown
-        if not large or level <= self.times * self._lowest * self._rise.straight():
+        if not large or level <= self.times * self._lowest * self._by_rate(rate, now):
             self.resolve(now.label, now.iteration)
             return
         self.found(
@@ -169,3 +180,11 @@ class GrowingUpdates(Rule):
             {"update ratio": level, "lowest": self._lowest, "times": level / self._lowest},
             signals=tuple(f"update_ratio/{name}" for name in ratios),
         )
+
+    def _by_rate(self, rate: float, now: Sample) -> float:
+        """How many times as large the learning rate alone makes a step, if its rise ends."""
+        lowest = self._rise.first
+        has_end = 0 < now.numbers("schedule_share").get(now.label, 0.0) < 1
+        if (has_end or rate <= self._before) and lowest > 0:
+            return max(rate / lowest, 1.0)
+        return self._rise.straight()

@@ -34,7 +34,9 @@ class _Course:
     low_since: int | None = None
     """Since when it has been next to nothing."""
     rising: int = 0
-    """Samples in a row in each of which it was higher than in the one before."""
+    """Samples in which it was higher than in the one before, since it fell or stood for long."""
+    stood: int = 0
+    """The most iterations between two of them."""
     held: int = 0
     """Iterations that it was constant for, the longest time before it was low."""
     changed: int = 0
@@ -84,10 +86,11 @@ class RateCourse(Rule):
         "for as many as it was above: a schedule that reaches 0 at the end does not count, "
         "because there the training ends, nor does a single drop to a new phase. Where it was "
         "constant for {held:.0f} iterations or more before, as when a plateau lowers it, a note "
-        "tells of it. Or it has risen in {rising:.0f} samples in a row to {growth:g} times what "
-        "it began with, and the loss is 3 times its lowest level, or is not finite; where it has "
-        "grown to 30 times what the optimizer was given, that stands until the loss is back. Or "
-        "it rises in every iteration, falls back at once to where it began, and rises again, "
+        "tells of it. Or it has risen {rising:.0f} times, from sample to sample or from epoch to "
+        "epoch, to {growth:g} times what it began with, and the loss is 3 times its lowest level, "
+        "or is not finite; where it has grown to 30 times what the optimizer was given, that "
+        "stands until the loss is back. Or it rises in every iteration, falls back at once to "
+        "where it began, and rises again, "
         "{teeth:.0f} times in a row for as many iterations: a rise that comes to an end, and a "
         "rate that falls by steps, do not count. Or it has risen {climbs:.0f} times by the same "
         "amount, each after {epoch:.0f} iterations or more, and at that pace needs {far:.0f} more "
@@ -297,7 +300,12 @@ class RateCourse(Rule):
     def _follow(self, course: _Course, iteration: int, rate: float) -> None:
         course.highest = max(course.highest, rate)
         course.start = course.start or rate
-        course.rising = course.rising + 1 if rate > course.last else 0
+        stood = iteration - course.changed
+        if rate > course.last:
+            course.stood = max(course.stood, stood) if course.rising else 0
+            course.rising += 1
+        elif rate < course.last or (course.rising > 1 and stood > course.stood):
+            course.rising = 0
         low = rate <= self.nothing * course.highest * (1 + 1e-6)  # powers of 0.1 round up
         if rate != course.last:
             if course.low_since is None:
