@@ -27,7 +27,7 @@ def meters(n=32):
 
 
 def train(model, steps, gradient_clipping_norm=1.0):
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.002, momentum=0.9)
     for step in range(1, steps + 1):
         model.train()
         optimizer.zero_grad()
