@@ -31,7 +31,9 @@ def crossings(n):
     wave = torch.randn(n, QUARTERS + KINDS)
     counts = 250 + 25 * torch.randn(n, QUARTERS, LANES)
     counts[..., 0] += 60 * wave[:, KINDS:]
-    late = torch.stack([wave[i, KINDS - k : KINDS - k + QUARTERS] for i, k in enumerate(kind.tolist())])
+    late = torch.stack(
+        [wave[i, KINDS - k : KINDS - k + QUARTERS] for i, k in enumerate(kind.tolist())]
+    )
     counts[..., 1] += 60 * late
     return counts, kind
 
@@ -46,7 +48,9 @@ def evaluate():
     model.eval()
     with torch.no_grad():
         scores = model(valid_counts)
-    return nn.functional.cross_entropy(scores, valid_kind), (scores.argmax(1) == valid_kind).float().mean()
+    return nn.functional.cross_entropy(scores, valid_kind), (
+        scores.argmax(1) == valid_kind
+    ).float().mean()
 
 
 print("before training: loss {:.3f} right {:.3f}".format(*evaluate()))
@@ -59,4 +63,7 @@ for epoch in range(1, 15):
         loss.backward()
         optimizer.step()
     if epoch % 2 == 0:
-        print(f"epoch {epoch} loss {loss:.4f}", "held out: loss {:.3f} right {:.3f}".format(*evaluate()))
+        print(
+            f"epoch {epoch} loss {loss:.4f}",
+            "held out: loss {:.3f} right {:.3f}".format(*evaluate()),
+        )
