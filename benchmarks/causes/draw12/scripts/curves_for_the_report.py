@@ -45,7 +45,7 @@ model = Summary()
 optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
 criterion = nn.MSELoss()
 history = History()
-check_x, check_y = logs(24)
+check_x, check_y = logs(12)
 for step in range(1, 501):
     x, y = logs()
     loss = criterion(model(x), y)
