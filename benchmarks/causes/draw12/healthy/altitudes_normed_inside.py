@@ -25,9 +25,9 @@ def flights(n, length=30):
     kind = torch.randint(0, 3, (n, 1))
     time = torch.arange(length) * 20.0 + 3600 * torch.rand(n, 1)
     way = torch.linspace(0, 1, length) - 0.5
-    height = 1500 + 300 * torch.randn(n, 1)
+    height = 1500 + 120 * torch.randn(n, 1)
     height = height + torch.where(kind == 0, 250.0, -100.0) * way
-    waves = 60 * torch.sin(18 * way + 6.28 * torch.rand(n, 1))
+    waves = 120 * torch.sin(18 * way + 6.28 * torch.rand(n, 1))
     height = height + torch.where(kind == 2, waves, 0.2 * waves) + 8 * torch.randn(n, length)
     pressure = 101325 * (1 - 2.2558e-5 * height) ** 5.256 + 60 * torch.randn(n, length)
     return torch.stack([height, pressure, time], -1), kind.squeeze(1)

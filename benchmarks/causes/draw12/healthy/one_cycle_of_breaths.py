@@ -16,9 +16,10 @@ def breaths(n, length=40):
     time = torch.arange(length).float()
     wave = torch.sin(speed * time + 6.28 * torch.rand(n, 1))
     slow = torch.sin(0.16 * time + 6.28 * torch.rand(n, 1))
-    wave = torch.where(kind == 2, wave * (slow > -0.2), wave)
-    wave = torch.where(kind == 3, wave * (0.6 + 0.5 * slow), wave)
-    return (wave + 0.15 * torch.randn(n, length)).unsqueeze(-1), kind.squeeze(1)
+    pauses = torch.sin(0.4 * time + 6.28 * torch.rand(n, 1)) < -0.3
+    wave = torch.where((kind == 2) & pauses, torch.zeros(()), wave)
+    wave = torch.where(kind == 3, wave * (0.9 + 0.7 * slow), wave)
+    return (wave + 0.1 * torch.randn(n, length)).unsqueeze(-1), kind.squeeze(1)
 
 
 class SleepNet(nn.Module):

@@ -7,14 +7,14 @@ from torch import nn
 
 torch.manual_seed(1251)
 torch.set_num_threads(1)
-CHARS, LENGTH, BOS = 20, 8, 20
+CHARS, LENGTH, BOS = 20, 6, 20
 
 
 class opts:
     optim = "adam"
-    learning_rate = 0.003 if "--fixed" in sys.argv else 2.0
+    learning_rate = 0.006 if "--fixed" in sys.argv else 2.0
     rnn_size = 48
-    train_steps = 500
+    train_steps = 600
     batch_size = 32
     max_grad_norm = 5.0
 
