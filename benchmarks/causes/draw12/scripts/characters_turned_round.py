@@ -12,8 +12,8 @@ CHARS, LENGTH, BOS = 20, 6, 20
 
 class opts:
     optim = "adam"
-    learning_rate = 0.006 if "--fixed" in sys.argv else 2.0
-    rnn_size = 48
+    learning_rate = 0.004 if "--fixed" in sys.argv else 2.0
+    rnn_size = 64
     train_steps = 600
     batch_size = 32
     max_grad_norm = 5.0
