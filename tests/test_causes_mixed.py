@@ -95,9 +95,10 @@ def normed(m: nn.ModuleDict, *, sound: bool = False) -> Tensor:
     return loss
 
 
-def patches(m: nn.ModuleDict, *, sound: bool = False) -> Tensor:
+def patches(m: nn.ModuleDict, *, sound: bool = False, pooled: bool = False) -> Tensor:
     """Of an image, and a token before them."""
     maps = m["filter"](torch.randn(BATCH, 1, 6, 10)).relu()
+    maps = nn.functional.max_pool2d(maps, (3, 1)) if pooled else maps
     x = maps.flatten(2).transpose(1, 2) if sound else maps.view(BATCH, -1, 4)
     x = torch.cat([torch.zeros(BATCH, 1, 4), x], 1)
     loss: Tensor = m["attention"](x, x, x)[0][:, 0].square().mean()
@@ -139,6 +140,7 @@ MIXED: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
     "normed channels": (normed, by_norm(nn.BatchNorm1d)),
     "channels, each normed": (normed, by_norm(nn.InstanceNorm1d)),
     "patches of an image": (patches, patched()),
+    "patches that are pooled": (partial(patches, pooled=True), patched()),
     "bins that are masked": (masked, masking()),
     "data": (
         lambda m: m["rnn"](drawn(BATCH, STEPS).view(STEPS, BATCH, INPUTS))[0][-1].mean(),

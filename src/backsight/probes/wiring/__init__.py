@@ -7,6 +7,7 @@ from backsight.probes.wiring._columns_taken import ColumnTaken, columns_taken
 from backsight.probes.wiring._data_behind import data_behind, data_below
 from backsight.probes.wiring._data_entries import (
     DataEntry,
+    data_by_weight,
     data_entries,
     given_beside,
     put_elsewhere,
@@ -77,6 +78,7 @@ __all__ = [
     "convolved_mixed",
     "data_behind",
     "data_below",
+    "data_by_weight",
     "data_entries",
     "data_mixed",
     "data_regrouped",

@@ -72,9 +72,10 @@ def _channels_first(edge: Edge, rows: int) -> tuple[int, ...]:
     """Of what a convolution or a normalisation has returned, ``(rows, channels, …)``; else none."""
     node, number = edge
     known: tuple[int, ...] = ()
+    pooled = False
     for _ in range(FAR):
         name, shape = operation(node), shape_of(node, number)
-        if shape[:1] == (rows,):
+        if shape[:1] == (rows,) and not pooled:
             known = shape
         if name in BY_CHANNEL:  # that of an instance has all rows in one
             return known if shape[0] in (1, rows) else ()
@@ -86,8 +87,7 @@ def _channels_first(edge: Edge, rows: int) -> tuple[int, ...]:
             given = [one for one in given if math.prod(shape_of(*one)) == size]
         if not given:
             return ()
-        if name in POOLED:
-            known = ()
+        pooled = pooled or name in POOLED  # before it, there are more steps
         node, number = given[0]
     return ()
 

@@ -1,6 +1,6 @@
 """Where data enter a graph: whether a recurrent layer and an embedding are the only places."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import NamedTuple
 
 from torch import Tensor, nn
@@ -10,13 +10,16 @@ from backsight.probes._modules import parameters_of
 from backsight.probes._operations import operation, saved, shape_of, signed, unpacked
 from backsight.probes.loss import LossOperations
 
-__all__ = ["DataEntry", "data_entries", "given_beside", "put_elsewhere"]
+__all__ = ["DataEntry", "data_by_weight", "data_entries", "given_beside", "put_elsewhere"]
 
 PRODUCTS = {"Addmm": (1, 2), "Linear": (0, 1), "Mm": (0, 1)}
 """Which argument holds the rows, and which the weight."""
 
 OPERANDS = {"Addmm": "mat1", "Convolution": "input", "Linear": "input", "Mm": "self"}
 """Under which name autograd keeps the rows."""
+
+TURNED = frozenset({"TBackward0", "TransposeBackward0"})
+"""What a weight is turned by before it is multiplied with rows."""
 
 JOINS = frozenset({"Baddbmm", "Bmm", "Cat", "Convolution", "Stack"})
 """What takes several tensors, of which each may be data."""
@@ -72,6 +75,44 @@ def data_entries(made: LossOperations, *, states: bool = True) -> Iterator[DataE
         data = unpacked(node, kept)
         if data is not None:
             yield DataEntry(data, _leaf(given[weight]))
+
+
+def data_by_weight(made: LossOperations, wanted: Container[int]) -> dict[int, list[Tensor]]:
+    """What linear layers and convolutions were given, by the identity of their weight, where that
+    is multiplied with nothing that carries a gradient.
+
+    Args:
+        made: the operations of the loss, while the graph is whole.
+        wanted: weights, by identity. A loop has thousands of products with others, for which no
+            function is called here.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import LossOperations
+        >>> from backsight.probes.wiring import data_by_weight
+        >>> first, second = torch.nn.Linear(3, 4), torch.nn.Linear(4, 1)
+        >>> made = LossOperations([second(first(torch.zeros(5, 3)).tanh()).sum()])
+        >>> found = data_by_weight(made, [id(first.weight), id(second.weight)])
+        >>> list(found) == [id(first.weight)], [len(x) for x in found[id(first.weight)]]
+        (True, [5])
+    """
+    found: dict[int, list[Tensor]] = {}
+    others = set()
+    for name, node in made.those(OPERANDS.keys()):
+        rows, weight = PRODUCTS.get(name, (0, 1))
+        given = node.next_functions
+        leaf = given[weight][0] if len(given) > max(rows, weight) else None
+        if leaf is not None and leaf.name() in TURNED:
+            leaf = leaf.next_functions[0][0]
+        number = id(getattr(leaf, "variable", None))
+        if number not in wanted:
+            continue
+        data = unpacked(node, OPERANDS[name]) if given[rows][0] is None else None
+        if data is None:
+            others.add(number)
+        else:
+            found.setdefault(number, []).append(data)
+    return {number: data for number, data in found.items() if number not in others}
 
 
 def _carried(made: LossOperations) -> Iterator[Node | None]:

@@ -1,14 +1,13 @@
 """Whether all that a layer is given are zeros, or one symbol, while others are given data."""
 
-from itertools import islice
-
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
 from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall
 from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
-from backsight.probes import data_entries, embedded_from, parameters_of, tensors_in
+from backsight.probes import embedded_from, parameters_of, tensors_in
+from backsight.probes.wiring import data_by_weight
 
 __all__ = ["SilentInput"]
 
@@ -16,7 +15,7 @@ FEWEST = 3
 """Rows."""
 
 ENTRIES = 64
-"""Places where data enter that are looked at."""
+"""Places where data meet a weight that are looked at."""
 
 GATES = (1, 2, 3, 4)
 """Times as many rows as columns, of a matrix that may weigh a state, which begins as zeros."""
@@ -74,16 +73,18 @@ class SilentInput(Measurement):
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
         """Look at what linear layers and convolutions are given."""
         own = {id(p) for layer in now.layers.values() for p in parameters_of(layer)}
-        names = {id(parameter): name for name, parameter in now.parameters.items()}
-        for entry in islice(data_entries(passed.operations, states=False), ENTRIES):
-            weight = entry.weight
-            if weight is None or id(weight) in own or id(weight) not in names:
+        wanted = {
+            id(p): (name.rpartition(".")[0], p)
+            for name, p in now.parameters.items()
+            if p.dim() > 1 and id(p) not in own
+        }
+        for number, entries in data_by_weight(passed.operations, wanted).items():
+            path, weight = wanted[number]
+            multiple, rest = divmod(len(weight), weight[0].numel())
+            if weight.dim() == 2 and not rest and multiple in GATES:
                 continue
-            rows, columns = len(weight), weight[0].numel() if weight.dim() > 1 else 1
-            if weight.dim() == 2 and rows % columns == 0 and rows // columns in GATES:
-                continue
-            path = names[id(weight)].rpartition(".")[0]
-            self._note(path, len(entry.data) if _is_zero(entry.data) else 0)
+            for data in entries[:ENTRIES]:
+                self._note(path, len(data) if _is_zero(data) else 0)
 
     def _note(self, path: str, rows: int) -> None:
         rows = rows if rows >= FEWEST else 0
