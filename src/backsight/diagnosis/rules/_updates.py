@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from backsight.diagnosis._finding import Severity
 from backsight.diagnosis._remedy import remedy
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._robust import Recent
@@ -318,6 +319,7 @@ class SmallUpdates(Rule):
     title: ClassVar[str] = "updates too small"
     severity: ClassVar = "warning"
     reads: ClassVar = ("update_ratio",)
+    optional_signals: ClassVar = ("guess_loss",)
     judges_rate: ClassVar[bool] = True
     judges_objective: ClassVar[bool] = True
     leads_to: ClassVar = ("BKS302",)
@@ -328,8 +330,11 @@ class SmallUpdates(Rule):
     )
     criterion: ClassVar[str] = (
         "After {patience:.0f} iterations, the median of ‖Δθ‖/‖θ‖ over weight matrices and over "
-        "{samples:.0f} samples is below {ratio:g}, and the loss has not fallen. Steps that stay as "
-        "small end it once the loss has fallen by more than {creeps:g} of where it began."
+        "{samples:.0f} samples is below {ratio:g}, and the loss has not fallen; or, after "
+        "{late:.0f} losses, it is below {slight:g}, which is a note unless not even the best "
+        "constant answer was learned: the loss is above that (guess_loss) by a fraction of "
+        "{above:g} or more. Steps that stay as small end it once the loss has fallen by more than "
+        "{creeps:g} of where it began."
     )
     causes: ClassVar = (
         "a learning rate that is far too small, or a schedule that has ended",
@@ -347,11 +352,20 @@ class SmallUpdates(Rule):
     """A hundredth of the common aim, and less."""
     samples: float = 5
     """Whose median counts."""
+    slight: float = 1e-4
+    """A tenth of the common aim."""
+    late: float = 400
+    """Losses in which a bias alone learns a constant."""
+    above: float = 0.25
+    """Of the loss of the best constant answer."""
     patience: float = 100
     """A warm-up is longer, but then some steps are larger."""
     creeps: float = 0.1
     """The answers' frequencies alone are worth as much."""
     _recent: Recent | None = field(default=None, init=False, repr=False)
+
+    _guess: float = field(default=math.nan, init=False, repr=False)
+    """Of the best constant answer, the newest loss."""
 
     @property
     def requirement(self) -> Requirement:
@@ -366,11 +380,14 @@ class SmallUpdates(Rule):
             return
         self._recent = self._recent or Recent(int(self.samples))
         self._recent.add(middle_of(ratios))
+        self._guess = now.numbers("guess_loss").get(now.label, self._guess)
         self.usable("")
         if not self._recent.full or course.count < self.patience:
             return
         self.ready = True
-        small = self._recent.median < self.ratio
+        tiny = self._recent.median < self.ratio
+        late = course.count >= self.late and not course.learned
+        small = tiny or (late and self._recent.median < self.slight)
         if small and course.learned and course.fallen <= self.creeps * abs(course.began):
             return  # neither: it creeps
         if not small or course.learned:
@@ -378,11 +395,17 @@ class SmallUpdates(Rule):
             return
         ratio = self._recent.median
         moves = f"moves {MIDDLE} by less than {short(ratio)} of their norm"
-        self.found(
+        known = self._guess + self.above * abs(self._guess)
+        severity: Severity = self.severity if tiny or course.deep > known else "info"
+        one = self.found(
             now.label,
             now.iteration,
             f"a step {moves if ratio else f'does not move {MIDDLE}'}, and the loss has not fallen "
             f"in {course.count:,} iterations",
             {"update ratio": self._recent.median, "loss level": course.level},
             signals=tuple(f"update_ratio/{name}" for name in ratios),
+            severity=severity,
         )
+        if severity != "info" and one.severity == "info":
+            self.raised.append((now.iteration, one))
+            one.severity = severity
