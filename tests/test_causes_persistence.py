@@ -361,18 +361,25 @@ def test_a_target_that_the_newest_value_comes_close_to() -> None:
 
 @pytest.mark.parametrize("shape", [(64,), (64, 1)])
 @pytest.mark.parametrize("ahead", [1, 9])
-def test_a_window_that_a_linear_layer_reads_first(
-    shape: tuple[int, ...], ahead: int, tmp_path: Path
+@pytest.mark.parametrize("convolved", [False, True])
+def test_a_window_that_another_layer_reads_first(
+    shape: tuple[int, ...], ahead: int, convolved: bool, tmp_path: Path
 ) -> None:
     """One number for each window, near the newest one; a sum of the window is not."""
     walk = torch.randn(64, 10, 1, generator=torch.Generator().manual_seed(2)).cumsum(1)
     x, y = walk[:, :-1], walk[:, -ahead:].sum(1)
     model = nn.ModuleDict(
-        {"first": nn.Linear(1, 4), "rnn": nn.GRU(4, 4, batch_first=True), "o": nn.Linear(4, 1)}
+        {
+            "first": nn.Linear(1, 4),
+            "conv": nn.Conv1d(1, 4, 2),
+            "rnn": nn.GRU(4, 4, batch_first=True),
+            "o": nn.Linear(4, 1),
+        }
     )
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
     with watch(model, optimizer, tmp_path / "run", every=1):
-        z = model["o"](model["rnn"](model["first"](x).relu())[0][:, -1])
+        read = model["conv"](x.movedim(1, 2)).movedim(1, 2) if convolved else model["first"](x)
+        z = model["o"](model["rnn"](read.relu())[0][:, -1])
         functional.mse_loss(z.reshape(shape), y.reshape(shape)).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     run = Run(tmp_path / "run")

@@ -43,8 +43,9 @@ from backsight.diagnosis.rules._plateau import Plateau
 from backsight.diagnosis.rules._precursor import Precursor
 from backsight.diagnosis.rules._saturation import SaturatedUnits
 from backsight.diagnosis.rules._short_term import ShortTerm
+from backsight.diagnosis.rules._small_updates import SmallUpdates
 from backsight.diagnosis.rules._spike import LossSpike
-from backsight.diagnosis.rules._updates import LargeUpdates, SmallUpdates
+from backsight.diagnosis.rules._updates import LargeUpdates
 from backsight.diagnosis.rules._vanishing import Vanishing
 from backsight.diagnosis.rules._wasted import WastedWindow
 from backsight.diagnosis.rules.wiring._answer_given import TargetIsInput
@@ -583,7 +584,7 @@ CASES = [
     Case(
         "BKS436",
         {"units_alike/rnn.l0": every(10, [8.0] * 5)}, 20, 3,
-        {"units_alike/rnn.l0": every(10, [8.0, 8.0, 0.0, 8.0, 8.0])},
+        {"units_alike/rnn.l0": every(10, [0.0, 8.0, 8.0, 0.0, 8.0])},
         {"units_alike/rnn.l0": every(10, [0.0] * 5)}, "rnn.l0", {"units": 8.0}, severity="error",
     ),
     Case(
@@ -1862,6 +1863,42 @@ def test_a_short_memory_is_noted_of_a_loss_that_has_never_left_the_best_guess() 
     assert (one.iteration, one.severity) == (350, "info")
     for other in ({}, {"guess_loss": {50: 1.2 * level}}, {"guess_loss": {50: 0.8 * level}}):
         assert verdict("BKS301", {**series, **other}).outcome == "healthy"
+
+
+@pytest.mark.parametrize(
+    ("ratio", "guess", "losses", "severities"),
+    [
+        (6e-5, 0.2, 450, ["warning"]),
+        (6e-5, 0.9, 450, ["info"]),
+        (6e-5, 0.2, 390, []),
+        (2e-4, 0.2, 450, []),
+    ],
+)
+def test_steps_that_do_not_even_learn_a_constant_are_too_small(
+    ratio: float, guess: float, losses: int, severities: list[str]
+) -> None:
+    steps = every(10, [ratio] * (losses // 10))
+    series = {"loss": wavy(losses), "update_ratio/w": steps, "guess_loss": {0: guess}}
+    assert [one.severity for one in verdict("BKS405", series).findings] == severities
+
+
+@pytest.mark.parametrize(("level", "fires"), [(0.99, True), (0.9, False)])
+def test_wide_weights_that_learn_a_constant_alone_are_found(level: float, fires: bool) -> None:
+    series = {"loss": falling(400, 2.0, level, 20), "initial_gain/w": {0: 6.0},
+              "update_ratio/w": every(10, [1e-3] * 40), "guess_loss": {0: 1.0}}  # fmt: skip
+    found = verdict("BKS439", series).findings
+    assert ["nothing but a constant" in one.message for one in found] == [True] * fires
+
+
+def test_units_that_began_alike_and_part_are_a_note() -> None:
+    parts = {"units_alike/rnn": {0: 24.0, 1: 24.0, 2: 0.0, 4: 0.0}}
+    one = the(verdict("BKS436", parts))
+    assert (one.severity, one.count) == ("info", 2)
+    assert "began with the same weights" in one.message
+    late = {"units_alike/rnn": {0: 24.0, 1: 24.0, 2: 24.0, 4: 0.0}}
+    assert the(verdict("BKS436", late)).resolved_at == 4
+    for healthy in ({0: 0.0, 1: 0.0, 2: 0.0}, {0: 0.0, 1: 24.0, 2: 0.0}):
+        assert verdict("BKS436", {"units_alike/rnn": healthy}).outcome == "healthy"
 
 
 def test_a_gradient_alone_is_noted_of_a_loss_that_has_never_left_the_best_guess() -> None:

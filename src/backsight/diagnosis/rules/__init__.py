@@ -20,8 +20,9 @@ from backsight.diagnosis.rules._plateau import Plateau
 from backsight.diagnosis.rules._precursor import Precursor
 from backsight.diagnosis.rules._saturation import SaturatedUnits
 from backsight.diagnosis.rules._short_term import ShortTerm
+from backsight.diagnosis.rules._small_updates import SmallUpdates
 from backsight.diagnosis.rules._spike import LossSpike
-from backsight.diagnosis.rules._updates import LargeUpdates, SmallUpdates
+from backsight.diagnosis.rules._updates import LargeUpdates
 from backsight.diagnosis.rules._vanishing import Vanishing
 from backsight.diagnosis.rules._wasted import WastedWindow
 from backsight.diagnosis.rules.wiring import WIRING

@@ -1,4 +1,4 @@
-"""BKS404 and BKS405: steps that are far too large, or far too small, for the weights."""
+"""BKS404: steps that are far too large for the weights."""
 
 import math
 from collections import deque
@@ -12,7 +12,7 @@ from backsight.diagnosis._robust import Recent
 from backsight.diagnosis._rule import Rule, Sample, short
 from backsight.diagnosis.stability import LossHistory
 
-__all__ = ["LargeUpdates", "Paying", "SmallUpdates"]
+__all__ = ["MIDDLE", "LargeUpdates", "Paying", "matrices", "middle_of"]
 
 MIDDLE = "half of the weight matrices"
 
@@ -311,81 +311,3 @@ class LargeUpdates(Rule):
         if found.severity == "info" and not pays:
             found.severity = self.severity
             self.raised.append((now.iteration, found))
-
-
-@dataclass
-class SmallUpdates(Rule):
-    """The weights hardly move, and the loss does not."""
-
-    code: ClassVar[str] = "BKS405"
-    title: ClassVar[str] = "updates too small"
-    severity: ClassVar = "warning"
-    reads: ClassVar = ("update_ratio",)
-    judges_rate: ClassVar[bool] = True
-    judges_objective: ClassVar[bool] = True
-    leads_to: ClassVar = ("BKS302",)
-    forbids: ClassVar = {"lr": -1}
-    explanation: ClassVar[str] = (
-        "The steps are so small relative to the weights that the model cannot learn in any "
-        "practical number of iterations."
-    )
-    criterion: ClassVar[str] = (
-        "After {patience:.0f} iterations, the median of ‖Δθ‖/‖θ‖ over weight matrices and over "
-        "{samples:.0f} samples is below {ratio:g}, and the loss has not fallen. Steps that stay as "
-        "small end it once the loss has fallen by more than {creeps:g} of where it began."
-    )
-    causes: ClassVar = (
-        "a learning rate that is far too small, or a schedule that has ended",
-        "a clipping threshold far below the usual gradient norm",
-        "tiny gradients, from a loss in the wrong unit or from saturated units",
-    )
-    remedies: ClassVar = (
-        remedy("raise the learning rate by a factor of 10 to 100", lr=1),
-        "use Adam, which adapts its step size",
-    )
-    studied_remedies: ClassVar = ("lr-tenfold",)
-    source: ClassVar[str] = "DeepDiagnosis: 1e-5; SageMaker Debugger: 1e-8"
-
-    ratio: float = 3e-5
-    """A hundredth of the common aim, and less."""
-    samples: float = 5
-    """Whose median counts."""
-    patience: float = 100
-    """A warm-up is longer, but then some steps are larger."""
-    creeps: float = 0.1
-    """The answers' frequencies alone are worth as much."""
-    _recent: Recent | None = field(default=None, init=False, repr=False)
-
-    @property
-    def requirement(self) -> Requirement:
-        """The samples of its median, after all its patience."""
-        of = "of update_ratio of a weight matrix"
-        return self.require(int(self.samples), "sample", of, losses=self.patience)
-
-    def _update(self, now: Sample) -> None:
-        ratios = matrices(now)
-        course = now.courses.get(now.label)
-        if not ratios or course is None or not self.finite("", *ratios.values()):
-            return
-        self._recent = self._recent or Recent(int(self.samples))
-        self._recent.add(middle_of(ratios))
-        self.usable("")
-        if not self._recent.full or course.count < self.patience:
-            return
-        self.ready = True
-        small = self._recent.median < self.ratio
-        if small and course.learned and course.fallen <= self.creeps * abs(course.began):
-            return  # neither: it creeps
-        if not small or course.learned:
-            self.resolve(now.label, now.iteration)
-            return
-        ratio = self._recent.median
-        moves = f"moves {MIDDLE} by less than {short(ratio)} of their norm"
-        self.found(
-            now.label,
-            now.iteration,
-            f"a step {moves if ratio else f'does not move {MIDDLE}'}, and the loss has not fallen "
-            f"in {course.count:,} iterations",
-            {"update ratio": self._recent.median, "loss level": course.level},
-            signals=tuple(f"update_ratio/{name}" for name in ratios),
-        )

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from backsight.diagnosis._finding import Evidence
+from backsight.diagnosis._finding import Evidence, Severity
 from backsight.diagnosis._rule import Sample, named
 from backsight.diagnosis.rules._in_a_row import InARow
 
@@ -34,7 +34,9 @@ class SameWeights(InARow):
         "matrices of no such layer, two or more whose rows, or columns, are alike in the same way, "
         "and so are their gradients: a cell by hand that begins as one number. Or, "
         "in as many samples, at least two weight matrices of any layers are zero throughout, and "
-        "their gradients are exactly zero while that of another parameter is not."
+        "their gradients are exactly zero while that of another parameter is not. A layer whose "
+        "units are alike before the first step, and part before the third sample, is a note: its "
+        "biases, or dropout, tell them apart."
     )
     causes: ClassVar = (
         "weights set to zeros, ones or another constant",
@@ -53,6 +55,9 @@ class SameWeights(InARow):
     _zero: dict[str, float] = field(default_factory=dict, init=False, repr=False)
     """Modules of zeros, and how many numbers each has; 0 of one that has left them."""
 
+    _began: dict[str, float] = field(default_factory=dict, init=False, repr=False)
+    """Layers, and how many of their units were alike before the first step."""
+
     def look_at(self, now: Sample) -> Mapping[str, float]:
         """Both; of zeros, the modules that were told of are looked at again."""
         zeros = now.numbers("zero_weights")
@@ -60,7 +65,18 @@ class SameWeights(InARow):
             self._zero = dict.fromkeys(self._zero, 0.0) | {
                 where: count for where, count in zeros.items() if where or not count
             }
-        return {**(self._zero if zeros else {}), **now.numbers("units_alike")}
+        alike = dict(now.numbers("units_alike"))
+        for where, count in alike.items():
+            if now.iteration == 0:
+                self._began[where] = count
+            told = self.findings.get(where)
+            if not count and (told is None or told.severity == "info"):
+                alike[where] = -self._began.get(where, 0.0)
+        return {**(self._zero if zeros else {}), **alike}
+
+    def severity_of(self, value: float) -> Severity:
+        """Units that have parted are a note."""
+        return self.severity if value > 0 else "info"
 
     def signal(self, where: str, value: float) -> str:
         """Either of them."""
@@ -73,6 +89,12 @@ class SameWeights(InARow):
                 f"all {value:,.0f} weights of {where} are zero, and so is their gradient, which "
                 "other weights of zeros hide: they stay so",
                 {"weights": value},
+            )
+        if value < 0:
+            return (
+                f"all {-value:.0f} units of {where} began with the same weights: nothing but their "
+                "biases, or what is dropped, tells them apart",
+                {"units": -value, "since": 0},
             )
         return (
             f"all {value:.0f} units of {where} have the same weights and compute the same",

@@ -30,7 +30,8 @@ class WideWeights(Rule):
         "Before the first step, the root mean square of a weight matrix times √n, where n is its "
         "smaller side, is {gain:g} or more; embeddings do not count. And within {patience:.0f} "
         "losses, one is not finite; or the first losses are {far:g} times that of the best "
-        "constant answer or more; or after as many losses, their level has not fallen."
+        "constant answer or more; or after as many losses, their level has not fallen. Or "
+        "{late:.0f} losses were never below that of the best constant answer."
     )
     causes: ClassVar = (
         "torch.randn without a factor, or nn.init.normal_ with its default deviation of 1",
@@ -46,6 +47,10 @@ class WideWeights(Rule):
     """Weights of deviation 1 have it from 25 inputs on."""
     patience: float = 150
     far: float = 3
+    late: float = 300
+    """Losses, after which a network knows more than a constant, or little of it is at work."""
+    better: float = 0.05
+    """Of the loss of the best constant answer, by which one is below it."""
     _gains: dict[str, float] = field(default_factory=dict, init=False, repr=False)
     _seen: bool = field(default=False, init=False, repr=False)
     """Whether any gain is known."""
@@ -104,4 +109,7 @@ class WideWeights(Rule):
             )
         if course.count >= self.patience and not course.learned:
             return f"the loss has not fallen in {course.count:,} iterations"
+        if guess is not None and course.count >= self.late and guess > 0:
+            stuck = course.deep > (1 - self.better) * guess
+            return f"nothing but a constant was learned in {course.count:,} iterations" * stuck
         return ""

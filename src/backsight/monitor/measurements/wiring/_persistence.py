@@ -132,8 +132,11 @@ def _rows_read(made: LossOperations, given: LossTarget) -> list[LayerInput]:
 
 
 def _windows_read(found: Sequence[torch.Tensor], batch: int) -> Iterator[LayerInput]:
-    """Rows of so many windows that lie one after the other, or step by step."""
+    """Rows of so many windows that lie one after the other, or step by step; or what a convolution
+    over time was given."""
     for number, x in enumerate(found):
+        if x.dim() == 3 and len(x) == batch:
+            yield LayerInput(f"windows {number}", x.movedim(1, 2), steps=1)
         if x.dim() == 2 and len(x) > batch > 1 and len(x) % batch == 0:
             yield LayerInput(f"rows {number}", x.reshape(batch, -1, x.shape[1]), steps=1)
             yield LayerInput(f"steps {number}", x.reshape(-1, batch, x.shape[1]), steps=0)
