@@ -1,5 +1,6 @@
 """Weight decay that is too strong, or falls on what it should spare, and what looks like it."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -124,6 +125,16 @@ def test_weights_that_decay_whatever_the_data_say_are_found(
 ) -> None:
     (found,) = strong(ratio, norm, loss)
     assert (found.severity, found.resolved_at) == ("warning", None)
+
+
+@pytest.mark.parametrize(("low", "stands"), [(0.5, True), (5.0, False)])
+def test_weights_are_back_only_at_half_of_what_they_were(low: float, stands: bool) -> None:
+    """Where decay and gradient hold each other, the norm goes up and down far below."""
+    fall = [10 * (low / 10) ** (i / 11) for i in range(12)]
+    norm = [*fall, *[low * (1.3 + 0.3 * math.sin(i)) for i in range(18)]]
+    (found,) = strong([1.2] * 14 + [0.9] * 16, norm, FLAT)
+    assert (found.resolved_at is None) is stands
+    assert not stands or "from 10" in found.message
 
 
 @pytest.mark.parametrize(

@@ -433,6 +433,29 @@ def test_rows_that_no_recurrent_layer_reads(
 
 
 @pytest.mark.parametrize("tied", [False, True])
+def test_labels_of_other_rows_behind_a_convolution_are_a_note(tied: bool, tmp_path: Path) -> None:
+    """The layer is given what the convolution has made. At this rate, neither is learned."""
+    torch.manual_seed(0)
+    data = torch.randn(320, 3, 9)
+    labels = (data[:, 0, 4] > 0).long() if tied else torch.randint(2, (320,))
+    model = nn.ModuleDict({
+        "filter": nn.Conv1d(3, 8, 3, padding=1), "rnn": nn.LSTM(8, 8, batch_first=True),
+        "head": nn.Linear(8, 2),
+    })  # fmt: skip
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
+    with watch(model, optimizer, tmp_path / "run", every=1):
+        for i in range(24):
+            optimizer.zero_grad()
+            rows = torch.arange(32) + 32 * (i % 10)
+            made = model["filter"](data[rows]).transpose(1, 2)
+            loss = ce(model["head"](model["rnn"](made)[0].mean(1)), labels[rows])
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+    told = [one.severity for one in diagnose(tmp_path / "run").lasting if one.code == "BKS435"]
+    assert told == ([] if tied else ["info"])
+
+
+@pytest.mark.parametrize("tied", [False, True])
 def test_labels_of_other_rows_stay_so_while_they_are_learned_by_heart(
     tied: bool, tmp_path: Path
 ) -> None:

@@ -30,7 +30,8 @@ class StrongDecay(Rule):
     )
     criterion: ClassVar[str] = (
         "In {samples:.0f} samples in a row, ‖λθ‖ is larger than ‖g‖ (of AdamW, the decay larger "
-        "than the rest of the step), and ‖θ‖ falls by a fraction of {fall:g} in them; and "
+        "than the rest of the step), and ‖θ‖ falls by a fraction of {fall:g} in them, and has not "
+        "grown back to {regrown:g} of what it was; and "
         "after {patience:.0f} losses or more, the loss has not fallen, or has lost half of what it "
         "had gained, and has not been beyond {over:g} times where it began, where no decay brings "
         "it. Where it has fallen, a decay that is stronger than a small gradient does no "
@@ -57,6 +58,8 @@ class StrongDecay(Rule):
     """Losses."""
     gone: float = 0.1
     """Of all weights: no network has learned what made it as small."""
+    regrown: float = 0.5
+    """Of what they were: where decay and gradient hold each other, the norm goes up and down."""
     over: float = 2
     """A model without weights gives a constant answer: what is far worse has another cause."""
     low: float = 0.1
@@ -82,6 +85,8 @@ class StrongDecay(Rule):
     """Norms of what is decayed, in the first sample."""
     _shrunk: dict[str, tuple[float, float]] = field(default_factory=dict, init=False, repr=False)
     """The least ratio, and the norm before, of the samples in which the weights last shrank."""
+    _most: dict[str, float] = field(default_factory=dict, init=False, repr=False)
+    """The highest norm before any of them."""
 
     @property
     def requirement(self) -> Requirement:
@@ -151,10 +156,12 @@ class StrongDecay(Rule):
                 self.ready = True
                 if norm <= (1 - self.fall) * recent[0][1]:
                     self._shrunk[where] = min(one for one, _ in recent), recent[0][1]
+                    self._most[where] = max(self._most.get(where, 0.0), recent[0][1])
             if where not in self._shrunk:
                 continue
-            if norm >= self._shrunk[where][1]:  # they have grown again
-                del self._shrunk[where]
+            grown = norm >= max(self._shrunk[where][1], self.regrown * self._most[where])
+            if grown:
+                del self._shrunk[where], self._most[where]
                 self.resolve(where, now.iteration)
                 continue
             gone = norm <= self.gone * first
@@ -164,8 +171,8 @@ class StrongDecay(Rule):
                 self.resolve(where, now.iteration)
 
     def _tell(self, where: str, iteration: int, norm: float, *, stuck: bool) -> None:
-        ratio, before = self._shrunk[where]
-        before = before if stuck else self._decayed[where]
+        ratio, _ = self._shrunk[where]
+        before = self._most[where] if stuck else self._decayed[where]
         shrunk = f" from {short(before)} to {short(norm)}" if norm < before else ""
         told = f"and the norm of the weights has fallen{shrunk}"
         if stuck:

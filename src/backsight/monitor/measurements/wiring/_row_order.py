@@ -160,6 +160,9 @@ class RowOrder(Measurement):
         known = self._called or self._reads_by_hand(passed, now) or self._reads_rows(passed, now)
         if not known:
             return  # another pass through the same calls
+        made = passed.operations
+        if not (self._rows or self._packed or self._weights or made.those({"Embedding"})):
+            self._reads_convolved(made)  # in front of the layers
         self._look(passed, now)
         for one in self._packed:
             if one.by_hand and (lost := rows_lost(passed.operations, one.batch)):
@@ -187,10 +190,14 @@ class RowOrder(Measurement):
         if made.those({"Embedding"}):
             each = [x for x, _ in embedded_in(made)]
             return any(x.dim() == 2 and min(x.shape) >= FEWEST for x in each)
+        return self._reads_convolved(made)
+
+    def _reads_convolved(self, made: LossOperations) -> bool:
+        """Whether whole sequences are what a model's only convolution of data is given."""
         given = [entry.data for entry in data_entries(made)]
         if len(given) != 1 or given[0].dim() != 3 or min(len(given[0]), given[0].shape[2]) < FEWEST:
             return False
-        self._rows.append(given[0].detach().transpose(1, 2))  # of a convolution
+        self._rows.append(given[0].detach().transpose(1, 2))
         return True
 
     def _look(self, passed: BackwardPass, now: Iteration) -> None:
