@@ -11,6 +11,7 @@ from backsight.monitor.events._moved_by_hand import MovedByHand
 from backsight.monitor.events._owners import Owners
 from backsight.monitor.events._parameters import Model, ObservedParameters
 from backsight.monitor.events._sampler import RARELY, Every, Sampler
+from backsight.monitor.events._step_handles import StepHandles
 
 __all__ = [
     "RARELY",
@@ -27,4 +28,5 @@ __all__ = [
     "ObservedParameters",
     "Owners",
     "Sampler",
+    "StepHandles",
 ]

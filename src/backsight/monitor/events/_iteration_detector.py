@@ -17,7 +17,6 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
-from torch.utils.hooks import RemovableHandle
 
 from backsight.monitor._iteration import BackwardPass, Gradients, OptimizerStep
 from backsight.monitor.events._backward import Listener, in_backward, listen, tell_step
@@ -26,7 +25,8 @@ from backsight.monitor.events._harmless import harmless, harmless_end
 from backsight.monitor.events._moved_by_hand import MovedByHand, nothing_left
 from backsight.monitor.events._observer import Observer
 from backsight.monitor.events._parameters import ObservedParameters
-from backsight.probes import Closures, IdentityMap, closure_of, left_by_compilers
+from backsight.monitor.events._step_handles import StepHandles
+from backsight.probes import Closures, closure_of, left_by_compilers
 
 __all__ = ["IterationDetector"]
 
@@ -92,8 +92,7 @@ class IterationDetector:
         """Whether a closure's step is under way."""
         self._before: dict[int, list[tuple[int, int]]] = {}
         """By thread, which gradients there were when its pass began: of others, too, at first."""
-        self._handles: IdentityMap[tuple[RemovableHandle, ...]] = IdentityMap()
-        """The hooks on each optimizer."""
+        self._handles = StepHandles()
         self._open: dict[int, OptimizerStep] = {}
         """Steps under way, by the optimizer's identity."""
         self._closures = Closures()
@@ -139,18 +138,11 @@ class IterationDetector:
 
     def hook(self, optimizer: Optimizer) -> None:
         """Watch the steps of one more optimizer."""
-        begins, ended = left_by_compilers(self._step_begins), left_by_compilers(self._step_ended)
-        self._handles[optimizer] = (
-            optimizer.register_step_pre_hook(begins),
-            optimizer.register_step_post_hook(ended),
-        )
+        self._handles.add(optimizer, self._step_begins, self._step_ended)
 
     def unhook(self) -> None:
         """Watch no steps any longer."""
-        for handles in list(self._handles.values()):
-            for handle in handles:
-                handle.remove()
-        self._handles.clear()
+        self._handles.remove()
 
     def close(self) -> None:
         """See nothing any longer; an iteration that is complete, or nearly, is ended first."""
@@ -171,7 +163,7 @@ class IterationDetector:
         if self.paused:
             return
         if self._automatic:
-            self._before[threading.get_ident()] = marks = self._marks_now()
+            self._before[threading.get_ident()] = marks = self._parameters.marks()
             alone = self._passes and not self._in_step and not self.queries.told
             if alone and all(mark < 0 for _, mark in marks):
                 self._discard()
@@ -246,7 +238,7 @@ class IterationDetector:
         passed = self.queries.passed(query, found)
         if self._parameters.by_hand or self.queries.used:
             self.queries.count(passed)
-            self._count(passed, self._marks_now())
+            self._count(passed, self._parameters.marks())
         elif not (self._in_step and self.queries.holding):  # a closure's later evaluation
             self.queries.hold(passed)
             if self._stepless:
@@ -258,7 +250,7 @@ class IterationDetector:
             passed = self.queries.stepped(moved.values())
             if passed is not None:
                 self.queries.count(passed)
-                self._count(passed, self._marks_now())
+                self._count(passed, self._parameters.marks())
 
     @harmless
     def shared(self, others: list[Listener]) -> None:
@@ -393,7 +385,7 @@ class IterationDetector:
             return
         if self._stepless:
             self._notice_moved()
-        marks, by_hand = self._marks_now(), self._parameters.by_hand
+        marks, by_hand = self._parameters.marks(), self._parameters.by_hand
         if marks == self._marks and not by_hand:
             return
         here = self._parameters.of().values()
@@ -423,10 +415,3 @@ class IterationDetector:
     @property
     def _in_step_again(self) -> bool:
         return self._in_step and self._passes > self._passes_before
-
-    def _marks_now(self) -> list[tuple[int, int]]:
-        """What changes on a parameter when a gradient arrives at it."""
-        return [
-            (0, -1) if (gradient := parameter.grad) is None else (id(gradient), gradient._version)
-            for parameter in self._parameters.of().values()
-        ]

@@ -134,6 +134,13 @@ class ObservedParameters:
             found = self._found[key] = self._look(only)
         return found
 
+    def marks(self) -> list[tuple[int, int]]:
+        """What changes on each of them when a gradient arrives at it."""
+        return [
+            (0, -1) if (gradient := parameter.grad) is None else (id(gradient), gradient._version)
+            for parameter in self.of().values()
+        ]
+
     def _of_models(self) -> dict[str, nn.Parameter]:
         models = (reference() for reference, _ in self._models)
         there = [(name, reference()) for name, reference in self._bare.items()]

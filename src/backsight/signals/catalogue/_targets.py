@@ -262,5 +262,6 @@ SIGNALS = (
         reduction="the fewest over calls of the layer",
         cost="one pass over the data, in the first iterations and rarely",
         source="Backsight",
+        per="layer",
     ),
 )

@@ -12,13 +12,13 @@ from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall
 from backsight.monitor.measurements._measurement import SAMPLED_AND_LOOKED_AT, Measurement
 from backsight.monitor.measurements.wiring._embedded_rows import embedded_in
 from backsight.monitor.measurements.wiring._packed_rows import PackedRows
+from backsight.monitor.measurements.wiring._row_targets import by_row, is_part
 from backsight.probes import (
     LossOperations,
     LossTarget,
     LossTerm,
     RowAnswers,
     RowTies,
-    asks_a_layer,
     asks_of_rows,
     data_entries,
     given_beside,
@@ -218,7 +218,7 @@ class RowOrder(Measurement):
             rows = 0 if len(by_hand) != len(orders) else rows_sorted(made, by_hand)
             order = by_hand[0][1] if rows and not self._rows else None
             whole = term.factor is not None and term.weights is None
-            plain = whole and not self._stateful and _by_row(term.given, batch)
+            plain = whole and not self._stateful and by_row(term.given, batch)
             agree = None
             if plain and not orders and not self._packed:
                 self._tie(number, term, batch, embedded)
@@ -226,7 +226,7 @@ class RowOrder(Measurement):
             if plain and sure and (order is not None or not by_hand):
                 beside = given_beside(made, now.layers.values(), batch, self._weights)
                 agree = None if beside else self._agree(number, term.given, batch, embedded, order)
-            if agree is False or (rows and _is_part(term.given, batch)):
+            if agree is False or (rows and is_part(term.given, batch)):
                 self._note("rows_out_of_order", batch)
             elif agree:
                 self._note("rows_out_of_order", 0)
@@ -252,7 +252,7 @@ class RowOrder(Measurement):
         packed = [one for one in self._packed if one.by_hand]
         if not packed or len(packed) != len(self._packed):
             return
-        if not _by_row(given, batch) and not asks_of_rows(given, self._given, batch):
+        if not by_row(given, batch) and not asks_of_rows(given, self._given, batch):
             return
         if not orders and put_elsewhere(made, batch):
             return
@@ -396,28 +396,3 @@ class RowOrder(Measurement):
 def _is_data(state: Any) -> bool:
     """Whether an initial state may say something of its row."""
     return any(one.is_leaf and bool(one.any()) for one in tensors_in(state))
-
-
-def _by_row(given: LossTarget, batch: int) -> bool:
-    """Whether a loss asks each row for one class of a layer's, or for numbers of its own."""
-    target = given.target
-    if not target.dim() or len(target) != batch or given.weighted:
-        return False
-    if given.of_classes and (target.dim() > 1 or not asks_a_layer(given)):
-        return False
-    return bool(given.counted.all())
-
-
-def _is_part(given: LossTarget, batch: int) -> bool:
-    """Whether the targets are some rows of a larger tensor: what was sorted is a copy."""
-    target: Tensor | None = getattr(given.node, "_saved_target", None)
-    base = None if target is None else target._base
-    if (
-        target is None
-        or base is None
-        or not base.is_contiguous()
-        or base.dim() != target.dim()
-        or not base.dim()
-    ):
-        return False
-    return base.shape[1:] == target.shape[1:] and len(target) == batch < len(base)
