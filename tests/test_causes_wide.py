@@ -1,10 +1,11 @@
 """Weights that were drawn too wide, and what only looks like it."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import SGD
 
 from backsight import Run, watch
@@ -47,6 +48,20 @@ def test_transitions_that_are_forbidden_are_no_weights(
         scores.logsumexp((0, 1)).backward()
         optimizer.step()
     assert Run(tmp_path / "run")["initial_gain/transitions"].tolist() == pytest.approx([gain])
+
+
+@pytest.mark.parametrize("function", [torch.exp, torch.sigmoid, nn.functional.softplus, torch.sin])
+def test_the_logarithm_of_a_rate_is_no_weight(
+    function: Callable[[Tensor], Tensor], tmp_path: Path
+) -> None:
+    model = nn.ParameterDict({"rate": torch.full((3, 4), -4.0), "out": torch.ones(3, 4)})
+    optimizer = SGD(model.parameters(), lr=0.1)
+    with watch(model, optimizer, tmp_path / "run", every=1):
+        (torch.randn(2, 3) @ (-function(model["rate"]) * model["out"])).sum().backward()
+        optimizer.step()
+    told = [name for name in Run(tmp_path / "run").names if name.startswith("initial_gain/")]
+    rate = ["initial_gain/rate"] if function is torch.sin else []
+    assert told == ["initial_gain/out", *rate]
 
 
 def test_where_all_are_the_same_they_are_weights(tmp_path: Path) -> None:

@@ -14,6 +14,10 @@ __all__ = ["InitialGain"]
 LOOKED_UP = (nn.Embedding, nn.EmbeddingBag)
 """Modules whose rows are read one at a time, and not added up."""
 
+SQUASHING = frozenset({"Exp", "Expm1", "Sigmoid", "Softplus", "Tanh"})
+"""What a function of these is taken of multiplies nothing itself: the logarithm of a rate, a
+gate."""
+
 FORBIDS = -100.0
 """Or less, in several places: the score of what may not be, as in the transitions of a CRF, that
 nothing makes up for. It is no weight."""
@@ -24,7 +28,7 @@ class InitialGain(Measurement):
     what it multiplies the size of its input with, at least. Once, before the first step.
 
     PyTorch's layers have 0.6, and orthogonal matrices 1. Transitions that are forbidden by a large
-    negative score do not count.
+    negative score do not count, nor do numbers that are taken the exponential of, or the sigmoid.
 
     Example:
         >>> import torch
@@ -60,10 +64,14 @@ class InitialGain(Measurement):
             for _, module in named_modules(model)
             if issubclass(type(module), LOOKED_UP)
         }
+        no_weights = tables | _squashed(passed)
         there = {
             name: p
             for name, p in new.items()
-            if p.dim() == 2 and min(p.shape) > 1 and id(p) not in tables and p.is_floating_point()
+            if p.dim() == 2
+            and min(p.shape) > 1
+            and id(p) not in no_weights
+            and p.is_floating_point()
         }
         if not there:
             return
@@ -71,6 +79,12 @@ class InitialGain(Measurement):
         first = gains[0].device
         names = [f"initial_gain/{name}" for name in there]
         now.record_each(names, torch.stack([gain.to(first).float() for gain in gains]))
+
+
+def _squashed(passed: BackwardPass) -> set[int]:
+    """Identities of parameters that such a function is applied to as they are."""
+    below = (node.next_functions[0][0] for _, node in passed.operations.those(SQUASHING))
+    return {id(node.variable) for node in below if node is not None and hasattr(node, "variable")}
 
 
 def _gain(weights: Tensor) -> Tensor:
