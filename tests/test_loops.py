@@ -319,6 +319,13 @@ def beside_input(net: Any, x: Tensor) -> Tensor:
     return net.out(h)
 
 
+def behind_input(net: Any, x: Tensor) -> Tensor:
+    h = torch.zeros(*x.shape[:2], 8).double()
+    for _ in range(6):
+        h = torch.tanh(net.wide(torch.cat([h, x], -1)))
+    return net.out(h)
+
+
 def solver(net: Any, x: Tensor) -> Tensor:
     h = net.into(x[0])
     for n in range(6):
@@ -334,7 +341,7 @@ def side_by_side(net: Any, x: Tensor) -> Tensor:
 @pytest.mark.parametrize(
     "forward",
     [repeated, with_input, with_input_added, with_dropout, with_dropped_bits, with_dropped_one_hot,
-     beside_input, solver, side_by_side],
+     beside_input, behind_input, solver, side_by_side],
 )  # fmt: skip
 def test_depth_is_no_time(forward: Callable[..., Tensor]) -> None:
     """A layer that is repeated on what it made, or on the same input, or for each input alone."""
@@ -358,6 +365,19 @@ def test_ones_and_zeros_by_step_are_time(of: str, p: float) -> None:
         bits[:, 0, 0] = torch.arange(7) % 2
     net = Net(lambda n, x, h: plain(n, functional.dropout(x, p), h))
     assert list(probe(net, lambda: net(bits)[-1].square().sum())) == ["loop:again"]
+
+
+@pytest.mark.parametrize("input_first", [True, False])
+def test_blanks_after_the_first_step_are_time(input_first: bool) -> None:
+    """The state before it is no part of the graph, so that all that was joined there is data."""
+    x = torch.ones(7, 40, 3).double()
+    x[0] = torch.randn(40, 3)
+
+    def step(net: Any, x: Tensor, h: Tensor) -> Tensor:
+        return torch.tanh(net.wide(torch.cat([x, h] if input_first else [h, x], 1)))
+
+    net = Net(step, wide=nn.Linear(11, 8))
+    assert list(probe(net, lambda: net(x)[-1].square().sum())) == ["loop:wide"]
 
 
 def test_columns_are_left_alone() -> None:

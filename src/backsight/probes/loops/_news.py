@@ -7,6 +7,7 @@ the same input each time.
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -30,8 +31,18 @@ NEAR = 256
 PLACES = ("dim", "index", "start", "end", "step")
 """What autograd keeps of the place that was taken out of a tensor."""
 
-Given = tuple[str, tuple[int, ...], Tensor | None]
-"""What an operation was given: its kind, places or indices, and values where there are any."""
+
+class _Given(NamedTuple):
+    """What an operation was given."""
+
+    name: str
+    """Its kind."""
+    places: tuple[int, ...]
+    """Or indices."""
+    value: Tensor | None
+    """Where there is any."""
+    begin: int = -1
+    """Where that begins in what it was joined to; -1 where it is all."""
 
 
 def takes_input(chain: Sequence[Edge], graph: Graph, depth: Callable[[Node], int]) -> bool:
@@ -49,13 +60,13 @@ def takes_input(chain: Sequence[Edge], graph: Graph, depth: Callable[[Node], int
     for before, after in itertools.pairwise(given):
         for number, (a, b) in enumerate(zip(before, after, strict=False)):
             if _differ(a, b):
-                if a[2] is None or b[2] is None or not dropped_out(a[2], b[2]):
+                if a.value is None or b.value is None or not dropped_out(a.value, b.value):
                     return True
-                dropped.setdefault(number, DroppedOut()).add(a[2], b[2])
+                dropped.setdefault(number, DroppedOut()).add(a.value, b.value)
     return any(one.differ for one in dropped.values())
 
 
-def _given(state: Node, graph: Graph, depth: Callable[[Node], int]) -> Iterator[Given]:
+def _given(state: Node, graph: Graph, depth: Callable[[Node], int]) -> Iterator[_Given]:
     """What goes into the step that made ``state``, in the same order in each step."""
     at = depth(state)
     seen, waiting = {state}, [state]
@@ -84,22 +95,22 @@ def _below(node: Node, graph: Graph, depth: Callable[[Node], int], at: int) -> I
         yield from (one for one in beside if one not in graph.constant)
 
 
-def _taken(node: Node, name: str, graph: Graph) -> Iterator[Given]:
+def _taken(node: Node, name: str, graph: Graph) -> Iterator[_Given]:
     if name in ("Select", "Slice"):
         places = [getattr(node, f"_saved_{one}", 0) for one in PLACES]
-        yield name, tuple(place for place in places if isinstance(place, int)), None
+        yield _Given(name, tuple(place for place in places if isinstance(place, int)), None)
     elif name in ("Embedding", "IndexSelect", "Gather"):
         for saved in ("indices", "index"):
             if hasattr(node, f"_raw_saved_{saved}"):
                 yield from _told(name, (), unpacked(node, saved))
     for below, number in node.next_functions:
         if below is not None and operation(below) in ("Unbind", "Split", "SplitWithSizes"):
-            yield operation(below), (number,), None
+            yield _Given(operation(below), (number,), None)
     if name in PRODUCTS:
         yield from _operands(node, name, graph)
 
 
-def _operands(node: Node, name: str, graph: Graph) -> Iterator[Given]:
+def _operands(node: Node, name: str, graph: Graph) -> Iterator[_Given]:
     """Data in a product, be it beside a state."""
     product = PRODUCTS[name]
     pairs = node.next_functions[product.at : product.at + 2]
@@ -114,39 +125,46 @@ def _operands(node: Node, name: str, graph: Graph) -> Iterator[Given]:
             (joined, _), turned = bare((below, number))
             if operation(joined) == "Cat" and not turned:
                 value = unpacked(node, saved)
-                beside = None if value is None else _beside(joined, value)
-                yield from _told(name, weights, beside)
+                begin, beside = (0, None) if value is None else _beside(joined, value)
+                yield from _told(name, weights, beside, begin)
 
 
-def _told(name: str, places: tuple[int, ...], value: Tensor | None) -> Iterator[Given]:
+def _told(
+    name: str, places: tuple[int, ...], value: Tensor | None, begin: int = -1
+) -> Iterator[_Given]:
     """Nothing where the value cannot be told."""
     if value is not None:
-        yield name, places, value
+        yield _Given(name, places, value, begin)
 
 
-def _beside(joined: Node, value: Tensor) -> Tensor | None:
-    """What was joined to a state and has no gradient, where its place can be told."""
+def _beside(joined: Node, value: Tensor) -> tuple[int, Tensor | None]:
+    """What was joined to a state and has no gradient, where its place can be told; and its place,
+    where it is the last axis that was joined."""
     shape = shape_of(joined, 0)
     (axis,) = saved_axes(joined, len(shape))
     sizes = [shape_of(n, i)[axis] if n is not None else None for n, i in joined.next_functions]
     if sizes.count(None) != 1 or value.numel() != torch.Size(shape).numel():
-        return None
+        return -1, None
     place = sizes.index(None)
     begin = sum(size for size in sizes[:place] if size is not None)
     rest = sum(size for size in sizes if size is not None)
-    return value.reshape(shape).narrow(axis, begin, shape[axis] - rest)
+    found = value.reshape(shape).narrow(axis, begin, shape[axis] - rest)
+    return begin if axis == len(shape) - 1 else -1, found
 
 
-def _differ(one: Given, other: Given) -> bool:
+def _differ(one: _Given, other: _Given) -> bool:
     """Whether two steps were given different things in the same place.
 
     A number that all sequences are given alike is the step's own: its time, in a solver.
     """
-    (name, places, a), (other_name, other_places, b) = one, other
+    (name, places, a, _), (other_name, other_places, b, begin) = one, other
     if name != other_name:
         return False
     if a is None or b is None:
         return places != other_places
+    wide = one.begin < 0 <= begin and a.dim() == b.dim() and a.shape[-1] > b.shape[-1]
+    if wide and begin + b.shape[-1] <= a.shape[-1]:
+        a = a.narrow(-1, begin, b.shape[-1])  # a first state without a gradient is there as well
     if (
         places != other_places
         or a.shape != b.shape
