@@ -889,6 +889,13 @@ def test_a_loss_near_zero_swings_by_more_than_its_level() -> None:
     assert verdict("BKS205", {"loss": swinging(0.03)}).findings
 
 
+@pytest.mark.parametrize(("steps", "severity"), [(1.0, "info"), (2.0, "warning")])
+def test_a_swing_of_single_steps_may_be_that_of_a_series(steps: float, severity: str) -> None:
+    values = swinging(0.1)
+    (found,) = verdict("BKS205", {"loss": values, "seq_len": [steps] * len(values)}).findings
+    assert found.severity == severity
+
+
 def test_an_input_that_is_not_finite_does_not_end_a_constant_one() -> None:
     finding = the(verdict("BKS407", {"input_spread/rnn": every(10, [0, 0, 0, NAN])}))
     assert (finding.count, finding.resolved_at) == (1, None)

@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from backsight.diagnosis._finding import Verdict
 from backsight.diagnosis._remedy import remedy
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._robust import Recent
@@ -27,6 +28,7 @@ class Oscillation(LossRule):
     title: ClassVar[str] = "oscillation"
     severity: ClassVar = "warning"
     reads: ClassVar = ("loss",)
+    optional_signals: ClassVar = ("seq_len",)
     judges_objective: ClassVar[bool] = True
     judges_rate: ClassVar[bool] = True
     begins_anew: ClassVar = "loss"
@@ -50,7 +52,9 @@ class Oscillation(LossRule):
         "times in a row. A course that repeats itself every 3 to {longest:.0f} iterations exactly "
         "is that of the loop (windows of a text, tasks, batches in a fixed order), and does not "
         "count: since the swing was first seen, its phase has turned against such a loop by less "
-        "than {locked:g} times what the rest of the movement turns it by."
+        "than {locked:g} times what the rest of the movement turns it by. Where each iteration "
+        "reads a single step (seq_len), it is an info: of a series that is read in its order, the "
+        "loss swings as the series does."
     )
     causes: ClassVar = (
         "a learning rate at the edge of stability",
@@ -93,6 +97,8 @@ class Oscillation(LossRule):
     _count: dict[str, int] = field(default_factory=dict, init=False, repr=False)
     _first: dict[str, tuple[int, Floats]] = field(default_factory=dict, init=False, repr=False)
     """By member, losses before the first window in a row that swings, and that window."""
+    _steps: float = field(default=0, init=False, repr=False)
+    """That the newest iteration with a sample has read."""
 
     @property
     def requirement(self) -> Requirement:
@@ -100,8 +106,15 @@ class Oscillation(LossRule):
         size, step = int(self.window), int(self.window) // 4
         return self.require(-(-size // step) * step, "loss")
 
+    def verdict(self) -> Verdict:
+        """As of any rule; a swing of single steps may be that of a series."""
+        for finding in self.findings.values():
+            finding.severity = "info" if self._steps == 1 else self.severity
+        return super().verdict()
+
     def _update(self, now: Sample) -> None:
         size = int(self.window)
+        self._steps = max(now.numbers("seq_len").values(), default=self._steps)
         for member, value in now.numbers("loss").items():
             if not self.finite(member, value):
                 continue
@@ -118,6 +131,8 @@ class Oscillation(LossRule):
 
     def update_many(self, stretch: Stretch) -> None:
         """As of any rule that reads the loss, once the windows of all members are full."""
+        newest = [column.values[-1] for column in stretch.scalars("seq_len") if len(column.values)]
+        self._steps = max(newest, default=self._steps)
         seen = (self._seen.get(member) for member in stretch.histories)
         if all(one is not None and one.full for one in seen):
             super().update_many(stretch)
