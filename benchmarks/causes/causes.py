@@ -29,12 +29,13 @@ from benchmarks._shared.harness import ROOT, option_parser, publish
 from benchmarks.causes._names import NAMES
 
 METHOD = (
-    "backsight run --every 10 SCRIPT, then backsight diagnose --json. 'first', 'named', 'symptom', "
-    "'silent', 'failed': broken scripts of a kind, by their verdict. 'accused': fixed twins, or "
-    "healthy scripts, with a warning or an error."
+    "backsight run --every 10 SCRIPT, then backsight diagnose --json of each training. 'first', "
+    "'named', 'symptom', 'silent', 'failed': broken scripts of a kind, by their verdict. "
+    "'accused': fixed twins, or healthy scripts, with a warning or an error."
 )
 FOLDER = ROOT / "benchmarks" / "causes"
 DRAWS = {f"draw-{path.name[4:]}": path for path in sorted(FOLDER.glob("draw[0-9]*"))}
+GRAVITY = ("error", "warning", "info")
 VERDICTS = ("first", "named", "symptom", "silent", "failed")
 SEED = re.compile(r"\b(manual_seed|default_rng|RandomState|seed)\((\d+)\)")
 LIMIT = 180
@@ -42,23 +43,40 @@ LIMIT = 180
 
 
 def findings_of(script: Path, *arguments: str) -> list[dict[str, Any]] | None:
-    """Those of one run in an empty folder, or None where it left no diagnosis."""
+    """Those of one run in an empty folder, or None where it left no diagnosis.
+
+    Of a script that trains several times, those of the training with the gravest first finding
+    come first, and then the others'.
+    """
     tool = [sys.executable, "-m", "backsight"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    each: list[list[dict[str, Any]]] = []
     with TemporaryDirectory() as folder:
-        run = [*tool, "run", "--run", "run", "--every", "10", str(script), *arguments]
-        diagnose = [*tool, "diagnose", "run", "--json"]
         try:
-            for command in (run, diagnose):
-                done = subprocess.run(
-                    command, cwd=folder, env=environment, capture_output=True, timeout=20 * LIMIT
-                )
-                if done.returncode == -signal.SIGXCPU:
-                    return None
-            findings: list[dict[str, Any]] = json.loads(done.stdout)["findings"]
-        except (subprocess.TimeoutExpired, ValueError, KeyError):
+            _output(
+                [*tool, "run", "--run", "run", "--every", "10", str(script), *arguments], folder
+            )
+            for run in sorted(Path(folder).glob("run*"), key=lambda path: (len(path.name), path)):
+                told = _output([*tool, "diagnose", run.name, "--json"], folder)
+                each.append(json.loads(told)["findings"])
+        except (subprocess.TimeoutExpired, InterruptedError, ValueError, KeyError):
             return None
-    return findings
+    each.sort(key=lambda found: GRAVITY.index(found[0]["severity"]) if found else len(GRAVITY))
+    return [finding for found in each for finding in found] if each else None
+
+
+def _output(command: list[str], folder: str) -> bytes:
+    """What a command prints.
+
+    Raises:
+        InterruptedError: it took too long.
+    """
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, timeout=20 * LIMIT
+    )
+    if done.returncode == -signal.SIGXCPU:
+        raise InterruptedError
+    return done.stdout
 
 
 def reseeded(script: Path, by: int, folder: Path) -> Path:
