@@ -367,6 +367,25 @@ def test_lengths_that_may_be_meant_are_not(which: str, what: str, tmp_path: Path
     assert not findings("BKS416", partial(packs, what=what), tmp_path, modules)
 
 
+def counted(m: nn.ModuleDict, *, own: bool) -> Tensor:
+    """Recordings that are 0 at times, with as many steps as are not, or with their own."""
+    there = FEW * (torch.rand(FEW.shape) < 0.5)
+    there[:, 0] = False
+    x = drawn(*FEW.shape) * there[..., None]
+    lengths = MANY[:, 0] if own else there.sum(1).clamp(min=1)
+    x = torch.relu(m["read"](x))
+    packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+    final: Tensor = m["rnn"](packed)[1]
+    return final.square().mean()
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_lengths_that_count_what_is_not_nought_are_found(own: bool, tmp_path: Path) -> None:
+    modules: dict[str, nn.Module] = {"read": nn.Linear(INPUTS, INPUTS), "rnn": rnn()}
+    found = findings("BKS416", partial(counted, own=own), tmp_path, modules)
+    assert [one.severity for one in found] == ([] if own else ["warning"])
+
+
 def test_padding_is_told_from_what_looks_like_it() -> None:
     assert is_padding(*padding_of(symbols()))
     at_end, inside = padding_of(features())

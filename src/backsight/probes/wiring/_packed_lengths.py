@@ -20,14 +20,16 @@ SHARE = 0.2
 @torch.no_grad()
 def lengths_unlike(packed: PackedSequence, padded: Tensor) -> float:
     """The share of sequences whose lengths are not theirs, where some are cut short, and others go
-    on into padding.
+    on into padding; or where each length is the number of the steps that are not 0, and there are
+    zeros before the last of these, so that the ends are cut off.
 
     Args:
         packed: a batch.
         padded: ``(B, T)`` or ``(B, T, I)``, what it was packed from.
 
     Returns:
-        0 where none are, or sequences are only cut, or only go on; or where nothing is padding.
+        0 where none are, or sequences are cut or go on in another way; or where nothing is
+        padding.
 
     Example:
         >>> import torch
@@ -44,16 +46,29 @@ def lengths_unlike(packed: PackedSequence, padded: Tensor) -> float:
     batch = int(packed.batch_sizes[0])
     if batch < FEWEST or len(padded) != batch or padded.dim() not in (2, 3):
         return 0.0
+    lengths = (packed.batch_sizes[:, None] > torch.arange(batch)).sum(0)
+    if packed.unsorted_indices is not None:
+        lengths = lengths[packed.unsorted_indices.cpu()]
+    counted = _cut_by_counting(lengths, padded)
+    if counted >= SHARE:
+        return counted
     at_end, inside = padding_of(padded)
     if not is_padding(at_end, inside):
         return 0.0
     own = (padded.shape[1] - at_end.sum(1)).cpu()
-    sizes = packed.batch_sizes
-    lengths = (sizes[:, None] > torch.arange(batch)).sum(0)
-    if packed.unsorted_indices is not None:
-        lengths = lengths[packed.unsorted_indices.cpu()]
     short, long = (float(each.float().mean()) for each in (lengths < own, lengths > own))
     return short + long if min(short, long) >= SHARE else 0.0
+
+
+def _cut_by_counting(lengths: Tensor, padded: Tensor) -> float:
+    """The share of sequences that go on behind as many steps as they have that are not 0; 0 where
+    a length is any other."""
+    told = padded != 0 if padded.dim() == 2 else (padded != 0).any(2)
+    count = told.sum(1).cpu()
+    if not torch.equal(count.clamp(min=1), lengths):
+        return 0.0
+    last = (told * torch.arange(1, told.shape[1] + 1, device=told.device)).amax(1).cpu()
+    return float((last > lengths).float().mean())
 
 
 def packed_from(packed: PackedSequence) -> list[Tensor]:

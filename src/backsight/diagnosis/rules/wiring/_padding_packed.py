@@ -32,18 +32,21 @@ class PaddingPacked(InARow):
         "of steps, that value makes up at most 10 % of the steps before, and at least {share:.0%} "
         "of all steps are such an end; and the loss reads the final state, or the last step alone. "
         "Or, in as many, at least 20 % of the sequences of a batch are packed with a smaller "
-        "length than that of what is before their padding, and 20 % with a greater one "
-        "(lengths_unlike)."
+        "length than that of what is before their padding, and 20 % with a greater one; or each "
+        "length is the number of steps that are not 0, and at least 20 % of the sequences have "
+        "zeros before the last of these, so that they are cut short (lengths_unlike)."
     )
     causes: ClassVar = (
         "lengths that were taken from the padded batch: x.shape[1], or len of a padded row",
         "lengths that are those of the longest sequence, for all",
         "lengths that were sorted for pack_padded_sequence, of sequences that were not",
+        "lengths that count what is not 0, of data that are 0 at times: (x != 0).sum(1)",
     )
     remedies: ClassVar = (
         "pass the length of each sequence before it was padded",
         "leave the order alone: pack_padded_sequence(x, lengths, enforce_sorted=False)",
-        "count the symbols that are not padding: lengths = (x != PAD).sum(1)",
+        "count the symbols that are not padding: lengths = (x != PAD).sum(1), if PAD stands for "
+        "nothing else",
     )
     source: ClassVar[str] = "Backsight; PyTorch's documentation of pack_padded_sequence"
 
@@ -70,7 +73,7 @@ class PaddingPacked(InARow):
         if value < 0:
             return (
                 f"{percent(-value)} of the sequences{of_module(where)} are packed with another "
-                "length than theirs: some are cut short, others are read into their padding",
+                "length than theirs: they are cut short, or read into their padding",
                 {"sequences": float(short(-value))},
             )
         return (
