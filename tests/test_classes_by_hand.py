@@ -152,3 +152,43 @@ def test_the_words_that_sentences_begin_with_are_no_neighbours() -> None:
         y[:, 0] = 0
         every = torch.ones(y.numel(), dtype=torch.bool)
         assert not depends_across(x.t(), y.flatten(), every)
+
+
+def _sums(of: str) -> tuple[Tensor, Tensor]:
+    """``(T, B, F)`` and targets of it, along the first axis."""
+    x = torch.randn(24, 32, 8)
+    if of == "curves":
+        x = x.cumsum(0)
+    elif of == "one-hot":
+        x = torch.nn.functional.one_hot(torch.randint(8, (24, 32)), 8).double()
+    echo = x.sum(2).roll(3, 0)
+    slow = torch.stack([x[: t + 1, :, 0].mul(0.7 ** torch.arange(t, -1, -1)[:, None]).sum(0)
+                        for t in range(24)])  # fmt: skip
+    return x, torch.stack([slow, echo], 2)
+
+
+@pytest.mark.parametrize("of", ["numbers", "curves", "one-hot"])
+def test_sums_of_steps_before_are_told(of: str) -> None:
+    torch.manual_seed(1)
+    x, y = _sums(of)
+    every = torch.ones(y.numel(), dtype=torch.bool)
+    assert not depends_across(x, y, every)
+    assert depends_across(x.transpose(0, 1), y, every)
+    assert depends_across(x.transpose(0, 1), y.transpose(0, 1), every)
+
+
+@pytest.mark.parametrize("of", ["its own input", "noise", "both axes", "a constant", "NaN"])
+def test_what_is_no_sum_of_steps_before_is_not(of: str) -> None:
+    torch.manual_seed(1)
+    for _ in range(20):
+        x = torch.randn(24, 32, 4)
+        y = {
+            "its own input": x.sum(2),
+            "noise": torch.randn(24, 32),
+            "both axes": x.sum(2).roll(1, 0) + x.sum(2).roll(1, 1),
+            "a constant": torch.ones(24, 32),
+            "NaN": torch.full((24, 32), torch.nan),
+        }[of]
+        every = torch.ones(y.numel(), dtype=torch.bool)
+        assert not depends_across(x, y, every)
+        assert not depends_across(x.transpose(0, 1), y, every)
