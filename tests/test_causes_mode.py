@@ -165,18 +165,23 @@ def test_dropout_that_leaves_nothing_of_many_sequences_is_found(
     )
 
 
-def own(keep: float) -> Callable[[Tensor], Tensor]:
+def own(keep: float, scale: float = 0.0) -> Callable[[Tensor], Tensor]:
     """Dropout by hand."""
-    return lambda x: x * torch.bernoulli(torch.full_like(x, keep)) / keep
+    return lambda x: x * torch.bernoulli(torch.full_like(x, keep)) / (scale or keep)
 
 
-@pytest.mark.parametrize("between", [own(0.05), lambda x: x * (torch.rand_like(x) < 0.05) / 0.05])
+@pytest.mark.parametrize(
+    "between", [own(0.05), own(0.05, 0.95), lambda x: x * (torch.rand_like(x) < 0.05) / 0.05]
+)
 def test_dropout_by_hand_is_found(between: Callable[[Tensor], Tensor], tmp_path: Path) -> None:
     (found,) = findings(between, train, tmp_path / "run")
     assert found.evidence["dropout"] == pytest.approx(0.95)
 
 
-@pytest.mark.parametrize("between", [own(0.5), lambda x: x * (torch.rand_like(x) < 0.05) / 3.0])
+@pytest.mark.parametrize(
+    "between",
+    [own(0.5), own(0.3, 0.7), own(0.05, 0.8), lambda x: x * (torch.rand_like(x) < 0.05) / 3.0],
+)
 def test_other_masks_that_are_divided_are_not(
     between: Callable[[Tensor], Tensor], tmp_path: Path
 ) -> None:

@@ -49,7 +49,8 @@ def dropout_of(module: nn.Module) -> float:
 def rate_of_dropout(node: Node) -> float:
     """The rate of the dropout that an operation of a whole graph is; 0 where it is none.
 
-    On a CPU, dropout is a product with zeros and ``1 / (1 - p)``, in the shares that ``p`` says.
+    On a CPU, dropout is a product with zeros and ``1 / (1 - p)``, in the shares that ``p`` says;
+    by hand they may be exchanged.
 
     Example:
         >>> import torch
@@ -159,4 +160,7 @@ def _rate_of_mask(mask: Tensor) -> float:
     kept, n = 1 / factor, mask.numel()
     seen = float((mask != 0).double().mean())
     apart = CERTAIN * math.sqrt(kept * (1 - kept) / n)
-    return round(1 - kept, 6) if abs(seen - kept) <= apart else 0.0  # of a float32 mask
+    if abs(seen - kept) <= apart:
+        return round(1 - kept, 6)  # of a float32 mask
+    # By hand, what is to be dropped may be what is kept: as few ones, as large.
+    return round(kept, 6) if kept > HALF and abs(seen - (1 - kept)) <= apart else 0.0
