@@ -7,8 +7,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from backsight.probes.wiring._linear_dependence import follows_across
-
 __all__ = ["depends_across"]
 
 FEWEST = 6
@@ -55,8 +53,7 @@ def depends_across(given: Tensor, target: Tensor, counted: Tensor) -> bool:
     batch, and on none of the nearest ones along the axis that it takes for time.
 
     Positions with the same input have equal targets more often where that neighbour is the same as
-    well. Numbers are sorted into a few bins; those that are sums of several are told by a linear
-    fit (see :func:`backsight.probes.wiring._linear_dependence.follows_across`).
+    well. Numbers are sorted into a few bins.
 
     Args:
         given: ``(T, B)`` symbols, or ``(T, B, F)`` numbers, as the layer takes it.
@@ -76,8 +73,6 @@ def depends_across(given: Tensor, target: Tensor, counted: Tensor) -> bool:
     """
     if given.dim() not in (2, 3) or min(given.shape[:2]) < FEWEST or given.dtype.is_complex:
         return False
-    if follows_across(given, target, counted):
-        return True
     steps, rows = given.shape[:2]
     size, rest = divmod(target.numel(), steps)
     if rest or not FEWEST <= size <= rows <= 2 * size or steps == rows:
