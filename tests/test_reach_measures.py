@@ -171,6 +171,11 @@ def test_the_share_at_a_lag_is_of_the_strongest_earlier_step() -> None:
             "9 earlier steps, relative to the strongest earlier step; it grows on the way back",
         ),
         (
+            [1, 1, 0.1, 0.1, 0.2, 0.2, 0.2, 0.2, 0.2, 1e-4],  # more than the newest third, and ends
+            "the gradient is below half from lag 2 on, below 1 % from lag 9 on, relative to the "
+            "strongest earlier step; 1 of the 9 earlier steps gets almost none of it",
+        ),
+        (
             [1, 0.9, 0.8, 0, 0],
             "the gradient is below 1 % from lag 3 on, relative to the strongest earlier step; it "
             "is exactly zero from lag 3 on",

@@ -87,7 +87,7 @@ class ReachMeasures:
     """Least-squares slope of ``ln R(k)`` per step over the lags ``k ≥ 1`` with ``R(k) ≥ 1e-6·P``.
     Negative decays, positive grows. NaN with fewer than two such lags."""
     grows: bool = False
-    """Whether ``R`` grows with the lag throughout, rather than at a single step."""
+    """Whether ``R`` grows with the lag: its slope is not negative, nor is it a single step."""
     cut: int | None = None
     """The last lag with a gradient, where every later one is exactly zero; else None. Where the
     gradient had faded away before, its zeros are underflow and no cut."""
@@ -147,14 +147,15 @@ def _measured(row: NDArray[np.float64]) -> ReachMeasures:
         return ReachMeasures("ok", last, strength, Lag(1, False), none, cut=cut, tenth=none)
     loud, seen = _last(row > HALF * peak), _last(row >= VISIBLE * peak)
     strong = _last(row >= TENTH * peak)
+    slope = _slope(row, NOISE * peak)
     return ReachMeasures(
         outcome="ok",
         earlier=last,
         strength=strength,
         half_life=Lag(last, True) if loud == last else Lag(loud + 1, False),
         horizon=Lag(seen, seen == last),
-        growth_rate=_slope(row, NOISE * peak),
-        grows=_grows(row[1:]),
+        growth_rate=slope,
+        grows=slope >= 0 and _grows(row[1:]),
         cut=cut,
         tenth=Lag(strong, strong == last),
     )
