@@ -131,6 +131,23 @@ def test_a_loss_that_stays_up_since_a_step_replaced_one_matrix(height: float, to
         assert judge.diagnosis().leads[0].code == "BKS404"
 
 
+def test_the_first_step_still_leads_when_later_ones_are_large_as_well() -> None:
+    """The loss is back from its height then, so that it is of the newest steps that it tells."""
+    sampled = np.arange(0, 400, 10)
+    given = {
+        f"update_ratio/{name}.weight": Series(sampled, np.where(sampled == 0, first, later))
+        for name, first, later in (("a", 0.1, 0.01), ("b", 0.1, 0.2), ("head", 5.0, 0.2))
+    }
+    steps = np.arange(400)
+    loss = np.where(steps < 4, 2.0, np.where(steps < 300, 90.0, 15.0))
+    given["loss"] = Series(steps, loss)
+    judge = Judge()
+    judge.update_many(given)
+    found = judge.diagnosis()
+    assert [one.evidence["since"] for one in found.findings if one.code == "BKS404"] == [0]
+    assert found.leads[0].code == "BKS404"
+
+
 @pytest.mark.parametrize(
     ("ratio", "after", "told"), [(0.2, 1.8, True), (0.02, 1.8, False), (0.2, 0.3, False)]
 )

@@ -300,6 +300,9 @@ class LargeUpdates(Rule):
         pays: bool,
         since: int | None = None,
     ) -> None:
+        known = self.findings.get(now.label)
+        if since is not None and known is not None and known.resolved_at is None:
+            since = min(since, int(known.evidence.get("since", since)))  # it began only once
         found = self.found(
             now.label,
             now.iteration,
