@@ -140,6 +140,7 @@ class LargeUpdates(Rule):
     """The samples of the median, by iteration."""
     _widest: float = field(default=0.0, init=False, repr=False)
     """Of any matrix in one of the first samples."""
+    _widest_at: int = field(default=0, init=False, repr=False)
     _left_range: bool = field(default=False, init=False, repr=False)
     """Whether the loss had risen that far in one of them."""
     _told: bool = field(default=False, init=False, repr=False)
@@ -207,7 +208,8 @@ class LargeUpdates(Rule):
         course = now.courses.get(now.label)
         if course is None or self._seen > self.samples:
             return
-        self._widest = max(self._widest, *ratios.values())
+        if (widest := max(ratios.values())) > self._widest:
+            self._widest, self._widest_at = widest, now.iteration
         limit = self.climbed * abs(course.three)
         self._left_range |= max(course.level, course.value) >= limit > 0
 
@@ -218,14 +220,11 @@ class LargeUpdates(Rule):
             return False
         if self._seen > self.samples and not self._told:
             return False
-        if self._first > self.thrown:
-            what, ratio = f"{MIDDLE} by more than {short(self._first)} times their", self._first
-        elif self._widest > self.thrown and self._left_range:
-            what, ratio = f"a weight matrix by {short(self._widest)} times its", self._widest
-        else:
+        what, ratio, at = self._first_step(one=self._first <= self.thrown)
+        if ratio <= self.thrown or (self._first <= self.thrown and not self._left_range):
             return False
         message = f"one of the first steps moved {what} norm, and after it the loss is not finite"
-        self._tell(now, ratios, message, ratio, pays=False, since=self._first_at)
+        self._tell(now, ratios, message, ratio, pays=False, since=at)
         self._told = True
         return True
 
@@ -278,9 +277,8 @@ class LargeUpdates(Rule):
         self, now: Sample, ratios: Mapping[str, float], course: LossHistory, *, blown: bool
     ) -> None:
         line = f"it began at {short(course.began)}"
-        what, ratio = f"{MIDDLE} by more than {short(self._first)} times their", self._first
+        what, ratio, at = self._first_step(one=blown)
         if blown:
-            what, ratio = f"a weight matrix by {short(self._widest)} times its", self._widest
             line = f"its first values were {short(course.three)}"
         elif math.isfinite(self._guess):
             line = f"the best constant answer has {short(self._guess)}"
@@ -288,7 +286,15 @@ class LargeUpdates(Rule):
             f"one of the first steps moved {what} norm, and after {course.count:,} losses the loss "
             f"is at {short(course.level)}; {line}"
         )
-        self._tell(now, ratios, message, ratio, pays=False, since=self._first_at)
+        self._tell(now, ratios, message, ratio, pays=False, since=at)
+
+    def _first_step(self, *, one: bool) -> tuple[str, float, int]:
+        """What it moved and how far, of one matrix or of half of them, and when."""
+        if one:
+            what = f"a weight matrix by {short(self._widest)} times its"
+            return what, self._widest, self._widest_at
+        what = f"{MIDDLE} by more than {short(self._first)} times their"
+        return what, self._first, self._first_at
 
     def _tell(
         self,
