@@ -516,6 +516,40 @@ def test_a_run_that_fails_in_its_second_pass_says_why(
     assert diagnose(run_path, rejudge=True).findings[0].code == "BKS418"
 
 
+class Fires(nn.Module):
+    """A cell of one's own, whose step takes products of its states."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read, self.inner = nn.Linear(INPUTS, UNITS), nn.Linear(UNITS, UNITS)
+
+    def forward(self, x: Tensor, volts: Tensor, fired: Tensor) -> tuple[Tensor, Tensor]:
+        volts = 0.8 * volts * (1 - fired) + self.read(x) + self.inner(fired)
+        return volts, torch.sigmoid(4 * (volts - 1))
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_a_graph_of_ones_own_cell_that_is_gone_is_told_and_nothing_is_switched_off(
+    own: bool, run_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    cell = Fires()
+    states = (torch.zeros(BATCH, UNITS),) * 2
+    step = cell if own else cell.forward  # a loop of bare operations
+    optimizer = torch.optim.SGD(cell.parameters(), lr=0.1)
+    with (
+        pytest.raises(RuntimeError, match="backward through the graph a second time"),
+        watch(cell, optimizer, run_path, every=10),
+    ):
+        for _ in range(3):
+            for x in drawn(STEPS, BATCH):
+                states = step(x, *states)
+            optimizer.zero_grad()
+            states[1].square().mean().backward()
+            optimizer.step()
+    assert diagnose(run_path).findings[0].code == "BKS418"
+    assert "switched off" not in caplog.text
+
+
 def test_a_graph_that_is_retained_is_told_as_well(run_path: Path) -> None:
     """Steps that leave the weights' memory alone do not fail: the graph only grows."""
     model = Keeps("GRU")

@@ -28,6 +28,9 @@ _log = logging.getLogger("backsight")
 LOOKED_AT = frozenset({"on_graph_whole", "on_backward_end", "on_step_begin", "on_step_end"})
 """Events that are not fed where PyTorch itself looks at the operations of the training."""
 
+GONE = "backward through the graph a second time"
+"""In what PyTorch says of a graph whose tensors backward has freed."""
+
 
 class _Listener(NamedTuple):
     """A measurement that an event is fed to; what is asked of it once costs no step anything."""
@@ -322,6 +325,8 @@ class MeasurementSet:
 
     def _failed(self, one: Measurement, layer: str | None, error: Exception) -> None:
         """Switch it off, for that layer or altogether, and say so once."""
+        if isinstance(error, RuntimeError) and GONE in str(error):
+            return  # nothing fails but what the script does: backward will, or BKS418 tells of it
         if layer is None:
             self._off.add(id(one))
             of = ""

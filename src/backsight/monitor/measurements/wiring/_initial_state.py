@@ -230,17 +230,6 @@ class InitialState(Measurement):
             for steps, batch in self._sizes
             for last in last_targets(given, steps, batch)
         ]
-        if not self._begun and not self._found:
-            begun = loop_begun(passed.operations)
-            if begun is not None and begun.shape[-1] >= WIDTH:
-                carried = self._loop.look(passed.operations, begun)
-                self._found["loop"] = self._is_drawn("loop", begun), float(carried)
-        if len(self._own) == 1 and not self._begun:
-            ((path, begun),) = self._own.items()
-            data = self._loops.data.get(path)
-            if data is not None:
-                carried = self._loop.look(passed.operations, begun, data)
-                self._found[path] = self._found[path][0], float(carried)
         operations = passed.operations.named()
         before, self._size = self._size, len(operations)
         grown = bool(before) and self._size > GROWN * before
@@ -252,6 +241,21 @@ class InitialState(Measurement):
             self._attached = SPENT
         if self._attached:
             now.record_each(["state_attached"], torch.tensor([self._attached]))
+        self._look_at_loops(passed)  # last, as nothing can be read of a graph that is gone
+
+    def _look_at_loops(self, passed: BackwardPass) -> None:
+        """How the states of loops without a layer of PyTorch's begin."""
+        if not self._begun and not self._found:
+            begun = loop_begun(passed.operations)
+            if begun is not None and begun.shape[-1] >= WIDTH:
+                carried = self._loop.look(passed.operations, begun)
+                self._found["loop"] = self._is_drawn("loop", begun), float(carried)
+        if len(self._own) == 1 and not self._begun:
+            ((path, begun),) = self._own.items()
+            data = self._loops.data.get(path)
+            if data is not None:
+                carried = self._loop.look(passed.operations, begun, data)
+                self._found[path] = self._found[path][0], float(carried)
 
     def on_iteration_end(self, now: Iteration) -> None:
         """Record what the states were."""
