@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -528,24 +529,27 @@ class Fires(nn.Module):
         return volts, torch.sigmoid(4 * (volts - 1))
 
 
-@pytest.mark.parametrize("own", [True, False])
-def test_a_graph_of_ones_own_cell_that_is_gone_is_told_and_nothing_is_switched_off(
-    own: bool, run_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def fire(path: Path, *, own: bool) -> None:
     cell = Fires()
     states = (torch.zeros(BATCH, UNITS),) * 2
     step = cell if own else cell.forward  # a loop of bare operations
     optimizer = torch.optim.SGD(cell.parameters(), lr=0.1)
-    with (
-        pytest.raises(RuntimeError, match="backward through the graph a second time"),
-        watch(cell, optimizer, run_path, every=10),
-    ):
+    with watch(cell, optimizer, path, every=10):
         for _ in range(3):
             for x in drawn(STEPS, BATCH):
                 states = step(x, *states)
             optimizer.zero_grad()
-            states[1].square().mean().backward()
+            loss: Any = states[1].square().mean()
+            loss.backward()
             optimizer.step()
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_a_graph_of_ones_own_cell_that_is_gone_is_told_and_nothing_is_switched_off(
+    own: bool, run_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(RuntimeError, match="backward through the graph a second time"):
+        fire(run_path, own=own)
     assert diagnose(run_path).findings[0].code == "BKS418"
     assert "switched off" not in caplog.text
 
