@@ -1,0 +1,52 @@
+"""An agent copies a guide: the lamp at the door of a maze says which way to turn at its end."""
+
+import sys
+
+import torch
+from torch import nn
+
+torch.manual_seed(1320)
+torch.set_num_threads(1)
+TURNS = 3
+
+
+def mazes(n, length=10):
+    """Only now and then is the lamp lit; where it is dark one goes straight on, which is 0."""
+    lamp = torch.randint(0, TURNS, (n,))
+    seen = torch.zeros(n, length, TURNS + 1)
+    seen[:, 0] = nn.functional.one_hot(lamp, TURNS + 1).float() * (lamp > 0).unsqueeze(1)
+    seen[:, -1, TURNS] = 1.0
+    return seen + 0.05 * torch.randn_like(seen), lamp
+
+
+class Policy(nn.Module):
+    def __init__(self, size=24):
+        super().__init__()
+        self.gru = nn.GRU(TURNS + 1, size, batch_first=True)
+        self.actor = nn.Linear(size, TURNS)
+
+    def forward(self, seen, state):
+        out, state = self.gru(seen, state)
+        return self.actor(out[:, -1]), state
+
+
+policy = Policy()
+optimizer = torch.optim.Adam(policy.parameters(), lr=3e-3)
+state = torch.zeros(1, 32, 24)
+for episode in range(1, 601):
+    seen, turn = mazes(32)
+    if "--fixed" in sys.argv:
+        state = torch.zeros(1, 32, 24)
+    logits, state = policy(seen, state)
+    state = state.detach()
+    loss = nn.functional.cross_entropy(logits, turn)
+    optimizer.zero_grad()
+    loss.backward()
+    nn.utils.clip_grad_norm_(policy.parameters(), 1.0)
+    optimizer.step()
+    if episode % 100 == 0:
+        with torch.no_grad():
+            seen, turn = mazes(400)
+            logits, _ = policy(seen, torch.zeros(1, 400, 24))
+            right = (logits.argmax(1) == turn).float().mean().item()
+        print(f"episode {episode} loss {loss.item():.4f} right from a fresh start {right:.3f}")

@@ -1,0 +1,54 @@
+"""Short messages with a negation now and then are sorted into pleased and cross."""
+
+import sys
+
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+torch.manual_seed(1305)
+torch.set_num_threads(1)
+VOCAB, NOT = 40, 1
+
+
+class MoodNet(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embedding = nn.Embedding(VOCAB, 16)
+        self.lstm = nn.LSTM(16, 32, batch_first=True, bidirectional=True)
+        self.fc = nn.Linear(64, 1)
+
+    def forward(self, text):
+        _, (h, _) = self.lstm(self.embedding(text))
+        return self.fc(torch.cat([h[0], h[1]], 1)).squeeze(1)
+
+
+def messages(n, length=12):
+    """Words 2 to 7 please, 8 to 13 do not; word 1 before such a word turns it round."""
+    text = torch.randint(14, VOCAB, (n, length))
+    place = torch.randint(1, length, (n,))
+    word = torch.randint(2, 14, (n,))
+    turned = torch.rand(n) < 0.5
+    rows = torch.arange(n)
+    text[rows, place] = word
+    text[rows[turned], place[turned] - 1] = NOT
+    return text, ((word < 8) ^ turned).float()
+
+
+train = DataLoader(TensorDataset(*messages(1600)), batch_size=32, shuffle=True)
+text_test, mood_test = messages(500)
+model = MoodNet()
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+criterion = nn.BCEWithLogitsLoss()
+for epoch in range(1, 13):
+    total = 0.0
+    for text, mood in train:
+        if "--fixed" in sys.argv:
+            optimizer.zero_grad()
+        loss = criterion(model(text), mood)
+        loss.backward()
+        optimizer.step()
+        total += loss.item() / len(train)
+    with torch.no_grad():
+        right = ((model(text_test) > 0) == (mood_test > 0.5)).float().mean().item()
+    print(f"epoch {epoch} loss {total:.4f} right {right:.3f}")
