@@ -38,7 +38,7 @@ def strums(n, length=14):
 
 model = StrumNet()
 optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
-for step in range(1, 601):
+for step in range(1, 401):
     strum, first, last = strums(40)
     to_last, to_first = model(strum)
     loss = nn.functional.cross_entropy(to_last, last)
@@ -46,7 +46,7 @@ for step in range(1, 601):
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
-    if step % 100 == 0:
+    if step % 50 == 0:
         with torch.no_grad():
             strum, first, last = strums(400)
             to_last, to_first = model(strum)

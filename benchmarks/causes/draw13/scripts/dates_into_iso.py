@@ -25,7 +25,7 @@ def dates(n):
     return torch.cat(digits, 1), torch.cat(digits[::-1], 1)
 
 
-for step in range(1, 701):
+for step in range(1, 401):
     source, target = dates(48)
     _, state = encoder(source)
     before = torch.cat([torch.full((48, 1), START), target[:, :-1]], 1)
@@ -35,6 +35,6 @@ for step in range(1, 701):
     loss.backward()
     nn.utils.clip_grad_norm_([p for part in parts for p in part.parameters()], 2.0)
     optimizer.step()
-    if step % 100 == 0:
+    if step % 50 == 0:
         right = (logits.argmax(-1) == target).float().mean().item()
         print(f"step {step} loss {loss.item():.4f} digits right {right:.3f}")

@@ -45,7 +45,7 @@ def write(model, source):
 
 model = Spell()
 optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
-for step in range(1, 601):
+for step in range(1, 401):
     source, target = sums(48)
     decoder_input = target
     if "--fixed" in sys.argv:
@@ -56,7 +56,7 @@ for step in range(1, 601):
     loss.backward()
     nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     optimizer.step()
-    if step % 100 == 0:
+    if step % 50 == 0:
         source, target = sums(300)
         right = (write(model, source) == target).float().mean().item()
         print(f"step {step} loss {loss.item():.4f} written right {right:.3f}")

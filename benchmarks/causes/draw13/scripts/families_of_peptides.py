@@ -34,13 +34,13 @@ def peptides(n, length=14):
 model = PeptideNet()
 criterion = nn.CrossEntropyLoss()
 optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
-for step in range(1, 501):
+for step in range(1, 351):
     chain, family = peptides(48)
     loss = criterion(model(chain), family)
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
-    if step % 100 == 0:
+    if step % 50 == 0:
         with torch.no_grad():
             chain, family = peptides(600)
             right = (model(chain).argmax(1) == family).float().mean().item()

@@ -35,7 +35,7 @@ class TankNet(nn.Module):
 model = TankNet()
 criterion = nn.MSELoss()
 optimizer = torch.optim.Adam(model.parameters(), lr=4e-3)
-for step in range(1, 501):
+for step in range(1, 351):
     levels, following = tanks()
     y_pred = model(levels)
     if "--fixed" in sys.argv:
@@ -45,7 +45,7 @@ for step in range(1, 501):
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
-    if step % 100 == 0:
+    if step % 50 == 0:
         with torch.no_grad():
             levels, following = tanks(200)
             error = (model(levels) - following).square().mean((0, 1))

@@ -36,7 +36,7 @@ def swings(n, length=16):
 
 net = GaitNet()
 optimizer = torch.optim.Adam(net.parameters(), lr=2e-3)
-for step in range(1, 501):
+for step in range(1, 351):
     x, gait = swings(48)
     logits = net(x)
     loss = nn.functional.cross_entropy(logits, gait)
@@ -44,7 +44,7 @@ for step in range(1, 501):
     loss.backward()
     nn.utils.clip_grad_norm_(net.parameters(), 1.0)
     optimizer.step()
-    if step % 100 == 0:
+    if step % 50 == 0:
         with torch.no_grad():
             x, gait = swings(500)
             right = (net(x).argmax(1) == gait).float().mean().item()

@@ -35,7 +35,7 @@ def households(n=24, hours=24):
 
 model = LoadNet()
 optimizer = torch.optim.Adam(model.parameters(), lr=6e-3)
-for step in range(1, 601):
+for step in range(1, 401):
     x, load, met = households()
     predicted = model(x)
     if "--fixed" in sys.argv:
@@ -47,7 +47,7 @@ for step in range(1, 601):
     loss.backward()
     nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     optimizer.step()
-    if step % 100 == 0:
+    if step % 50 == 0:
         with torch.no_grad():
             x, load, _ = households(300)
             error = (model(x) - load).square().mean().item()

@@ -33,7 +33,7 @@ class Policy(nn.Module):
 policy = Policy()
 optimizer = torch.optim.Adam(policy.parameters(), lr=3e-3)
 state = torch.zeros(1, 32, 24)
-for episode in range(1, 601):
+for episode in range(1, 401):
     seen, turn = mazes(32)
     if "--fixed" in sys.argv:
         state = torch.zeros(1, 32, 24)
@@ -44,7 +44,7 @@ for episode in range(1, 601):
     loss.backward()
     nn.utils.clip_grad_norm_(policy.parameters(), 1.0)
     optimizer.step()
-    if episode % 100 == 0:
+    if episode % 50 == 0:
         with torch.no_grad():
             seen, turn = mazes(400)
             logits, _ = policy(seen, torch.zeros(1, 400, 24))

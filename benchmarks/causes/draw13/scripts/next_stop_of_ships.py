@@ -40,13 +40,13 @@ def voyages(n, length=8):
 net = PortNet()
 criterion = nn.NLLLoss()
 optimizer = torch.optim.Adam(net.parameters(), lr=4e-3)
-for step in range(1, 501):
+for step in range(1, 351):
     ports, following = voyages(48)
     loss = criterion(net(ports), following)
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
-    if step % 100 == 0:
+    if step % 50 == 0:
         with torch.no_grad():
             ports, following = voyages(500)
             out = net(ports)

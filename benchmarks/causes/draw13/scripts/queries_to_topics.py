@@ -40,13 +40,13 @@ def queries(n, longest=30):
 
 model = QueryNet()
 optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
-for step in range(1, 501):
+for step in range(1, 351):
     query, lengths, topic = queries(40)
     loss = nn.functional.cross_entropy(model(query, lengths), topic)
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
-    if step % 100 == 0:
+    if step % 50 == 0:
         with torch.no_grad():
             query, lengths, topic = queries(400)
             right = (model(query, lengths).argmax(1) == topic).float().mean().item()

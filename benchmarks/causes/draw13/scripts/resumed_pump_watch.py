@@ -49,10 +49,10 @@ class Trainer:
             self.model.zero_grad()
             loss.backward()
             self.optimizer.step()
-            if step % 100 == 0:
+            if step % 50 == 0:
                 print(f"step {step} loss {loss.item():.5f} of variance {level.var().item():.4f}")
 
 
 trainer = Trainer()
 trainer.restore(PumpModel().state_dict())
-trainer.train(500)
+trainer.train(350)

@@ -37,13 +37,13 @@ def reviews(n, length=10):
 
 net = AgreeNet()
 optimizer = torch.optim.Adam(net.parameters(), lr=3e-3)
-for step in range(1, 501):
+for step in range(1, 351):
     text, label = reviews(32)
     loss = nn.functional.cross_entropy(net(text), label)
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
-    if step % 100 == 0:
+    if step % 50 == 0:
         with torch.no_grad():
             text, label = reviews(400)
             right = (net(text).argmax(1) == label).float().mean().item()

@@ -31,7 +31,7 @@ class TremorNet(nn.Module):
 
 model = TremorNet()
 optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
-for step in range(1, 501):
+for step in range(1, 351):
     total = 0.0
     optimizer.zero_grad()
     for part in range(2):
@@ -43,7 +43,7 @@ for step in range(1, 501):
             optimizer.zero_grad()
     nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     optimizer.step()
-    if step % 100 == 0:
+    if step % 50 == 0:
         with torch.no_grad():
             x, ill = hands(500)
             right = (model(x).argmax(1) == ill).float().mean().item()

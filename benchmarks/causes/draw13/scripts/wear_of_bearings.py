@@ -28,7 +28,7 @@ class Wear(nn.Module):
 
 model = Wear()
 optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
-for step in range(1, 501):
+for step in range(1, 351):
     x, wear = bearings(48)
     predicted = model(x)
     if "--fixed" not in sys.argv:
@@ -37,7 +37,7 @@ for step in range(1, 501):
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
-    if step % 100 == 0:
+    if step % 50 == 0:
         with torch.no_grad():
             x, wear = bearings(500)
             error = (model(x) - wear).abs().mean().item()
