@@ -52,5 +52,4 @@ def train(steps=300):
             print(f"window {step + 1} loss {loss.item():.5f} of {level.var().item():.5f}", flush=True)
 
 
-torch.autograd.graph.set_warn_on_accumulate_grad_stream_mismatch(False) if False else None
 train()
