@@ -23,7 +23,9 @@ class GloveNet(nn.Module):
 def gestures(n, length=12):
     kind = torch.randint(0, 5, (n,))
     bend = nn.functional.one_hot(kind, 5).float()[:, :4].unsqueeze(1)
-    return bend * torch.linspace(0, 1.5, length).view(1, -1, 1) + 0.3 * torch.randn(n, length, 4), kind
+    return bend * torch.linspace(0, 1.5, length).view(1, -1, 1) + 0.3 * torch.randn(
+        n, length, 4
+    ), kind
 
 
 model = GloveNet()

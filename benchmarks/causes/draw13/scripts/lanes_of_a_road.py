@@ -32,7 +32,7 @@ def lights(n=32, length=20):
 
 model = Queue()
 optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
-for step in range(1, 451):
+for step in range(1, 351):
     x, queue = lights()
     loss = nn.functional.mse_loss(model(x), queue)
     optimizer.zero_grad()

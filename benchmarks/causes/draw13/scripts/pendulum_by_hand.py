@@ -35,7 +35,7 @@ def swings(n=32, steps=16):
 
 model = Swing()
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
-for step in range(1, 501):
+for step in range(1, 401):
     start, path = swings()
     loss = nn.functional.mse_loss(model(start, path.shape[1]), path)
     optimizer.zero_grad()

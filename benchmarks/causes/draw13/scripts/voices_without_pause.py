@@ -46,10 +46,12 @@ def train(steps=300):
         predicted, h = model(voice[:, part], h)
         loss = (predicted - level[:, part]).square().mean()
         optimizer.zero_grad()
-        loss.backward(retain_graph="--fixed" not in sys.argv)
+        loss.backward()
         optimizer.step()
         if step % 25 == 24:
-            print(f"window {step + 1} loss {loss.item():.5f} of {level.var().item():.5f}", flush=True)
+            print(
+                f"window {step + 1} loss {loss.item():.5f} of {level.var().item():.5f}", flush=True
+            )
 
 
 train()
