@@ -44,11 +44,20 @@ def fit(model, optimizer, loader, epochs):
         print(f"epoch {epoch} loss {total:.4f} right {right / len(loader.dataset):.3f}")
 
 
+def groups(model):
+    return [
+        {"params": model.lstm.parameters(), "lr": 1e-4},
+        {"params": model.classifier.parameters(), "lr": 1e-2},
+    ]
+
+
 model = DrumEar(3)
+known = DataLoader(TensorDataset(*hits(960, 3)), 32, shuffle=True)
+fit(model, torch.optim.Adam(model.parameters(), lr=3e-3), known, 4)
 if "--fixed" in sys.argv:
     model.classifier = nn.Linear(32, 5)
-    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    optimizer = torch.optim.Adam(groups(model))
 else:
-    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    optimizer = torch.optim.Adam(groups(model))
     model.classifier = nn.Linear(32, 5)
-fit(model, optimizer, DataLoader(TensorDataset(*hits(1280, 5)), 32, shuffle=True), 10)
+fit(model, optimizer, DataLoader(TensorDataset(*hits(1280, 5)), 32, shuffle=True), 8)
