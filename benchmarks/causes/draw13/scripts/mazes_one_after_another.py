@@ -10,8 +10,9 @@ torch.set_num_threads(1)
 TURNS = 3
 
 
-def mazes(n, length=10):
+def mazes(n):
     """None, one or two flashes, anywhere on the way; the turn is at the end."""
+    length = int(torch.randint(4, 16, (1,)))
     turn = torch.randint(0, TURNS, (n,))
     order = torch.rand(n, length).argsort(1)
     flash = (order < turn.unsqueeze(1)).float()
