@@ -1,4 +1,4 @@
-"""Short messages with a negation now and then are sorted into pleased and cross."""
+"""Short messages with kind and unkind words are sorted into pleased and cross."""
 
 import sys
 
@@ -8,7 +8,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 torch.manual_seed(1305)
 torch.set_num_threads(1)
-VOCAB, NOT = 40, 1
+VOCAB = 40
 
 
 class MoodNet(nn.Module):
@@ -23,24 +23,18 @@ class MoodNet(nn.Module):
         return self.fc(torch.cat([h[0], h[1]], 1)).squeeze(1)
 
 
-def messages(n, length=12):
-    """Words 2 to 7 please, 8 to 13 do not; word 1 before such a word turns it round."""
-    text = torch.randint(14, VOCAB, (n, length))
-    place = torch.randint(1, length, (n,))
-    word = torch.randint(2, 14, (n,))
-    turned = torch.rand(n) < 0.5
-    rows = torch.arange(n)
-    text[rows, place] = word
-    text[rows[turned], place[turned] - 1] = NOT
-    return text, ((word < 8) ^ turned).float()
+def messages(n, length=9):
+    """The first half of the vocabulary pleases, the other does not; the greater number decides."""
+    text = torch.randint(0, VOCAB, (n, length))
+    return text, ((text < VOCAB // 2).sum(1) > length // 2).float()
 
 
 train = DataLoader(TensorDataset(*messages(1600)), batch_size=32, shuffle=True)
 text_test, mood_test = messages(500)
 model = MoodNet()
-optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+optimizer = torch.optim.Adam(model.parameters(), lr=4e-3)
 criterion = nn.BCEWithLogitsLoss()
-for epoch in range(1, 13):
+for epoch in range(1, 9):
     total = 0.0
     for text, mood in train:
         if "--fixed" in sys.argv:
