@@ -5,7 +5,7 @@ from torch import nn
 
 torch.manual_seed(1352)
 torch.set_num_threads(1)
-WORDS, START, LENGTH = 12, 12, 5
+WORDS, START, LENGTH = 12, 12, 4
 
 
 class Clock(nn.Module):
