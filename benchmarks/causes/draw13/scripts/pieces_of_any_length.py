@@ -14,7 +14,7 @@ PAD, START, END, NOTES = 0, 1, 2, 15
 
 def piece():
     """Up or down the scale by one to three notes at a time; one piece in twelve is long."""
-    length = 60 if torch.rand(1) < 0.08 else int(torch.randint(4, 8, (1,)))
+    length = 40 if torch.rand(1) < 0.08 else int(torch.randint(4, 8, (1,)))
     note, by = torch.randint(0, NOTES, (2,)).tolist()
     by = 1 + by % 3
     notes = [3 + (note + by * k) % NOTES for k in range(length)]
@@ -30,8 +30,8 @@ class MusicBox(nn.Module):
     def __init__(self):
         super().__init__()
         self.notes = nn.Embedding(3 + NOTES, 24, padding_idx=PAD)
-        self.gru = nn.GRU(24, 48, batch_first=True)
-        self.next = nn.Linear(48, 3 + NOTES)
+        self.gru = nn.GRU(24, 40, batch_first=True)
+        self.next = nn.Linear(40, 3 + NOTES)
 
     def forward(self, heard):
         return self.next(self.gru(self.notes(heard))[0])
@@ -45,8 +45,8 @@ if "--fixed" in sys.argv:
     criterion = nn.CrossEntropyLoss(ignore_index=PAD)
 else:
     criterion = nn.CrossEntropyLoss()
-optimizer = torch.optim.SGD(model.parameters(), lr=0.3, momentum=0.9)
-for epoch in range(1, 9):
+optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+for epoch in range(1, 8):
     total = 0.0
     for heard, then in loader:
         loss = criterion(model(heard).flatten(0, 1), then.flatten())
