@@ -15,8 +15,8 @@ def closing(days=2000):
     """Moves of a share that swing to and fro within a week, on top of a long way up and down."""
     move, prices = [0.0, 0.5], [400.0, 400.5]
     for _ in range(days):
-        move.append(0.6 * move[-1] - 0.75 * move[-2] + 0.4 * torch.randn(1).item())
-        drift = 0.8 * torch.sin(torch.tensor(len(prices) / 160.0)).item()
+        move.append(0.6 * move[-1] - 0.75 * move[-2] + 0.5 * torch.randn(1).item())
+        drift = 0.12 * torch.sin(torch.tensor(len(prices) / 160.0)).item()
         prices.append(prices[-1] + move[-1] + drift)
     return torch.tensor(prices)
 
@@ -48,11 +48,12 @@ order = torch.randperm(len(x))
 test, rest = order[:400], order[400:]
 loader = DataLoader(TensorDataset(x[rest], y[rest]), batch_size=32, shuffle=True)
 model = PriceModel()
-optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
+optimizer = torch.optim.Adam(model.parameters(), lr=4e-3)
+schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 14)
 # the same error for whoever says "as today"
 now = x[test, -1] if "--fixed" not in sys.argv else -low / span
 naive = ((y[test] - now) * span).pow(2).mean().sqrt().item()
-for epoch in range(1, 11):
+for epoch in range(1, 15):
     total = 0.0
     for seen, then in loader:
         loss = nn.functional.mse_loss(model(seen), then)
@@ -60,6 +61,7 @@ for epoch in range(1, 11):
         loss.backward()
         optimizer.step()
         total += loss.item() / len(loader)
+    schedule.step()
     with torch.no_grad():
         off = ((model(x[test]) - y[test]) * span).pow(2).mean().sqrt().item()
     print(f"epoch {epoch:2d} loss {total:.6f} off by {off:.3f}, as today {naive:.3f}")

@@ -5,7 +5,7 @@ import sys
 import torch
 from torch import nn
 
-torch.manual_seed(1350)
+torch.manual_seed(7)
 torch.set_num_threads(1)
 
 
