@@ -16,7 +16,7 @@ def closing(days=2000):
     move, prices = [0.0, 0.5], [400.0, 400.5]
     for _ in range(days):
         move.append(0.6 * move[-1] - 0.75 * move[-2] + 0.5 * torch.randn(1).item())
-        drift = 0.12 * torch.sin(torch.tensor(len(prices) / 160.0)).item()
+        drift = 0.08 * torch.sin(torch.tensor(len(prices) / 160.0)).item()
         prices.append(prices[-1] + move[-1] + drift)
     return torch.tensor(prices)
 
@@ -63,5 +63,9 @@ for epoch in range(1, 15):
         total += loss.item() / len(loader)
     schedule.step()
     with torch.no_grad():
-        off = ((model(x[test]) - y[test]) * span).pow(2).mean().sqrt().item()
-    print(f"epoch {epoch:2d} loss {total:.6f} off by {off:.3f}, as today {naive:.3f}")
+        said = model(x[test])
+        off = ((said - y[test]) * span).pow(2).mean().sqrt().item()
+        lag = ((said - now) * span).pow(2).mean().sqrt().item()
+    print(
+        f"epoch {epoch:2d} loss {total:.6f} off by {off:.3f}, today {naive:.3f}, from it {lag:.3f}"
+    )

@@ -21,7 +21,9 @@ class Channels(nn.Module):
         rate = self.A_log.exp()
         kernel = torch.exp(-rate * t[:, None])
         n = 2 * x.shape[1]
-        h = torch.fft.irfft(torch.fft.rfft(x, n, dim=1) * torch.fft.rfft(kernel, n, dim=0), n, dim=1)
+        h = torch.fft.irfft(
+            torch.fft.rfft(x, n, dim=1) * torch.fft.rfft(kernel, n, dim=0), n, dim=1
+        )
         return h[:, : x.shape[1]] * (2 * rate).clamp(max=1).sqrt() + self.D * x
 
 
@@ -51,7 +53,7 @@ if "--fixed" in sys.argv:
     groups = [{"params": rest}, {"params": still, "weight_decay": 0.0}]
 else:
     groups = [{"params": list(model.parameters())}]
-optimizer = torch.optim.AdamW(groups, lr=5e-3, weight_decay=0.5)
+optimizer = torch.optim.AdamW(groups, lr=5e-3, weight_decay=0.25)
 schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 900)
 gusts_val, total_val = days(400)
 for step in range(1, 901):
