@@ -319,6 +319,45 @@ def test_a_model_that_is_given_rows_one_by_one_has_to_put_them_back(
     assert ("BKS417" in {f.code for f in diagnose(tmp_path / "run").findings}) is not back
 
 
+@pytest.mark.parametrize(
+    ("returned", "kinds"),
+    [("back", set()), ("with the order", set()), ("as they are", {"BKS417"})],
+)
+def test_so_has_one_that_is_given_numbers_of_each_row(
+    returned: str, kinds: set[str], tmp_path: Path
+) -> None:
+    """Recordings of their own lengths; an order that is returned may sort the targets alike."""
+
+    class Recordings(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.rnn, self.head = nn.LSTM(UNITS, UNITS), nn.Linear(UNITS, CLASSES)
+
+        def forward(self, recordings: list[Tensor]) -> tuple[Tensor, Tensor | None]:
+            lengths = torch.tensor([len(one) for one in recordings])
+            order = lengths.argsort(descending=True)
+            packed = pack_padded_sequence(
+                pad_sequence([recordings[i] for i in order]), lengths[order]
+            )
+            z: Tensor = self.head(self.rnn(packed)[1][0][0])
+            if returned == "back":
+                return z[order.argsort()], None
+            return z, order if returned == "with the order" else None
+
+    torch.manual_seed(0)
+    model = Recordings()
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
+    with watch(model, optimizer, tmp_path / "run", every=1):
+        for _ in range(4):
+            recordings = [torch.randn(int(n), UNITS) for n in torch.randint(3, 9, (BATCH,))]
+            target = torch.randint(CLASSES, (BATCH,))
+            optimizer.zero_grad()
+            z, order = model(recordings)
+            ce(z, target if order is None else target[order]).backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+    assert {f.code for f in diagnose(tmp_path / "run").findings} & {"BKS417"} == kinds
+
+
 @pytest.mark.parametrize("alike", [True, False])
 def test_where_rows_never_come_again_nobody_says_that_they_are_in_order(
     alike: bool, tmp_path: Path

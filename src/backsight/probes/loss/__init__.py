@@ -17,7 +17,8 @@ from backsight.probes.loss._density_sign import densities_lowered
 from backsight.probes.loss._divergence_sign import divergences_raised
 from backsight.probes.loss._entropy_sign import entropies_lowered
 from backsight.probes.loss._errors_by_hand import difference_by_hand, error_by_hand, errors_by_hand
-from backsight.probes.loss._filled_targets import filled_targets, is_filled
+from backsight.probes.loss._filled_numbers import filled_numbers, note_answer
+from backsight.probes.loss._filled_targets import data_read, filled_targets, is_filled
 from backsight.probes.loss._following import Window, is_asked, last_targets
 from backsight.probes.loss._guesses import ConstantAnswer, Guesses
 from backsight.probes.loss._likeness_sign import likenesses_lowered
@@ -76,6 +77,7 @@ __all__ = [
     "compared_alike",
     "compares_padding",
     "counts_all",
+    "data_read",
     "densities_lowered",
     "difference_by_hand",
     "divergences_raised",
@@ -84,6 +86,7 @@ __all__ = [
     "error_compares_padding",
     "error_of",
     "errors_by_hand",
+    "filled_numbers",
     "filled_targets",
     "inputs_read",
     "is_asked",
@@ -96,6 +99,7 @@ __all__ = [
     "loss_targets",
     "loss_terms",
     "mark_input",
+    "note_answer",
     "penalised",
     "row_by_row",
     "row_keys",

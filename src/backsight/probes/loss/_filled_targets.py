@@ -7,14 +7,20 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import Node
 
-from backsight.probes._operations import LAYERS, POINTWISE, SAME_ORDER, operation, shape_of
+from backsight.probes._operations import (
+    LAYERS,
+    POINTWISE,
+    SAME_ORDER,
+    operation,
+    shape_of,
+)
 from backsight.probes._padding import is_padding, padding_of
 from backsight.probes.loss._loss_operations import LossOperations
 from backsight.probes.loss._loss_targets import LossTarget, loss_targets
 from backsight.probes.loss._loss_terms import LossTerm
 from backsight.probes.loss._padded_loss import class_counts, counts_all
 
-__all__ = ["filled_targets", "is_filled"]
+__all__ = ["data_read", "filled_targets", "is_filled"]
 
 FAR = 12
 """Operations between a loss of rows and the view that has made them of steps and sequences."""
@@ -147,19 +153,48 @@ def _by_step(loss: LossTarget) -> Tensor | None:
 
 def _is_read_by_step(made: LossOperations, count: int) -> bool:
     """Whether an embedding, or another operation with weights, is given about as many data."""
+    if any("Rnn" in name and _holds_data(node) for name, node in made.named()):
+        return True
+    return any(2 * sum(each.values()) >= count for each in data_read(made).values())
+
+
+def data_read(made: LossOperations) -> dict[object, dict[tuple[int, int], int]]:
+    """How many data that vary each weight is given, by where they are.
+
+    Args:
+        made: the operations of the loss, while the graph is whole.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes import LossOperations
+        >>> from backsight.probes.loss import data_read
+        >>> read = torch.nn.Linear(3, 2)
+        >>> loss = read(torch.randn(9, 3)).sum() + read(torch.zeros(9, 3)).sum()
+        >>> [sum(each.values()) for each in data_read(LossOperations([loss])).values()]
+        [9]
+    """
     read: dict[object, dict[tuple[int, int], int]] = {}
     for name, node in made.named():
+        if "Rnn" in name and _holds_data(node):
+            whole = getattr(node, "_saved_input", None)
+            if isinstance(whole, Tensor) and _varies(whole):
+                read[node] = {(whole.data_ptr(), 0): whole[..., 0].numel()}
         if name not in KEPT:
-            if "Rnn" in name and _holds_data(node):
-                return True
             continue
         data = getattr(node, f"_saved_{KEPT[name]}", None)
         weight = _weight(node, name)
         if not isinstance(data, Tensor) or weight is None or data.requires_grad:
             continue
+        if not _varies(data):
+            continue
         rows = _rows(name, data)
         read.setdefault(weight, {})[data.data_ptr(), rows] = rows
-    return any(2 * sum(each.values()) >= count for each in read.values())
+    return read
+
+
+def _varies(data: Tensor) -> bool:
+    """Whether it tells anything: a decoder that runs by itself may be given zeros."""
+    return bool(data.numel()) and bool((data != data.reshape(-1)[0]).any())
 
 
 def _rows(name: str, data: Tensor) -> int:

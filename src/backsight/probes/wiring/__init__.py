@@ -33,6 +33,7 @@ from backsight.probes.wiring._initial_state import (
     same_direction,
 )
 from backsight.probes.wiring._last_step import asks_for_last
+from backsight.probes.wiring._linear_dependence import sums_across
 from backsight.probes.wiring._loop_carried import LoopCarried
 from backsight.probes.wiring._loop_inputs import loop_inputs
 from backsight.probes.wiring._loop_states import LoopStates, loop_begun, loop_products, loop_weights
@@ -125,6 +126,7 @@ __all__ = [
     "sorted_apart",
     "states_mixed",
     "steps_side_by_side",
+    "sums_across",
     "turned_to",
     "units_alike",
     "views_that_mix",

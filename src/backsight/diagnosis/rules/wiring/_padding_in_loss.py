@@ -34,7 +34,8 @@ class PaddingInLoss(InARow):
         "that a mask does not count. If padding is at most {share:.0%} of all steps, it is told as "
         "a note; so is a filler that the targets of a mean or sum end in, over different lengths, "
         "where no data are given at each step: a class that is nowhere else in them, behind others "
-        "that vary and neither only rise nor only fall. It is a note, too, as soon as a few of the "
+        "that vary and neither only rise nor only fall; or one number, which they are in no other "
+        "step and do not come near to before. It is a note, too, as soon as a few of the "
         "sequences hold nothing but that symbol, which no embedding calls padding: a text may come "
         "to a symbol that it does not leave."
     )
@@ -70,7 +71,7 @@ class PaddingInLoss(InARow):
             )
         if value < 0:
             return (
-                f"the targets end in one class, which makes up {percent(-value)} of them and "
+                f"the targets end in one value, which makes up {percent(-value)} of them and "
                 "counts: right only if the model has to tell where a sequence ends",
                 {"padding": float(short(-value))},
             )

@@ -24,6 +24,7 @@ from backsight.probes import (
     symbols_of,
     tensors_in,
 )
+from backsight.probes.wiring import sums_across
 
 __all__ = ["AxisOfTime"]
 
@@ -143,7 +144,10 @@ class AxisOfTime(Measurement):
             settled = len(depend) == LOOKS
             if not settled:
                 read = symbols if symbols is not None else given
-                depend.append(depends_across(read, targets[0].target, targets[0].counted))
+                (one,) = targets
+                depend.append(
+                    depends_across(read, one.target, one.counted) or sums_across(given, one.target)
+                )
             if all(depend) if settled else depend[-1]:
                 return NEIGHBOUR
         asked = [one.target for one in targets if not one.of_classes]

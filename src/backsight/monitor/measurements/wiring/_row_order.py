@@ -149,9 +149,9 @@ class RowOrder(Measurement):
         if self._packed and torch.is_grad_enabled():
             given = [*tensors_in((call.inputs, call.named))]
             self._given += [x.detach() for x in given if x.grad_fn is None and x.dim() > 1]
-            rows = [x for x in given if x.dim() == 1 and x.dtype == torch.long]
-            if len(rows) == self._packed[-1].batch and len(rows) * max(map(len, rows)) <= MOST:
-                self._given.append(torch.nn.utils.rnn.pad_sequence(rows, batch_first=True))
+            for each in (_symbols(given), _numbers(given)):
+                if len(each) == self._packed[-1].batch and len(each) * max(map(len, each)) <= MOST:
+                    self._given.append(torch.nn.utils.rnn.pad_sequence(each, batch_first=True))
             held = [*tensors_in(call.result), *tensors_in(tuple(vars(call.module).values()))]
             self._beside += [x for x in held if x.dim() == 1 and not x.is_floating_point()]
 
@@ -391,6 +391,17 @@ class RowOrder(Measurement):
                 return None
             key = one if key is None else key * 0x5851F42D4C957F2D + one
         return key
+
+
+def _symbols(given: list[Tensor]) -> list[Tensor]:
+    """``(T,)`` each."""
+    return [x for x in given if x.dim() == 1 and x.dtype == torch.long]
+
+
+def _numbers(given: list[Tensor]) -> list[Tensor]:
+    """``(T, F)`` each, if all are as wide."""
+    rows = [x for x in given if x.dim() == 2 and x.is_floating_point() and x.grad_fn is None]
+    return [x.detach() for x in rows] if len({x.shape[1] for x in rows}) == 1 else []
 
 
 def _is_data(state: Any) -> bool:

@@ -30,6 +30,7 @@ from backsight.probes import (
     row_by_row,
     step_by_step,
 )
+from backsight.probes.loss import filled_numbers, note_answer
 
 __all__ = ["StepsOfLoss"]
 
@@ -129,6 +130,11 @@ class StepsOfLoss(Measurement):
                 padding = PaddedSteps(*padding_of(whole, exact=x.data.grad_fn is None))
         self._calls[call.path].append((read, padding))
 
+    def on_model_end(self, call: LayerCall, now: Iteration) -> None:
+        """Note what it has answered."""
+        for answer in call.returned:
+            note_answer(answer)
+
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
         """Look at the targets of each loss of PyTorch's, and of each error by hand."""
         self._asked = True
@@ -165,7 +171,10 @@ class StepsOfLoss(Measurement):
         losses = loss_targets(passed.operations)
         stepped = None if self._calls else padded_in_turn(passed.operations, losses)
         symbols += [] if stepped is None else [stepped]
-        self._filled = max(self._filled, filled_targets(passed.operations, terms))
+        filled = filled_targets(passed.operations, terms) or filled_numbers(
+            passed.operations, passed.roots
+        )
+        self._filled = max(self._filled, filled)
         loop = step_by_step(losses, passed.operations, terms)
         if loop is not None:
             padding = PaddedSteps.embedded(loop[1])
