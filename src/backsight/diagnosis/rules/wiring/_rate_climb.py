@@ -1,8 +1,8 @@
-"""Rates that rise by equal steps: a warm-up in epochs, or in steps, and how much of it is left."""
+"""Rates that rise by equal steps, each held for an epoch: a warm-up in epochs, or in steps?"""
 
 from dataclasses import dataclass
 
-__all__ = ["Climb", "WarmUp"]
+__all__ = ["Climb"]
 
 EVEN = 0.05
 """Steps that differ by less than this share are equal: those of a linear warm-up."""
@@ -46,47 +46,3 @@ class Climb:
     def left(self) -> float:
         """As many such steps are still to go."""
         return (1 - self.share) / self.step if self.step > 0 else 0.0
-
-
-@dataclass
-class WarmUp:
-    """Follows a share that rises in each sample, by the same amount an iteration.
-
-    Example:
-        >>> from backsight.diagnosis.rules.wiring._rate_climb import WarmUp
-        >>> rate = WarmUp()
-        >>> for iteration in range(0, 310, 10):
-        ...     rate.add(iteration, iteration / 6000)
-        >>> rate.lasted, round(rate.left), rate.far_from_over
-        (300, 5700, True)
-    """
-
-    share: float = 0.0
-    enough: int = 300
-    """Iterations after which it is told."""
-    times: float = 3.0
-    """As long as so far, and it is far from over."""
-    lasted: int = 0
-    """Iterations."""
-    _slope: float = 0.0
-    _newest: int | None = None
-
-    def add(self, iteration: int, share: float) -> None:
-        """The share in one more sample."""
-        if self._newest is not None:
-            passed = iteration - self._newest
-            slope = (share - self.share) / passed
-            even = self.lasted == 0 or abs(slope - self._slope) <= EVEN * self._slope
-            self.lasted = self.lasted + passed if slope > 0 and even else 0
-            self._slope = slope
-        self._newest, self.share = iteration, share
-
-    @property
-    def left(self) -> float:
-        """As many iterations are still to go, at this pace."""
-        return (1 - self.share) / self._slope if self.lasted else 0.0
-
-    @property
-    def far_from_over(self) -> bool:
-        """Whether most of it is still to come."""
-        return self.lasted >= self.enough and self.left >= self.times * self.lasted

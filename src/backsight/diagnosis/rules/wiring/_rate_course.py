@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._rule import Rule, Sample, named, percent, short
 from backsight.diagnosis._stretch import Stretch
-from backsight.diagnosis.rules.wiring._rate_climb import Climb, WarmUp
+from backsight.diagnosis.rules.wiring._rate_climb import Climb
 from backsight.diagnosis.rules.wiring._rate_length import Fit
 from backsight.diagnosis.rules.wiring._rate_overshoot import Overshoot, is_worse
 from backsight.diagnosis.rules.wiring._rate_teeth import Teeth, Tooth
@@ -94,8 +94,7 @@ class RateCourse(Rule):
         "{teeth:.0f} times in a row for as many iterations: a rise that comes to an end, and a "
         "rate that falls by steps, do not count. Or it has risen {climbs:.0f} times by the same "
         "amount, each after {epoch:.0f} iterations or more, and at that pace needs {far:.0f} more "
-        "of these to be what its schedule was given; a note tells if it has risen evenly for 300 "
-        "iterations, and needs three times as many more. Or it has fallen {falls:.0f} times by a "
+        "of these to be what its schedule was given. Or it has fallen {falls:.0f} times by a "
         "ReduceLROnPlateau in mode max whose best number is still its first one, and that is what "
         "the loss was then, within a fraction of {alike:g}, and the loss has come down since. Or "
         "a cosine is called in each iteration and has gone up and down 4 times; or all calls of a "
@@ -152,7 +151,6 @@ class RateCourse(Rule):
     _teeth: dict[str, Teeth] = field(default_factory=dict, init=False, repr=False)
     """By member of ``lr``, whose first group is that of ``group_lr``."""
     _climbs: dict[str, Climb] = field(default_factory=dict, init=False, repr=False)
-    _warm_ups: dict[str, WarmUp] = field(default_factory=dict, init=False, repr=False)
     _levels: list[tuple[int, float]] = field(default_factory=list, init=False, repr=False)
     """Of the loss, by iteration, in the first samples."""
     _plateaus: dict[str, _Plateau] = field(default_factory=dict, init=False, repr=False)
@@ -160,8 +158,6 @@ class RateCourse(Rule):
     _fit: Fit = field(default_factory=Fit, init=False, repr=False)
     _again: set[str] = field(default_factory=set, init=False, repr=False)
     """Groups whose rate begins again and again."""
-    _warming: set[str] = field(default_factory=set, init=False, repr=False)
-    """Groups that are told to be far from the end of their warm-up."""
 
     @property
     def requirement(self) -> Requirement:
@@ -219,28 +215,6 @@ class RateCourse(Rule):
                 {"share": climb.share, "rises left": climb.left},
                 signals=(named("group_lr_share", member),),
             )
-        elif where not in self._again:
-            self._warm_up(where, member, share, iteration)
-
-    def _warm_up(self, where: str, member: str, share: float, iteration: int) -> None:
-        warm = self._warm_ups.setdefault(member, WarmUp())
-        warm.add(iteration, share)
-        if not warm.far_from_over:
-            if where in self._warming:
-                self._warming.discard(where)
-                self.resolve(where, iteration)
-            return
-        self._warming.add(where)
-        self.found(
-            where,
-            iteration,
-            f"the learning rate{_whose(where)} is {percent(share)} of what its schedule was given "
-            f"after {warm.lasted:,} iterations of a warm-up that needs {warm.left:,.0f} more: "
-            "right only for a training that goes on for longer than that",
-            {"share": share, "iterations left": warm.left},
-            signals=(named("group_lr_share", member),),
-            severity="info",
-        )
 
     def _plateau(self, member: str, best: float, now: Sample) -> None:
         where = _first_group(member)
@@ -362,7 +336,7 @@ class RateCourse(Rule):
             if history is not None and is_worse(history):
                 self._tell_growth(where, now.iteration, course)
                 self._overshoots.setdefault(where, Overshoot()).rises_with(history)
-        elif low is None and where not in self._again | self._warming:
+        elif low is None and where not in self._again:
             over = self._overshoots.get(where)
             if over is None or not over.harms(history):
                 self.resolve(where, now.iteration)
