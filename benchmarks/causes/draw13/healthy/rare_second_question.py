@@ -1,4 +1,4 @@
-"""Steps of a walker: the slope is wanted always, the kind of shoe is known one time in eight."""
+"""Steps of a walker: the slope is wanted always, the kind of shoe is known one time in three."""
 
 import torch
 from torch import nn
@@ -28,11 +28,11 @@ class Walker(nn.Module):
 
 model = Walker()
 optimizer = torch.optim.Adam(model.parameters(), lr=4e-3)
-for step in range(1, 481):
+for step in range(1, 721):
     x, slope, shoe = walks(32)
     state = model(x)
     loss = nn.functional.mse_loss(model.slope(state).squeeze(1), slope)
-    if step % 8 == 0:
+    if step % 3 == 0:
         loss = loss + 0.5 * nn.functional.cross_entropy(model.shoe(state), shoe)
     optimizer.zero_grad()
     loss.backward()
