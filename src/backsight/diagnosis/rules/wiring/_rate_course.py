@@ -102,7 +102,9 @@ class RateCourse(Rule):
         "has never multiplied the rate by more than what that rate is itself. Or the loss has not "
         "fallen after 150 losses, and a schedule was not called at all, has had less than a tenth "
         "of its calls, one in five iterations or more, or the rate still rises from sample to "
-        "sample while a step moves weights by less than 1e-4."
+        "sample while a step moves weights by less than 1e-4. "
+        "A note tells of a rate that has only risen for 300 iterations and is below half of what "
+        "its schedule was given, if a twentieth of the rise is done."
     )
     causes: ClassVar = (
         "a warm-up from 0 whose scheduler.step() is never called, or only once an epoch",
@@ -158,6 +160,8 @@ class RateCourse(Rule):
     _fit: Fit = field(default_factory=Fit, init=False, repr=False)
     _again: set[str] = field(default_factory=set, init=False, repr=False)
     """Groups whose rate begins again and again."""
+    _noted: set[str] = field(default_factory=set, init=False, repr=False)
+    """Members of ``lr`` that a note tells of."""
 
     @property
     def requirement(self) -> Requirement:
@@ -188,16 +192,26 @@ class RateCourse(Rule):
             self._climb(member, share, now.iteration)
         for member, best in now.numbers("plateau_best").items():
             self._plateau(member, best, now)
-        for one in self._fit.look(now) if rates else ():
+        misfits = list(self._fit.look(now)) if rates else []
+        for one in misfits:
             where = _first_group(one.member)
-            self._again.add(where)
+            if one.note and where in self._again:
+                continue
+            if not one.note:
+                self._again.add(where)
+            # A note stands for itself, so that what is graver keeps its own severity.
             self.found(
-                where,
+                one.member if one.note else where,
                 now.iteration,
                 f"the learning rate{_whose(where)} {one.message}",
                 one.evidence,
                 signals=(named(one.signal, one.member),),
+                severity="info" if one.note else "warning",
             )
+        still = {one.member for one in misfits if one.note}
+        for member in self._noted - still if rates else ():
+            self.resolve(member, now.iteration)
+        self._noted |= still
 
     def _climb(self, member: str, share: float, iteration: int) -> None:
         climb = self._climbs.setdefault(member, Climb(least=int(self.epoch)))
