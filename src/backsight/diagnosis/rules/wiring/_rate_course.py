@@ -12,6 +12,7 @@ from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._rule import Rule, Sample, named, percent, short
 from backsight.diagnosis._stretch import Stretch
 from backsight.diagnosis.rules.wiring._rate_climb import Climb
+from backsight.diagnosis.rules.wiring._rate_groups import first_group, together, whose
 from backsight.diagnosis.rules.wiring._rate_length import Fit
 from backsight.diagnosis.rules.wiring._rate_overshoot import Overshoot, is_worse
 from backsight.diagnosis.rules.wiring._rate_teeth import Teeth, Tooth
@@ -194,7 +195,7 @@ class RateCourse(Rule):
             self._plateau(member, best, now)
         misfits = list(self._fit.look(now)) if rates else []
         for one in misfits:
-            where = _first_group(one.member)
+            where = first_group(one.member)
             if one.note and where in self._again:
                 continue
             if not one.note:
@@ -203,7 +204,7 @@ class RateCourse(Rule):
             self.found(
                 one.member if one.note else where,
                 now.iteration,
-                f"the learning rate{_whose(where)} {one.message}",
+                f"the learning rate{whose(where)} {one.message}",
                 one.evidence,
                 signals=(named(one.signal, one.member),),
                 severity="info" if one.note else "warning",
@@ -216,14 +217,14 @@ class RateCourse(Rule):
     def _climb(self, member: str, share: float, iteration: int) -> None:
         climb = self._climbs.setdefault(member, Climb(least=int(self.epoch)))
         climb.add(iteration, share)
-        where = _first_group(member)
+        where = first_group(member)
         self._overshoots.setdefault(where, Overshoot()).reach(share)
         if climb.rises >= self.climbs and climb.left >= self.far:
             self._again.add(where)
             self.found(
                 where,
                 iteration,
-                f"the learning rate{_whose(where)} is {percent(climb.share)} of what its schedule "
+                f"the learning rate{whose(where)} is {percent(climb.share)} of what its schedule "
                 f"was given after {climb.rises} rises: at this pace it needs {climb.left:,.0f} "
                 "more, as if its warm-up counted steps and was moved once an epoch",
                 {"share": climb.share, "rises left": climb.left},
@@ -231,7 +232,7 @@ class RateCourse(Rule):
             )
 
     def _plateau(self, member: str, best: float, now: Sample) -> None:
-        where = _first_group(member)
+        where = first_group(member)
         course, history = self._courses.get(where), now.courses.get(now.label)
         if course is None or history is None or not math.isfinite(best):
             return
@@ -251,7 +252,7 @@ class RateCourse(Rule):
         self.found(
             where,
             now.iteration,
-            f"the learning rate{_whose(where)} falls because things go well: ReduceLROnPlateau "
+            f"the learning rate{whose(where)} falls because things go well: ReduceLROnPlateau "
             f'waits for a number to rise (mode="max"), and the highest one is still {short(best)}, '
             f"while the loss has come down from {short(then)} to {short(history.level)}",
             {"best": best, "loss level": history.level},
@@ -283,12 +284,12 @@ class RateCourse(Rule):
     def _tell_again(self, member: str, tooth: Tooth) -> None:
         if tooth.number < self.teeth:
             return
-        where = _first_group(member)
+        where = first_group(member)
         self._again.add(where)
         self.found(
             where,
             tooth.iteration,
-            f"the learning rate{_whose(where)} has begun again {tooth.number:,} times in the "
+            f"the learning rate{whose(where)} has begun again {tooth.number:,} times in the "
             f"middle of its rise: every {tooth.steps + 1:,} iterations it falls back from "
             f"{short(tooth.highest)}",
             {"highest": tooth.highest, "iterations": float(tooth.steps + 1)},
@@ -333,7 +334,7 @@ class RateCourse(Rule):
 
     def _judge(self, where: str, course: _Course, now: Sample) -> None:
         lasted = now.iteration - course.began + 1
-        others = [other.highest for name, other in self._courses.items() if _together(name, where)]
+        others = [other.highest for name, other in self._courses.items() if together(name, where)]
         most = max(others, default=0.0)
         if course.highest <= (0.0 if course.later else self.aside * most):
             self.usable(where, lasted)
@@ -362,7 +363,7 @@ class RateCourse(Rule):
         self.found(
             where,
             iteration,
-            f"the learning rate{_whose(where)} has been {short(rate)} for {lasted:,} iterations, "
+            f"the learning rate{whose(where)} has been {short(rate)} for {lasted:,} iterations, "
             f"from the beginning on{rest}",
             {"learning rate": rate, "iterations": float(lasted)},
             signals=(named("group_lr", where),),
@@ -370,12 +371,12 @@ class RateCourse(Rule):
         )
 
     def _tell_idle(self, where: str, iteration: int, course: _Course, low: int) -> None:
-        beside = [one for name, one in self._courses.items() if _together(name, where)]
+        beside = [one for name, one in self._courses.items() if together(name, where)]
         slow = course.held >= self.held or any(one.low_since is None for one in beside)
         self.found(
             where,
             iteration,
-            f"the learning rate{_whose(where)} fell from {short(course.highest)} to "
+            f"the learning rate{whose(where)} fell from {short(course.highest)} to "
             f"{short(course.last)} within {low - course.began:,} iterations, and the training goes "
             f"on without one for {iteration - low:,}",
             {"learning rate": course.last, "highest": course.highest},
@@ -387,25 +388,8 @@ class RateCourse(Rule):
         self.found(
             where,
             iteration,
-            f"the learning rate{_whose(where)} has grown from {short(course.start)} to "
+            f"the learning rate{whose(where)} has grown from {short(course.start)} to "
             f"{short(course.last)}, and the loss with it",
             {"learning rate": course.last, "at the beginning": course.start},
             signals=(named("group_lr", where),),
         )
-
-
-def _first_group(member: str) -> str:
-    """Of an optimizer, as ``lr`` names it."""
-    return f"{member}.0" if member else "0"
-
-
-def _together(name: str, other: str) -> bool:
-    """Whether two are groups of one optimizer."""
-    return name.rpartition(".")[0] == other.rpartition(".")[0]
-
-
-def _whose(where: str) -> str:
-    stem, _, group = where.rpartition(".")
-    if stem.isdigit():
-        stem = f"optimizer {stem}"
-    return f" of group {group}{' of ' + stem if stem else ''}" if group != "0" or stem else ""
