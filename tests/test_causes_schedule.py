@@ -402,10 +402,60 @@ def test_a_schedule_that_fits_is_not_accused(
     assert of_fit(values, learned=learned) == []
 
 
+def climbing(length: float, count: int = 600) -> list[Finding]:
+    """Of BKS423, where the rate rises for so many iterations and the loss falls."""
+    judge = Judge(rules=[RateCourse()])
+    for i in range(count):
+        share = min(1.0, (i + 1) / length)
+        values = {"loss": falling(count)[i], "lr": 0.1 * share}
+        if i % 10 == 0:
+            values |= {"group_lr/0": 0.1 * share, "group_lr_share": share}
+        judge.update(i, values)
+    assert not judge.failed
+    return list(judge.diagnosis().findings)
+
+
+def test_a_warm_up_longer_than_the_run_is_noted() -> None:
+    """Only noted: nobody knows how long the run was to be."""
+    (found,) = climbing(2880)
+    assert (found.severity, found.iteration, found.resolved_at) == ("info", 300, None)
+    assert found.evidence["warm-up"] == pytest.approx(2880, rel=0.01)
+    assert climbing(2880, count=280) == []  # somebody tries it
+    assert climbing(60) == []  # a tenth of the run
+    assert climbing(500) == []
+    (over,) = climbing(1000)
+    assert over.resolved_at == 500
+    assert climbing(50_000) == []  # a factor whose highest value is not 1
+
+
+def test_a_note_does_not_soften_what_is_found_later() -> None:
+    judge = Judge(rules=[RateCourse()])
+    for i in range(900):
+        share = (i + 1) / 3000
+        loss = 1 + 3 * math.exp(-i / 40) + math.exp((i - 600) / 20)
+        values = {"loss": loss, "lr": 0.1 * share}
+        if i % 10 == 0:
+            values |= {"group_lr/0": 0.1 * share, "group_lr_share": share}
+        judge.update(i, values)
+    assert "warning" in {one.severity for one in judge.diagnosis().findings}
+
+
 @pytest.mark.parametrize(
     ("make", "name"),
     [
         (lambda o: lr.CosineAnnealingLR(o, T_max=4), "schedule_periods"),
+        (
+            lambda o: lr.SequentialLR(
+                o, [lr.LinearLR(o, total_iters=4), lr.CosineAnnealingLR(o, 4)], milestones=[4]
+            ),
+            "schedule_periods",
+        ),
+        (
+            lambda o: lr.SequentialLR(
+                o, [lr.CosineAnnealingLR(o, 4), lr.LinearLR(o, total_iters=4)], milestones=[4]
+            ),
+            "",
+        ),
         (lambda o: lr.OneCycleLR(o, 0.1, total_steps=40), "schedule_share"),
         (lambda o: lr.LinearLR(o, total_iters=4), "schedule_share"),
         (lambda o: lr.StepLR(o, 4), ""),
@@ -427,8 +477,9 @@ def test_the_length_of_a_schedule_is_measured(
     assert told == ({"schedule_calls", name} if name else set())
     if name:
         length = 40 if isinstance(schedule, lr.OneCycleLR) else 4
-        assert run["schedule_calls"].tolist() == [8, 9, 10, 11]
-        assert run[name].tolist() == pytest.approx([calls / length for calls in range(8, 12)])
+        before = 4 if isinstance(schedule, lr.SequentialLR) else 0  # the cosine is behind a warm-up
+        assert run["schedule_calls"].tolist() == [calls - before for calls in range(8, 12)]
+        assert run[name].tolist() == pytest.approx((run["schedule_calls"] / length).tolist())
 
 
 @pytest.mark.parametrize("called", [False, True])

@@ -12,6 +12,7 @@ from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._rule import Rule, Sample, named, percent, short
 from backsight.diagnosis._stretch import Stretch
 from backsight.diagnosis.rules.wiring._rate_climb import Climb
+from backsight.diagnosis.rules.wiring._rate_groups import first_group, together, whose
 from backsight.diagnosis.rules.wiring._rate_length import Fit
 from backsight.diagnosis.rules.wiring._rate_overshoot import Overshoot, is_worse
 from backsight.diagnosis.rules.wiring._rate_teeth import Teeth, Tooth
@@ -102,7 +103,9 @@ class RateCourse(Rule):
         "has never multiplied the rate by more than what that rate is itself. Or the loss has not "
         "fallen after 150 losses, and a schedule was not called at all, has had less than a tenth "
         "of its calls, one in five iterations or more, or the rate still rises from sample to "
-        "sample while a step moves weights by less than 1e-4."
+        "sample while a step moves weights by less than 1e-4. "
+        "A note tells of a rate that has only risen for 300 iterations and is below half of what "
+        "its schedule was given, if a twentieth of the rise is done."
     )
     causes: ClassVar = (
         "a warm-up from 0 whose scheduler.step() is never called, or only once an epoch",
@@ -158,6 +161,8 @@ class RateCourse(Rule):
     _fit: Fit = field(default_factory=Fit, init=False, repr=False)
     _again: set[str] = field(default_factory=set, init=False, repr=False)
     """Groups whose rate begins again and again."""
+    _noted: set[str] = field(default_factory=set, init=False, repr=False)
+    """Members of ``lr`` that a note tells of."""
 
     @property
     def requirement(self) -> Requirement:
@@ -188,28 +193,38 @@ class RateCourse(Rule):
             self._climb(member, share, now.iteration)
         for member, best in now.numbers("plateau_best").items():
             self._plateau(member, best, now)
-        for one in self._fit.look(now) if rates else ():
-            where = _first_group(one.member)
-            self._again.add(where)
+        misfits = list(self._fit.look(now)) if rates else []
+        for one in misfits:
+            where = first_group(one.member)
+            if one.note and where in self._again:
+                continue
+            if not one.note:
+                self._again.add(where)
+            # A note stands for itself, so that what is graver keeps its own severity.
             self.found(
-                where,
+                one.member if one.note else where,
                 now.iteration,
-                f"the learning rate{_whose(where)} {one.message}",
+                f"the learning rate{whose(where)} {one.message}",
                 one.evidence,
                 signals=(named(one.signal, one.member),),
+                severity="info" if one.note else "warning",
             )
+        still = {one.member for one in misfits if one.note}
+        for member in self._noted - still if rates else ():
+            self.resolve(member, now.iteration)
+        self._noted |= still
 
     def _climb(self, member: str, share: float, iteration: int) -> None:
         climb = self._climbs.setdefault(member, Climb(least=int(self.epoch)))
         climb.add(iteration, share)
-        where = _first_group(member)
+        where = first_group(member)
         self._overshoots.setdefault(where, Overshoot()).reach(share)
         if climb.rises >= self.climbs and climb.left >= self.far:
             self._again.add(where)
             self.found(
                 where,
                 iteration,
-                f"the learning rate{_whose(where)} is {percent(climb.share)} of what its schedule "
+                f"the learning rate{whose(where)} is {percent(climb.share)} of what its schedule "
                 f"was given after {climb.rises} rises: at this pace it needs {climb.left:,.0f} "
                 "more, as if its warm-up counted steps and was moved once an epoch",
                 {"share": climb.share, "rises left": climb.left},
@@ -217,7 +232,7 @@ class RateCourse(Rule):
             )
 
     def _plateau(self, member: str, best: float, now: Sample) -> None:
-        where = _first_group(member)
+        where = first_group(member)
         course, history = self._courses.get(where), now.courses.get(now.label)
         if course is None or history is None or not math.isfinite(best):
             return
@@ -237,7 +252,7 @@ class RateCourse(Rule):
         self.found(
             where,
             now.iteration,
-            f"the learning rate{_whose(where)} falls because things go well: ReduceLROnPlateau "
+            f"the learning rate{whose(where)} falls because things go well: ReduceLROnPlateau "
             f'waits for a number to rise (mode="max"), and the highest one is still {short(best)}, '
             f"while the loss has come down from {short(then)} to {short(history.level)}",
             {"best": best, "loss level": history.level},
@@ -269,12 +284,12 @@ class RateCourse(Rule):
     def _tell_again(self, member: str, tooth: Tooth) -> None:
         if tooth.number < self.teeth:
             return
-        where = _first_group(member)
+        where = first_group(member)
         self._again.add(where)
         self.found(
             where,
             tooth.iteration,
-            f"the learning rate{_whose(where)} has begun again {tooth.number:,} times in the "
+            f"the learning rate{whose(where)} has begun again {tooth.number:,} times in the "
             f"middle of its rise: every {tooth.steps + 1:,} iterations it falls back from "
             f"{short(tooth.highest)}",
             {"highest": tooth.highest, "iterations": float(tooth.steps + 1)},
@@ -319,7 +334,7 @@ class RateCourse(Rule):
 
     def _judge(self, where: str, course: _Course, now: Sample) -> None:
         lasted = now.iteration - course.began + 1
-        others = [other.highest for name, other in self._courses.items() if _together(name, where)]
+        others = [other.highest for name, other in self._courses.items() if together(name, where)]
         most = max(others, default=0.0)
         if course.highest <= (0.0 if course.later else self.aside * most):
             self.usable(where, lasted)
@@ -348,7 +363,7 @@ class RateCourse(Rule):
         self.found(
             where,
             iteration,
-            f"the learning rate{_whose(where)} has been {short(rate)} for {lasted:,} iterations, "
+            f"the learning rate{whose(where)} has been {short(rate)} for {lasted:,} iterations, "
             f"from the beginning on{rest}",
             {"learning rate": rate, "iterations": float(lasted)},
             signals=(named("group_lr", where),),
@@ -356,12 +371,12 @@ class RateCourse(Rule):
         )
 
     def _tell_idle(self, where: str, iteration: int, course: _Course, low: int) -> None:
-        beside = [one for name, one in self._courses.items() if _together(name, where)]
+        beside = [one for name, one in self._courses.items() if together(name, where)]
         slow = course.held >= self.held or any(one.low_since is None for one in beside)
         self.found(
             where,
             iteration,
-            f"the learning rate{_whose(where)} fell from {short(course.highest)} to "
+            f"the learning rate{whose(where)} fell from {short(course.highest)} to "
             f"{short(course.last)} within {low - course.began:,} iterations, and the training goes "
             f"on without one for {iteration - low:,}",
             {"learning rate": course.last, "highest": course.highest},
@@ -373,25 +388,8 @@ class RateCourse(Rule):
         self.found(
             where,
             iteration,
-            f"the learning rate{_whose(where)} has grown from {short(course.start)} to "
+            f"the learning rate{whose(where)} has grown from {short(course.start)} to "
             f"{short(course.last)}, and the loss with it",
             {"learning rate": course.last, "at the beginning": course.start},
             signals=(named("group_lr", where),),
         )
-
-
-def _first_group(member: str) -> str:
-    """Of an optimizer, as ``lr`` names it."""
-    return f"{member}.0" if member else "0"
-
-
-def _together(name: str, other: str) -> bool:
-    """Whether two are groups of one optimizer."""
-    return name.rpartition(".")[0] == other.rpartition(".")[0]
-
-
-def _whose(where: str) -> str:
-    stem, _, group = where.rpartition(".")
-    if stem.isdigit():
-        stem = f"optimizer {stem}"
-    return f" of group {group}{' of ' + stem if stem else ''}" if group != "0" or stem else ""

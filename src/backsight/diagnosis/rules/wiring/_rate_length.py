@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from backsight.diagnosis._finding import Evidence
-from backsight.diagnosis._rule import Sample, short
+from backsight.diagnosis._rule import Sample, percent, short
 from backsight.diagnosis.rules._updates import matrices, middle_of
 
 __all__ = ["Fit", "Misfit"]
@@ -21,6 +21,8 @@ class Misfit(NamedTuple):
     """Goes on from "the learning rate"."""
     evidence: Evidence
     signal: str
+    note: bool = False
+    """Whether it is wrong only if the training is soon over."""
 
 
 @dataclass
@@ -39,6 +41,8 @@ class _Rise:
     began: int
     whole: bool = True
     """Whether it was higher in each sample than in the one before."""
+    share: float | None = None
+    """Of what its schedule was given, at first."""
 
 
 @dataclass
@@ -71,6 +75,12 @@ class Fit:
     growth: float = 10.0
     small: float = 1e-4
     """``‖Δθ‖/‖θ‖``: a tenth of the common aim."""
+    long: int = 300
+    """Iterations; a training may end after fewer because somebody tries it."""
+    half: float = 0.5
+    """Of its aim: a rate that has come so far has trained."""
+    runs: float = 20.0
+    """A rise that would take more of them has another aim than 1, such as that of Vaswani et al."""
     _shares: dict[str, _Share] = field(default_factory=dict)
     _rises: dict[str, _Rise] = field(default_factory=dict)
 
@@ -147,10 +157,8 @@ class Fit:
                 )  # fmt: skip
 
     def _rising(self, now: Sample, stuck: bool) -> Iterator[Misfit]:
-        ratios = matrices(now)
+        ratios, aims = matrices(now), now.numbers("group_lr_share")
         for member, rate in now.numbers("lr").items():
-            if not ratios:
-                break
             known = self._rises.setdefault(member, _Rise(rate, rate, now.iteration))
             if now.iteration > known.began:
                 known.whole = known.whole and rate > known.last
@@ -158,7 +166,13 @@ class Fit:
             known.last = rate
             lasted = now.iteration - known.began
             grown = known.whole and rate >= self.growth * known.first > 0
-            if stuck and grown and lasted >= self.patience and middle_of(ratios) < self.small:
+            if (
+                ratios
+                and stuck
+                and grown
+                and lasted >= self.patience
+                and middle_of(ratios) < self.small
+            ):
                 yield Misfit(
                     member,
                     f"still rises after {lasted:,} iterations and is {short(rate)}: a step moves "
@@ -166,3 +180,22 @@ class Fit:
                     "norm, and the loss has not fallen; the warm-up is too long",
                     {"learning rate": rate, "update ratio": middle_of(ratios)}, "lr",
                 )  # fmt: skip
+            elif known.whole and member in aims:
+                yield from self._far(member, known, aims[member], now.iteration)
+
+    def _far(self, member: str, known: _Rise, share: float, iteration: int) -> Iterator[Misfit]:
+        """A warm-up that is far from its end: too long, unless the training is much longer."""
+        if known.share is None:
+            known.share = share
+        lasted, gained = iteration - known.began, share - known.share
+        if lasted < self.long or not (gained > 0 and share < self.half):
+            return
+        length = iteration + (1 - share) * lasted / gained
+        if length <= self.runs * lasted:
+            yield Misfit(
+                member,
+                f"has only risen in {lasted:,} iterations and is {percent(share)} of what its "
+                f"schedule was given: the warm-up takes about {length:,.0f} iterations; it is too "
+                "long for a training that is not several times as long",
+                {"share": share, "warm-up": length}, "group_lr_share", note=True,
+            )  # fmt: skip

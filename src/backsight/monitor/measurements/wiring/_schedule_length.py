@@ -9,6 +9,7 @@ from torch.optim.lr_scheduler import (
     LRScheduler,
     OneCycleLR,
     PolynomialLR,
+    SequentialLR,
 )
 
 from backsight.monitor._iteration import Iteration, OptimizerStep
@@ -27,8 +28,9 @@ class ScheduleLength(Measurement):
     share of its length that is; ``schedule_periods``, likewise, of a cosine, which swings back up
     behind its end.
 
-    Nothing is recorded where there is no such schedule, or where there are several. One without a
-    length (a LambdaLR) counts as long as it was never called.
+    Nothing is recorded where there is no such schedule, or where there are several; of a sequence
+    that ends with a cosine, that cosine is. One without a length (a LambdaLR) counts as long as it
+    was never called.
 
     Example:
         >>> import torch
@@ -78,10 +80,19 @@ class ScheduleLength(Measurement):
             return None
         self._searches[step.number] = searches + 1
         found = schedules_of(step.optimizer)
-        one = found[0] if len(found) == 1 else None
+        one = found[0] if len(found) == 1 else _last_cosine(found)
         if one is not None:
             self._found[step.number] = weakref.ref(one)
         return one
+
+
+def _last_cosine(found: list[LRScheduler]) -> CosineAnnealingLR | None:
+    """The end of the one sequence that all others belong to."""
+    for one in found:
+        parts = getattr(one, "_schedulers", ()) if isinstance(one, SequentialLR) else ()
+        if parts and {id(one), *map(id, parts)} == set(map(id, found)):
+            return parts[-1] if isinstance(parts[-1], CosineAnnealingLR) else None
+    return None
 
 
 def _length_of(schedule: LRScheduler) -> float:
