@@ -122,12 +122,13 @@ def put_back(m: nn.ModuleDict, rows: Tensor, back: Back, *, beside: bool = False
     return loss + ce(m["head"](last), FIRST[rows][order]) if beside else loss
 
 
-def pairs(m: nn.ModuleDict, rows: Tensor, *, sound: bool = False) -> Tensor:
+def pairs(m: nn.ModuleDict, rows: Tensor, *, sound: bool = False, within: bool = True) -> Tensor:
     """Two batches, each sorted by its own lengths; one is put back by the other's order."""
     states, orders = [], []
     for each in (rows, rows.roll(1)):
         lengths, order = LENGTHS[each].sort(descending=True)
-        packed = pack_padded_sequence(m["embed"](TEXT[each])[order], lengths, batch_first=True)
+        x = m["embed"](TEXT[each])[order] if within else m["embed"](TEXT[each][order])
+        packed = pack_padded_sequence(x, lengths, batch_first=True)
         states.append(m["rnn"](packed)[1][0])
         orders.append(order.argsort())
     first, second = orders[0], orders[1 if sound else 0]
@@ -143,6 +144,7 @@ SORTED: dict[str, tuple[Loss, bool]] = {
     "sorted once more": (partial(put_back, back=lambda order: order), False),
     "put back from the end": (partial(put_back, back=lambda o: o.argsort(descending=True)), False),
     "put back by another order": (pairs, False),
+    "put back by another order, sorted before": (partial(pairs, within=False), False),
     "before the embedding": (labelled, False),
     "after it": (partial(labelled, early=False), False),
     "after it, targets of a slice": (
@@ -171,6 +173,7 @@ def test_rows_that_are_sorted_alone_are_found(which: str, tmp_path: Path) -> Non
 
 ALIKE: dict[str, Loss] = {
     "put back, each of two": partial(pairs, sound=True),
+    "put back, each of two, sorted before": partial(pairs, sound=True, within=False),
     "in another order, for pairs": partial(put_back, back=for_pairs),
     "sorted once more, beside": partial(put_back, back=lambda order: order, beside=True),
     "targets sorted alike": partial(labelled, alike=True),

@@ -488,6 +488,50 @@ def test_a_cosine_to_what_is_given_has_a_sign(alike: Loss) -> None:
     assert turned(-alike(x)) == turned(1 - alike(x)) == turned(alike(x), maximised=True) == 0
 
 
+LABELS = (TARGET > 0).float()
+
+
+def dice(p: Tensor) -> Tensor:
+    shared = (p * LABELS).sum(1)
+    return ((2 * shared + 1) / (p.sum(1) + LABELS.sum(1) + 1)).mean()
+
+
+def of_squares(p: Tensor) -> Tensor:
+    flat, labels = p.flatten(), LABELS.flatten()
+    return 2.0 * (flat * labels).sum() / (flat.square().sum() + labels.square().sum() + 1e-6)
+
+
+def jaccard(p: Tensor) -> Tensor:
+    shared = (LABELS * p).sum()
+    return (shared + 1e-6) / (p.sum() + LABELS.sum() - shared + 1e-6)
+
+
+def f1(p: Tensor) -> Tensor:
+    right = (p * LABELS).sum()
+    wrong, missed = (p * (1 - LABELS)).sum(), ((1 - p) * LABELS).sum()
+    return 2 * right / (2 * right + wrong + missed + 1e-6)
+
+
+@pytest.mark.parametrize("overlap", [dice, of_squares, jaccard, f1])
+def test_an_overlap_with_labels_has_a_sign(overlap: Loss) -> None:
+    x = X.clone().requires_grad_()
+    assert turned(overlap(x.sigmoid())) == turned(1 - overlap(x.sigmoid()), maximised=True) == 1
+    assert turned(1 - overlap(x.sigmoid())) == turned(overlap(x.sigmoid()), maximised=True) == 0
+
+
+@pytest.mark.parametrize(
+    "share",
+    [
+        lambda p: (p * LABELS).sum() / (p.sum() + 1e-6),  # what rests on padding
+        lambda p: (p * LABELS).sum() / LABELS.sum(),
+        lambda p: 2 * (p * TARGET).sum() / (p.sum() + TARGET.sum()),  # of any sign
+        lambda p: dice(p) + f.binary_cross_entropy(p, LABELS),
+    ],
+)
+def test_a_share_that_is_no_overlap_with_labels_may_fall(share: Loss) -> None:
+    assert turned(share(X.clone().requires_grad_().sigmoid())) == 0
+
+
 @pytest.mark.parametrize(
     "loss",
     [

@@ -1,4 +1,4 @@
-"""Whether a cosine to what is given is made smaller: a likeness with the wrong sign."""
+"""Whether a cosine to what is given, or an overlap with it, is made smaller: the wrong sign."""
 
 from collections.abc import Sequence
 
@@ -8,19 +8,23 @@ from torch.autograd.graph import Node
 
 from backsight.probes._operations import operation, saved_axes, unpacked
 from backsight.probes.loss._likeness import is_of_norm_one
-from backsight.probes.loss._loss_sign import LIMIT, factors, sign_of
+from backsight.probes.loss._loss_operations import RESHAPED
+from backsight.probes.loss._loss_sign import LIMIT, PICKS, factors, sign_of
 
 __all__ = ["likenesses_lowered"]
 
 ONE = 1e-3
 """By which the length of what is given may miss 1."""
 
+DEEP = 16
+"""Operations on the way from a quotient to the sums that it is made of."""
+
 
 def likenesses_lowered(
     roots: Sequence[Tensor], gradients: Sequence[Tensor | None], *, maximised: bool = False
 ) -> int:
-    """How many cosines to tensors without a gradient a loss has, with a positive factor; 0 if it
-    has any other term.
+    """How many cosines to tensors without a gradient a loss has, or overlaps of probabilities with
+    labels of 0 and 1 (Dice's, Jaccard's), with a positive factor; 0 if it has any other term.
 
     Args:
         roots: what backward is called on.
@@ -46,7 +50,7 @@ def likenesses_lowered(
         if not waiting:
             return lowered
         node, sign = waiting.pop()
-        if _is_cosine_to_given(node):
+        if _is_cosine_to_given(node) or _is_overlap_with_given(node):
             if sign < 0:
                 return 0
             lowered += 1
@@ -76,3 +80,77 @@ def _is_cosine_to_given(node: Node) -> bool:
     with torch.no_grad():
         length = torch.linalg.vector_norm(given, dim=axes[0])
         return length.numel() > 1 and bool(((length - 1).abs() < ONE).all())
+
+
+def _is_overlap_with_given(node: Node) -> bool:
+    """Twice what probabilities and labels share by the sum of both, or what they share by what
+    either has.
+
+    A share of the probabilities alone, such as how much attention rests on padding, has neither the
+    2 nor the part that is shared below the line: it may well be meant to be small.
+    """
+    if operation(node) != "Div" or len(node.next_functions) != 2:
+        return False
+    above, below = (one for one, _ in node.next_functions)
+    if above is None or below is None or (found := _shared(above)) is None:
+        return False
+    shared, said, twice = found
+    parts = _parts(below, {shared, said})
+    return said in parts and (twice or shared in parts)
+
+
+def _shared(node: Node) -> tuple[Node, Node, bool] | None:
+    """A sum of probabilities where labels are 1: the product, the probabilities, and whether it is
+    taken twice."""
+    summed = twice = False
+    for _ in range(DEEP):
+        labels, there = _labels(node), [one for one, _ in node.next_functions if one is not None]
+        if labels is not None:
+            said = _through(there[0])
+            source = _through(said, PICKS)
+            likely = source is not None and operation(source) in ("Sigmoid", "Softmax")
+            return (node, said, twice) if likely and summed and said is not None else None
+        if operation(node) == "Mul":
+            by = unpacked(node, "other") if len(there) == 1 else None
+            twice = twice or (by is not None and by.numel() == 1 and float(by) == 2)
+        summed = summed or operation(node) == "Sum"
+        inside = factors(node)
+        if inside is None or len(inside) != 1 or inside[0][1] <= 0:
+            return None
+        node = inside[0][0]
+    return None
+
+
+def _labels(node: Node) -> Tensor | None:
+    """Noughts and ones that it multiplies something by."""
+    sides = [one for one, _ in node.next_functions]
+    if operation(node) != "Mul" or len(sides) != 2 or sides.count(None) != 1:
+        return None
+    given = unpacked(node, "other" if sides[0] is not None else "self")
+    if given is None or given.numel() < 2 or given.is_complex():
+        return None
+    with torch.no_grad():
+        return given if bool(((given == 0) | (given == 1)).all()) else None
+
+
+def _parts(node: Node, ends: set[Node]) -> set[Node]:
+    """Which of these a sum is made of, whatever their signs, or of their squares."""
+    waiting, found = [node], set()
+    for _ in range(LIMIT):
+        if not waiting:
+            break
+        node = waiting.pop()
+        if node in ends:
+            found.add(node)
+        else:
+            square = operation(node) in ("Pow", "Mul") and factors(node) is None
+            inside = factors(node) or ()
+            waiting += [one for one, _ in inside]
+            waiting += [one for one, _ in node.next_functions if square and one is not None]
+    return found
+
+
+def _through(node: Node | None, more: frozenset[str] = frozenset()) -> Node | None:
+    while node is not None and operation(node) in RESHAPED | more:
+        node = node.next_functions[0][0]
+    return node

@@ -48,7 +48,7 @@ from backsight.probes.wiring._mixed_rows import (
     views_that_mix,
 )
 from backsight.probes.wiring._packed_lengths import lengths_unlike, packed_from, packed_of
-from backsight.probes.wiring._put_back_wrongly import put_back_wrongly
+from backsight.probes.wiring._put_back_wrongly import put_back_alike, put_back_wrongly
 from backsight.probes.wiring._row_order import row_orders, rows_lost, rows_out_of_order, rows_sorted
 from backsight.probes.wiring._row_ties import RowTies
 from backsight.probes.wiring._rows_within import asks_of_rows, keys_within, puts_back, sorted_apart
@@ -109,6 +109,7 @@ __all__ = [
     "packed_of",
     "parts_steps",
     "places_of",
+    "put_back_alike",
     "put_back_wrongly",
     "put_elsewhere",
     "puts_back",

@@ -9,7 +9,7 @@ from torch.autograd.graph import Node
 from backsight.probes._operations import saved
 from backsight.probes.loss import LossOperations
 
-__all__ = ["put_back_wrongly"]
+__all__ = ["put_back_alike", "put_back_wrongly"]
 
 LENGTHS = 4
 """Different ones, by which no other order sorts 8 rows once in thousands of batches."""
@@ -67,6 +67,40 @@ def put_back_wrongly(made: LossOperations, orders: Sequence[tuple[Node, Tensor]]
         ),
         default=0,
     )
+
+
+@torch.no_grad()
+def put_back_alike(made: LossOperations, orders: Sequence[tuple[Node, Tensor]]) -> bool:
+    """Whether what was made of two packings is put back by one and the same order, and by no other:
+    of batches that were sorted apart from each other, it cannot be right for both.
+
+    Args:
+        made, orders: as of :func:`put_back_wrongly`; the rows were sorted before they had a graph.
+
+    Example:
+        >>> import torch
+        >>> from torch.nn.utils.rnn import pack_padded_sequence
+        >>> from backsight.probes import LossOperations, row_orders
+        >>> from backsight.probes.wiring import put_back_alike
+        >>> rnn, lengths = torch.nn.GRU(3, 5), torch.tensor([5, 4, 3, 2])
+        >>> one, other = (
+        ...     rnn(pack_padded_sequence(x, lengths))[1][0]
+        ...     for x in torch.randn(2, 5, 4, 3, requires_grad=True)
+        ... )
+        >>> first, second = torch.tensor([1, 3, 0, 2]), torch.tensor([3, 1, 2, 0])
+        >>> for back in (first, second):
+        ...     both = LossOperations([(one[first] - other[back]).abs().sum()])
+        ...     put_back_alike(both, row_orders(both, 4))
+        True
+        False
+    """
+    packings = {node for _, node in made.those({"PackPaddedSequence"})}
+    nodes = {node for node, _ in orders}
+    if len(packings) != 2 or len(nodes) != 2 or not torch.equal(orders[0][1], orders[1][1]):
+        return False
+    backs = [_met([node], (nodes | packings) - {node}) for node in nodes]
+    of_one = all(len(below) == 1 and below <= packings for below in backs)
+    return of_one and backs[0] != backs[1] and _met(made.roots, nodes | packings) == nodes
 
 
 def _met(begin: Iterable[Node], ends: set[Node]) -> set[Node]:

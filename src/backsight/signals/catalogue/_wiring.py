@@ -231,9 +231,10 @@ SIGNALS = (
     ),
     Signal(
         name="likeness_lowered",
-        title="cosines to what is given that the step makes smaller",
+        title="cosines to what is given, or overlaps, that the step makes smaller",
         formula="terms of the loss that are a cosine of what was computed and of a tensor without "
-        "a gradient, with a positive factor; recorded only where all terms are",
+        "a gradient, or an overlap of probabilities with labels, with a positive factor; recorded "
+        "only where all terms are",
         axes=("iteration",),
         unit="terms",
         reduction="sum over the passes of a step",

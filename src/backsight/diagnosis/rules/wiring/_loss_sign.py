@@ -51,9 +51,10 @@ class WrongSign(InARow):
         "and the step makes them smaller where these are positive, which is right for a cost and "
         "wrong for a reward; or, beside such numbers of both signs, an entropy is added to the "
         "loss with a positive factor. So is a loss that is nothing but a cosine to what is given, "
-        "and is made smaller. Another note: the loss is more than {deep:g} times as far "
-        "below 0 as it began above or below it, and each time the iterations have doubled, over "
-        "the last four samples, it has fallen {faster:g} times as far as the time before or more."
+        "or an overlap with labels (Dice's or Jaccard's), and is made smaller. Another note: the "
+        "loss is more than {deep:g} times as far below 0 as it began above or below it, and each "
+        "time the iterations have doubled, over the last four samples, it has fallen {faster:g} "
+        "times as far as the time before or more."
     )
     causes: ClassVar = (
         "a minus in front of a loss that PyTorch has negated already",
@@ -70,7 +71,7 @@ class WrongSign(InARow):
         "add a Kullback-Leibler divergence: loss = reconstruction + weight * kl, where kl is "
         "0.5 * (mu**2 + logvar.exp() - 1 - logvar).sum()",
         "of a policy, minimise -(log_prob * advantage).mean() - weight * entropy.mean()",
-        "of a likeness to a target, minimise 1 - cosine_similarity(…)",
+        "of a likeness to a target, minimise 1 - cosine_similarity(…), or 1 - dice",
     )
     source: ClassVar[str] = "Backsight; public reports"
 
@@ -89,7 +90,7 @@ class WrongSign(InARow):
     _entropies: dict[str, float] = field(default_factory=dict, init=False, repr=False)
     """By where, entropies of a policy that are made smaller."""
     _likenesses: dict[str, float] = field(default_factory=dict, init=False, repr=False)
-    """By where, cosines to what is given that are made smaller."""
+    """By where, cosines to what is given, or overlaps, that are made smaller."""
     _fallen_to: dict[str, tuple[int, float]] = field(default_factory=dict, init=False, repr=False)
     """By where, since when a loss has fallen ever faster, whatever its terms are, and its level."""
 
@@ -154,8 +155,8 @@ class WrongSign(InARow):
             )
         if value < 0 and not self._lowered.get(where) and self._likenesses.get(where):
             return (
-                "the loss is a cosine to something given, and a step makes the two less alike: "
-                "right for what is to be told apart, and wrong for a target",
+                "the loss is a cosine to something given, or an overlap with it, and a step makes "
+                "the two less alike: right for what is to be told apart, and wrong for a target",
                 {"terms": -value},
             )
         if value < 0 and not self._lowered.get(where):

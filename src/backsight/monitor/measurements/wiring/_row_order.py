@@ -36,7 +36,7 @@ from backsight.probes import (
     sorted_apart,
     tensors_in,
 )
-from backsight.probes.wiring import put_back_wrongly
+from backsight.probes.wiring import put_back_alike, put_back_wrongly
 
 __all__ = ["RowOrder"]
 
@@ -256,7 +256,7 @@ class RowOrder(Measurement):
             return
         if not orders and put_elsewhere(made, batch):
             return
-        if len(packed) == 2 and alone and not orders:
+        if len(packed) == 2 and alone and (not orders or put_back_alike(made, orders)):
             first, second = (one.lengths for one in packed)
             if sorted_apart(first, second):
                 self._note("rows_out_of_order", batch)
