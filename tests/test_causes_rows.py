@@ -125,7 +125,7 @@ def put_back(m: nn.ModuleDict, rows: Tensor, back: Back, *, beside: bool = False
 def pairs(m: nn.ModuleDict, rows: Tensor, *, sound: bool = False, within: bool = True) -> Tensor:
     """Two batches, each sorted by its own lengths; one is put back by the other's order."""
     states, orders = [], []
-    for each in (rows, rows.roll(1)):
+    for each in (rows, (rows + 1) % ROWS):
         lengths, order = LENGTHS[each].sort(descending=True)
         x = m["embed"](TEXT[each])[order] if within else m["embed"](TEXT[each][order])
         packed = pack_padded_sequence(x, lengths, batch_first=True)
