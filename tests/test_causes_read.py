@@ -337,7 +337,9 @@ def packs(m: nn.ModuleDict, what: str) -> Tensor:
     return loss
 
 
-@pytest.mark.parametrize("change", [fallen, lambda lengths: lengths.roll(1)])
+@pytest.mark.parametrize(
+    "change", [fallen, lambda lengths: lengths.roll(1), lambda lengths: (lengths + 1) // 2]
+)
 @pytest.mark.parametrize(
     "what", ["symbols", "numbers", "numbers that begin alike", "behind a layer"]
 )
@@ -353,7 +355,9 @@ def test_lengths_of_other_sequences_are_found(
 RIGHT: dict[str, Packs] = {
     "right": Packs(lambda lengths: lengths),
     "one more": Packs(lambda lengths: (lengths + 1).clamp(max=9)),
+    "one less": Packs(lambda lengths: lengths - 1),
     "cut": Packs(lambda lengths: lengths.clamp(max=6)),
+    "cut short": Packs(lambda lengths: lengths.clamp(max=3)),
     "sorted alike": Packs(fallen, order=True),
 }
 

@@ -96,6 +96,7 @@ def test_a_rate_that_is_used_up_long_before_the_end_is_found(make: Make, each: i
         lambda o: lr.ExponentialLR(o, 1.03),
         lambda o: lr.LambdaLR(o, lambda i: 1.0 + i),
         lambda o: lr.StepLR(o, 1, 1.1),
+        lambda o: lr.StepLR(o, 40, 2.0),  # 7 times, to 128 times
     ],
 )
 def test_a_rate_that_grows_until_the_loss_does_is_found(make: Make) -> None:
@@ -402,14 +403,14 @@ def test_a_schedule_that_fits_is_not_accused(
     assert of_fit(values, learned=learned) == []
 
 
-def climbing(length: float, count: int = 600) -> list[Finding]:
+def climbing(length: float, count: int = 600, aim: float = 0.1) -> list[Finding]:
     """Of BKS423, where the rate rises for so many iterations and the loss falls."""
     judge = Judge(rules=[RateCourse()])
     for i in range(count):
         share = min(1.0, (i + 1) / length)
-        values = {"loss": falling(count)[i], "lr": 0.1 * share}
+        values = {"loss": falling(count)[i], "lr": aim * share}
         if i % 10 == 0:
-            values |= {"group_lr/0": 0.1 * share, "group_lr_share": share}
+            values |= {"group_lr/0": aim * share, "group_lr_share": share}
         judge.update(i, values)
     assert not judge.failed
     return list(judge.diagnosis().findings)
@@ -426,6 +427,7 @@ def test_a_warm_up_longer_than_the_run_is_noted() -> None:
     (over,) = climbing(1000)
     assert over.resolved_at == 500
     assert climbing(50_000) == []  # a factor whose highest value is not 1
+    assert len(climbing(50_000, aim=3e-3)) == 1  # the rate is one that Adam is given
 
 
 def test_a_note_does_not_soften_what_is_found_later() -> None:

@@ -14,14 +14,18 @@ FEWEST = 8
 """Sequences."""
 
 SHARE = 0.2
-"""Of them, that are cut short, and that go on into padding: each, at least."""
+"""Of them, that are cut short, and that go on into padding: each, at least; of all their steps."""
+
+HALF = 0.5
+"""Of the sequences, that are cut at least, and that may be cut at one and the same step."""
 
 
 @torch.no_grad()
 def lengths_unlike(packed: PackedSequence, padded: Tensor) -> float:
     """The share of sequences whose lengths are not theirs, where some are cut short, and others go
-    on into padding; or where each length is the number of the steps that are not 0, and there are
-    zeros before the last of these, so that the ends are cut off.
+    on into padding; or where a good part of most is cut off, of each another one; or where each
+    length is the number of the steps that are not 0, and there are zeros before the last of these,
+    so that the ends are cut off.
 
     Args:
         packed: a batch.
@@ -57,7 +61,20 @@ def lengths_unlike(packed: PackedSequence, padded: Tensor) -> float:
         return 0.0
     own = (padded.shape[1] - at_end.sum(1)).cpu()
     short, long = (float(each.float().mean()) for each in (lengths < own, lengths > own))
-    return short + long if min(short, long) >= SHARE else 0.0
+    if min(short, long) >= SHARE:
+        return short + long
+    return _cut_short(lengths, own) if not long else 0.0
+
+
+def _cut_short(lengths: Tensor, own: Tensor) -> float:
+    """The share of sequences that go on behind what is packed of them, if that is of most, and
+    each is cut somewhere else: what is longer than some limit is all cut there."""
+    cut = lengths < own - 1  # the last one may be what is asked for
+    lost = float((own - lengths).sum()) / max(1, int(own.sum()))
+    if float(cut.float().mean()) < HALF or lost < SHARE:
+        return 0.0
+    ends = lengths[cut].bincount()
+    return float(cut.float().mean()) if int(ends.max()) <= HALF * int(ends.sum()) else 0.0
 
 
 def _cut_by_counting(lengths: Tensor, padded: Tensor) -> float:

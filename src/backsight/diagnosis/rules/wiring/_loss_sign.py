@@ -93,6 +93,8 @@ class WrongSign(InARow):
     """By where, cosines to what is given, or overlaps, that are made smaller."""
     _fallen_to: dict[str, tuple[int, float]] = field(default_factory=dict, init=False, repr=False)
     """By where, since when a loss has fallen ever faster, whatever its terms are, and its level."""
+    _endless: set[str] = field(default_factory=set, init=False, repr=False)
+    """Where a loss was told to: that it falls no slower is enough then."""
 
     def look_at(self, now: Sample) -> Mapping[str, float]:
         """Negative where it depends on what is meant."""
@@ -128,8 +130,10 @@ class WrongSign(InARow):
             return False
         falls = [before - after for (*_, before), (*_, after) in pairwise(seen[-4:])]
         deep = seen[-1][2] < -self.deep * max(1.0, abs(course.began))
-        if not deep or not _grow(falls, self.faster):
+        if not deep or not _grow(falls, 1.0 if where in self._endless else self.faster):
+            self._endless.discard(where)
             return False
+        self._endless.add(where)
         self._fallen_to[where] = seen[-4][0], seen[-1][2]
         # It took four samples in a row to see it.
         self._row[where] = max(self._row.get(where, 0), int(self.samples) - 1)
@@ -149,8 +153,8 @@ class WrongSign(InARow):
         if where in self._fallen_to:
             since, level = self._fallen_to[where]
             return (
-                f"the loss is at {short(level)} and falls ever faster: something in it has no "
-                "bound, such as an error or a gain with the wrong sign",
+                f"the loss is at {short(level)} and falls without slowing down: something in it "
+                "has no bound, such as an error or a gain with the wrong sign",
                 {"level": level, "since": since},
             )
         if value < 0 and not self._lowered.get(where) and self._likenesses.get(where):

@@ -32,13 +32,16 @@ class PaddingPacked(InARow):
         "of steps, that value makes up at most 10 % of the steps before, and at least {share:.0%} "
         "of all steps are such an end; and the loss reads the final state, or the last step alone. "
         "Or, in as many, at least 20 % of the sequences of a batch are packed with a smaller "
-        "length than that of what is before their padding, and 20 % with a greater one; or each "
+        "length than that of what is before their padding, and 20 % with a greater one; or half "
+        "of them with one that is smaller by two or more, at different steps, and with 20 % of all "
+        "steps left out; or each "
         "length is the number of steps that are not 0, and at least 20 % of the sequences have "
         "zeros before the last of these, so that they are cut short (lengths_unlike)."
     )
     causes: ClassVar = (
         "lengths that were taken from the padded batch: x.shape[1], or len of a padded row",
         "lengths that are those of the longest sequence, for all",
+        "lengths that were made smaller, as for layers that shorten a sequence, where none does",
         "lengths that were sorted for pack_padded_sequence, of sequences that were not",
         "lengths that count what is not 0, of data that are 0 at times: (x != 0).sum(1)",
     )

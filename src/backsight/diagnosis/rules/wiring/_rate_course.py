@@ -14,7 +14,8 @@ from backsight.diagnosis._stretch import Stretch
 from backsight.diagnosis.rules.wiring._rate_climb import Climb
 from backsight.diagnosis.rules.wiring._rate_groups import first_group, together, whose
 from backsight.diagnosis.rules.wiring._rate_length import Fit
-from backsight.diagnosis.rules.wiring._rate_overshoot import Overshoot, is_worse
+from backsight.diagnosis.rules.wiring._rate_overshoot import FAR, Overshoot, is_worse
+from backsight.diagnosis.rules.wiring._rate_phase import RatePhase
 from backsight.diagnosis.rules.wiring._rate_teeth import Teeth, Tooth
 
 __all__ = ["RateCourse"]
@@ -22,30 +23,6 @@ __all__ = ["RateCourse"]
 
 LEVELS = 512
 """Samples whose loss is remembered."""
-
-
-@dataclass
-class _Course:
-    """How the learning rate of one group has gone."""
-
-    began: int
-    start: float
-    highest: float
-    last: float
-    low_since: int | None = None
-    """Since when it has been next to nothing."""
-    rising: int = 0
-    """Samples in which it was higher than in the one before, since it fell or stood for long."""
-    stood: int = 0
-    """The most iterations between two of them."""
-    held: int = 0
-    """Iterations that it was constant for, the longest time before it was low."""
-    changed: int = 0
-    """When it changed last."""
-    before: "_Course | None" = None
-    """That of the phase before, until it is known that this is another phase."""
-    later: bool = False
-    """Whether it is another phase than the first."""
 
 
 @dataclass
@@ -88,24 +65,24 @@ class RateCourse(Rule):
         "because there the training ends, nor does a single drop to a new phase. Where it was "
         "constant for {held:.0f} iterations or more before, as when a plateau lowers it, a note "
         "tells of it. Or it has risen {rising:.0f} times, from sample to sample or from epoch to "
-        "epoch, to {growth:g} times what it began with, and the loss is 3 times its lowest level, "
-        "or is not finite; where it has grown to 30 times what the optimizer was given, that "
-        "stands until the loss is back. Or it rises in every iteration, falls back at once to "
-        "where it began, and rises again, "
-        "{teeth:.0f} times in a row for as many iterations: a rise that comes to an end, and a "
-        "rate that falls by steps, do not count. Or it has risen {climbs:.0f} times by the same "
-        "amount, each after {epoch:.0f} iterations or more, and at that pace needs {far:.0f} more "
-        "of these to be what its schedule was given. Or it has fallen {falls:.0f} times by a "
-        "ReduceLROnPlateau in mode max whose best number is still its first one, and that is what "
-        "the loss was then, within a fraction of {alike:g}, and the loss has come down since. Or "
-        "a cosine is called in each iteration and has gone up and down 4 times; or all calls of a "
-        "schedule are over for 50 iterations or more, at a hundredth of the rate; or a LambdaLR "
-        "has never multiplied the rate by more than what that rate is itself. Or the loss has not "
-        "fallen after 150 losses, and a schedule was not called at all, has had less than a tenth "
-        "of its calls, one in five iterations or more, or the rate still rises from sample to "
-        "sample while a step moves weights by less than 1e-4. "
-        "A note tells of a rate that has only risen for 300 iterations and is below half of what "
-        "its schedule was given, if a twentieth of the rise is done."
+        "epoch, to {growth:g} times what it began with, or {few:.0f} times to 30 times that, and "
+        "the loss is 3 times its lowest level, or is not finite; where it has grown to 30 times "
+        "what the optimizer was given, that stands until the loss is back. Or it rises in every "
+        "iteration, falls back at once to where it began, and rises again, {teeth:.0f} times in a "
+        "row for as many iterations: a rise that comes to an end, and a rate that falls by steps, "
+        "do not count. Or it has risen {climbs:.0f} times by the same amount, each after "
+        "{epoch:.0f} iterations or more, and at that pace needs {far:.0f} more of these to be "
+        "what its schedule was given. Or it has fallen {falls:.0f} times by a ReduceLROnPlateau "
+        "in mode max whose best number is still its first one, and that is what the loss was "
+        "then, within a fraction of {alike:g}, and the loss has come down since. Or a cosine is "
+        "called in each iteration and has gone up and down 4 times; or all calls of a schedule "
+        "are over for 50 iterations or more, at a hundredth of the rate; or a LambdaLR has never "
+        "multiplied the rate by more than what that rate is itself. Or the loss has not fallen "
+        "after 150 losses, and a schedule was not called at all, has had less than a tenth of its "
+        "calls, one in five iterations or more, or the rate still rises from sample to sample "
+        "while a step moves weights by less than 1e-4. A note tells of a rate that has only risen "
+        "for 300 iterations and is below half of what its schedule was given, if a twentieth of "
+        "the rise is done."
     )
     causes: ClassVar = (
         "a warm-up from 0 whose scheduler.step() is never called, or only once an epoch",
@@ -139,6 +116,8 @@ class RateCourse(Rule):
     held: float = 100
     """Iterations."""
     rising: float = 8
+    few: float = 4
+    """Of a rate that has grown very far: one that is held for an epoch rises seldom."""
     growth: float = 10
     climbs: float = 3
     epoch: float = 20
@@ -150,7 +129,7 @@ class RateCourse(Rule):
     """Between the loss of a training and of its validation, early on."""
     teeth: float = 3
     """Rises that end alike: two epochs may be a pause, or another phase."""
-    _courses: dict[str, _Course] = field(default_factory=dict, init=False, repr=False)
+    _courses: dict[str, RatePhase] = field(default_factory=dict, init=False, repr=False)
     _teeth: dict[str, Teeth] = field(default_factory=dict, init=False, repr=False)
     """By member of ``lr``, whose first group is that of ``group_lr``."""
     _climbs: dict[str, Climb] = field(default_factory=dict, init=False, repr=False)
@@ -296,7 +275,7 @@ class RateCourse(Rule):
             signals=(named("lr", member),),
         )
 
-    def _at(self, where: str, iteration: int, rate: float) -> _Course:
+    def _at(self, where: str, iteration: int, rate: float) -> RatePhase:
         """The course of the phase that this rate belongs to."""
         known = self._courses.get(where)
         if known is not None and known.before is not None:
@@ -307,12 +286,12 @@ class RateCourse(Rule):
                 self._courses[where] = known = before
         if known is None or (0 < rate * self.drop < known.last and known.low_since is None):
             phase = self._courses.get(where)
-            known = _Course(iteration, rate, rate, rate, changed=iteration, before=phase)
+            known = RatePhase(iteration, rate, rate, rate, changed=iteration, before=phase)
             known.later = phase is not None
             self._courses[where] = known
         return known
 
-    def _follow(self, course: _Course, iteration: int, rate: float) -> None:
+    def _follow(self, course: RatePhase, iteration: int, rate: float) -> None:
         course.highest = max(course.highest, rate)
         course.start = course.start or rate
         stood = iteration - course.changed
@@ -332,7 +311,7 @@ class RateCourse(Rule):
             course.low_since = iteration
         course.last = rate
 
-    def _judge(self, where: str, course: _Course, now: Sample) -> None:
+    def _judge(self, where: str, course: RatePhase, now: Sample) -> None:
         lasted = now.iteration - course.began + 1
         others = [other.highest for name, other in self._courses.items() if together(name, where)]
         most = max(others, default=0.0)
@@ -347,7 +326,7 @@ class RateCourse(Rule):
         history = now.courses.get(now.label)
         if low is not None and now.iteration - low >= max(self.idle, low - course.began):
             self._tell_idle(where, now.iteration, course, low)
-        elif course.rising >= self.rising and course.last >= self.growth * course.start:
+        elif self._has_grown(course):
             if history is not None and is_worse(history):
                 self._tell_growth(where, now.iteration, course)
                 self._overshoots.setdefault(where, Overshoot()).rises_with(history)
@@ -355,6 +334,12 @@ class RateCourse(Rule):
             over = self._overshoots.get(where)
             if over is None or not over.harms(history):
                 self.resolve(where, now.iteration)
+
+    def _has_grown(self, course: RatePhase) -> bool:
+        """Step by step; where it has grown very far, a few steps are enough."""
+        if course.last >= FAR * course.start:
+            return course.rising >= self.few
+        return course.rising >= self.rising and course.last >= self.growth * course.start
 
     def _tell_stuck(
         self, where: str, iteration: int, lasted: int, rate: float, *, beside: bool
@@ -370,7 +355,7 @@ class RateCourse(Rule):
             severity="warning" if beside else "error",
         )
 
-    def _tell_idle(self, where: str, iteration: int, course: _Course, low: int) -> None:
+    def _tell_idle(self, where: str, iteration: int, course: RatePhase, low: int) -> None:
         beside = [one for name, one in self._courses.items() if together(name, where)]
         slow = course.held >= self.held or any(one.low_since is None for one in beside)
         self.found(
@@ -384,7 +369,7 @@ class RateCourse(Rule):
             severity="info" if slow else "warning",
         )
 
-    def _tell_growth(self, where: str, iteration: int, course: _Course) -> None:
+    def _tell_growth(self, where: str, iteration: int, course: RatePhase) -> None:
         self.found(
             where,
             iteration,

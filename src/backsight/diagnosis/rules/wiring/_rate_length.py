@@ -80,7 +80,9 @@ class Fit:
     half: float = 0.5
     """Of its aim: a rate that has come so far has trained."""
     runs: float = 20.0
-    """A rise that would take more of them has another aim than 1, such as that of Vaswani et al."""
+    """A rise that would take more of them may have another aim than 1, as that of Vaswani et al."""
+    aim: float = 0.05
+    """Theirs is given to a rate of 1; where an optimizer was given less than this, the aim is 1."""
     _shares: dict[str, _Share] = field(default_factory=dict)
     _rises: dict[str, _Rise] = field(default_factory=dict)
 
@@ -191,7 +193,7 @@ class Fit:
         if lasted < self.long or not (gained > 0 and share < self.half):
             return
         length = iteration + (1 - share) * lasted / gained
-        if length <= self.runs * lasted:
+        if length <= self.runs * lasted or known.last < self.aim * share:
             yield Misfit(
                 member,
                 f"has only risen in {lasted:,} iterations and is {percent(share)} of what its "

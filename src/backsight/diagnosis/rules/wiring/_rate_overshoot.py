@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from backsight.diagnosis.stability import LossHistory
 
-__all__ = ["Overshoot", "is_worse"]
+__all__ = ["FAR", "Overshoot", "is_worse"]
 
 FAR = 30
 """Times what the optimizer was given: OneCycleLR begins at a 25th of the rate it rises to."""
