@@ -2664,3 +2664,12 @@ def test_a_course_is_what_a_second_look_at_all_of_it_says(values: list[float]) -
     # What is usual does not hold the newest value, if that is finite.
     before = numbers[:-1] if math.isfinite(values[-1]) else numbers
     assert course.usual.oldest_first == before[-50:]
+
+
+@pytest.mark.parametrize(("gap", "found"), [(128, [256]), (90, [])])
+def test_what_stands_still_between_two_distant_looks_is_found_by_one(
+    gap: int, found: list[int]
+) -> None:
+    """As a head that was replaced for another part of the training, which is looked at rarely."""
+    series = {"unowned": {0: 0.0, 8: 0.0, 256 - gap: 0.0, 256: 2.0}}
+    assert [one.iteration for one in verdict("BKS409", series).findings] == found

@@ -1,7 +1,7 @@
 """BKS409: the loss depends on parameters that no optimizer moves."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from backsight.diagnosis._finding import Evidence, Severity
@@ -26,6 +26,9 @@ class UnownedParameters(InARow):
     optional_signals: ClassVar = ("stale",)
     samples: float = 2
     long: float = 100
+    """Iterations between two looks, after which a single one that finds it is enough."""
+    _looked: int | None = field(default=None, init=False, repr=False)
+    """At which iteration."""
     explanation: ClassVar[str] = (
         "The loss depends on parameters that the optimizer was not given, and nothing else moves "
         "them either: they stay as they were initialised, while the rest is trained around them."
@@ -33,11 +36,12 @@ class UnownedParameters(InARow):
     criterion: ClassVar[str] = (
         "Parameters that need a gradient are in the graph of the loss, no observed optimizer "
         "holds them (or one that has not made a step in 64 iterations), and they are what they "
-        "were 10 or more iterations before, in {samples:.0f} samples in a row. Parameters that are "
-        "frozen (requires_grad=False) do not count, nor do those that another optimizer or the "
-        "script's own code moves. Or no pass of an iteration reaches any "
-        "parameter, and its step finds no gradient. A warning where no "
-        "optimizer has been seen, and all parameters stand still, for {long:.0f} iterations."
+        "were 10 or more iterations before, in {samples:.0f} samples in a row, or in one that "
+        "comes {long:.0f} iterations or more after the last. Parameters that are frozen "
+        "(requires_grad=False) do not count, nor do those that another optimizer or the script's "
+        "own code moves. Or no pass of an iteration reaches any parameter, and its step finds no "
+        "gradient. A warning where no optimizer has been seen, and all parameters stand still, "
+        "for {long:.0f} iterations."
     )
     causes: ClassVar = (
         "the optimizer was made of one part of the model only",
@@ -63,6 +67,12 @@ class UnownedParameters(InARow):
     def look_at(self, now: Sample) -> Mapping[str, float]:
         """The number in all; where nobody moves anything, a short run tells nothing."""
         numbers = in_all(now, "unowned")
+        if self._looked is not None and now.iteration - self._looked >= self.long:
+            for where, number in numbers.items():  # as it was at the last look, and has not moved
+                self._row[where] = max(self._row.get(where, 0), int(self.samples) - 1) * (
+                    number > 0
+                )
+        self._looked = now.iteration
         return {k: n for k, n in numbers.items() if not n < 0 or now.iteration >= self.long}
 
     def tell(self, where: str, value: float, now: Sample) -> tuple[str, Evidence]:
