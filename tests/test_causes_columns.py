@@ -160,3 +160,59 @@ def test_a_feature_that_the_model_cuts_out(model: Cut, told: bool, tmp_path: Pat
     ]
     assert [f.severity for f in found] == (["info"] if told else [])
     assert not told or found[0].message.startswith(f"of the {INPUTS} features")
+
+
+TABLE = 3
+"""Columns of targets."""
+Asked = Callable[[Tensor, Tensor], Tensor]
+error = functional.mse_loss
+ONE_OUTPUT: dict[str, Asked] = {
+    "of each step": lambda y, t: error(y[:, :, 0], t[:, :, 0]),
+    "the last column": lambda y, t: error(y[..., -1], t[..., -1]),
+    "of the last step": lambda y, t: error(y[:, -1, 1], t[:, -1, 1]),
+    "a slice": lambda y, t: error(y[..., 1:2], t[..., 1:2]),
+    "by hand": lambda y, t: (y[..., 0] - t[..., 0]).abs().mean(),
+}
+WHOLE: dict[str, Asked] = {
+    "all": error,
+    "of the last step": lambda y, t: error(y[:, -1], t[:, -1]),
+    "each by itself": lambda y, t: error(y[..., 0], t[..., 0]) + error(y[..., 1], t[..., 1]),
+    "the others are something else": lambda y, t: error(y[..., 0], t[..., 0]) + y[..., 1:].var(),
+    "targets of their own": lambda y, t: error(y[..., 0], t[..., 0].clone()),
+    "another column": lambda y, t: error(y[..., 0], t[..., 1]),
+    "a step of one output": lambda y, t: error(y.sum(2)[:, -1], t.sum(2)[:, -1]),
+}
+
+
+def table(m: nn.ModuleDict, asked: Asked) -> Tensor:
+    targets = drawn(BATCH, STEPS)[..., :TABLE].contiguous()
+    return asked(m["head"](m["rnn"](drawn(BATCH, STEPS))[0]), targets)
+
+
+@pytest.mark.some(2)
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("which", ONE_OUTPUT)
+def test_one_output_that_is_asked_for_alone_is_a_note(
+    which: str, bias: bool, tmp_path: Path
+) -> None:
+    parts: dict[str, nn.Module] = {**modules(), "head": nn.Linear(UNITS, TABLE, bias=bias)}
+    (found,) = findings("BKS437", lambda m: table(m, ONE_OUTPUT[which]), tmp_path, parts)
+    assert (found.severity, found.evidence["outputs"]) == ("info", TABLE)
+
+
+@pytest.mark.some(2)
+@pytest.mark.parametrize("which", WHOLE)
+def test_outputs_that_are_all_asked_for_are_not_told(which: str, tmp_path: Path) -> None:
+    parts: dict[str, nn.Module] = {**modules(), "head": nn.Linear(UNITS, TABLE)}
+    assert not findings("BKS437", lambda m: table(m, WHOLE[which]), tmp_path, parts)
+
+
+def test_the_last_step_of_one_output_is_no_column(tmp_path: Path) -> None:
+    """Both are ``(B, T)``, and the last element along an axis that is time."""
+    parts: dict[str, nn.Module] = {**modules(), "head": nn.Linear(UNITS, 1)}
+
+    def loss(m: nn.ModuleDict) -> Tensor:
+        answers = m["head"](m["rnn"](drawn(BATCH, STEPS))[0]).squeeze(-1)
+        return error(answers[:, -1], drawn(BATCH, STEPS)[:, :, 0].contiguous()[:, -1])
+
+    assert not findings("BKS437", loss, tmp_path, parts)

@@ -47,6 +47,7 @@ from backsight.probes.wiring._mixed_rows import (
     states_mixed,
     views_that_mix,
 )
+from backsight.probes.wiring._output_taken import one_output_asked
 from backsight.probes.wiring._packed_lengths import lengths_unlike, packed_from, packed_of
 from backsight.probes.wiring._put_back_wrongly import put_back_alike, put_back_wrongly
 from backsight.probes.wiring._row_order import row_orders, rows_lost, rows_out_of_order, rows_sorted
@@ -103,6 +104,7 @@ __all__ = [
     "mixes",
     "moved",
     "noise_spread",
+    "one_output_asked",
     "one_step_alone",
     "overflow_in_half",
     "packed_from",

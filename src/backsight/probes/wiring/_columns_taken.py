@@ -7,7 +7,7 @@ from torch.autograd.graph import Node
 from backsight.probes._operations import LAYERS, POINTWISE, axes_of, saved, signed
 from backsight.probes.loss import RESHAPED, LossOperations
 
-__all__ = ["ColumnTaken", "columns_taken"]
+__all__ = ["ColumnTaken", "columns_taken", "taken_by"]
 
 NEAR = 500
 """Operations nearest to the loss that are looked at."""
@@ -43,7 +43,7 @@ def columns_taken(made: LossOperations) -> list[ColumnTaken]:
         [ColumnTaken(size=4, place=0, mixed=False)]
     """
     near = made.named()[:NEAR]
-    found = [(node, *taken) for name, node in near if (taken := _taken(name, node)) is not None]
+    found = [(node, *taken) for name, node in near if (taken := taken_by(name, node)) is not None]
     if not found:
         return []
     mixed = set()
@@ -55,7 +55,16 @@ def columns_taken(made: LossOperations) -> list[ColumnTaken]:
     return [ColumnTaken(size, index, node in mixed) for node, size, index in found]
 
 
-def _taken(name: str, node: Node) -> tuple[int, int] | None:
+def taken_by(name: str, node: Node) -> tuple[int, int] | None:
+    """Of how many elements along its axis an operation takes one, and which.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes.wiring._columns_taken import taken_by
+        >>> x = torch.ones(2, 3, requires_grad=True)[:, -1]
+        >>> taken_by("Select", x.grad_fn)
+        (3, 2)
+    """
     if name not in ("Select", "Slice"):
         return None
     sizes = saved(node, "self_sym_sizes")

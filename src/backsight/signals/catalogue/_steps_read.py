@@ -58,6 +58,17 @@ SIGNALS = (
         per="layer",
     ),
     Signal(
+        name="one_output_read",
+        title="outputs of which one is read",
+        formula="outputs of a linear layer if L takes one of them by an index, asks for that "
+        "column of a table that is as wide and nothing is made of the others; 0 otherwise",
+        axes=("iteration",),
+        unit="outputs",
+        reduction="the first loss of an iteration",
+        cost="a look at the operations near the loss, in the iterations of unowned",
+        source="Backsight",
+    ),
+    Signal(
         name="one_series_read",
         title="targets of another series than the one read",
         formula="targets that were looked at, if the only recurrent layer is given overlapping "

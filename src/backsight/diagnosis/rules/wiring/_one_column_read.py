@@ -26,6 +26,7 @@ class OneColumnRead(InARow):
         "one_feature_read",
         "features_alike",
         "one_series_read",
+        "one_output_read",
     )
     explanation: ClassVar[str] = (
         "An index takes one element along the wrong axis of what a layer returns: a single unit "
@@ -42,7 +43,8 @@ class OneColumnRead(InARow):
         "out of the several that it is given, and reads no other (one_feature_read); so are "
         "features that are all the same (features_alike), and overlapping windows of one feature, "
         "of which no target is a value, while the loss is above half of what a constant answer "
-        "gives (one_series_read)."
+        "gives (one_series_read), and a loss that asks for one output of a linear layer, and for "
+        "that column of a table of targets that is as wide (one_output_read)."
     )
     causes: ClassVar = (
         "output[:, :, -1] or output[..., 0] where the last step was meant, output[:, -1]",
@@ -101,6 +103,12 @@ class OneColumnRead(InARow):
                 f"all {many:.0f} features that {where} is given are the same numbers: one column, "
                 f"{many:.0f} times",
                 {"features": many},
+            )
+        if now.numbers("one_output_read").get(where):
+            return (
+                f"the loss asks for one of the {many:.0f} outputs, and for that column of the "
+                "targets: the others are trained by nothing",
+                {"outputs": many, "since": 0.0},
             )
         return (
             f"{where} is given windows of one series, and its {many:.0f} targets are no values of "

@@ -1,4 +1,4 @@
-"""Whether a model reads one feature of several that it is given."""
+"""Whether a model reads one feature of several, or is asked for one output of several."""
 
 import torch
 from torch import Tensor
@@ -6,6 +6,7 @@ from torch import Tensor
 from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall
 from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
 from backsight.probes import given_beside, loss_targets, tensors_in
+from backsight.probes.wiring import one_output_asked
 
 __all__ = ["OneFeature"]
 
@@ -20,7 +21,8 @@ class OneFeature(Measurement):
     """Features of a model's input of which its only recurrent layer is given one, cut out.
 
     0 where it is given anything else, where another layer is given data, or where the loss asks for
-    a part of that input.
+    a part of that input. ``one_output_read``: outputs of a linear layer, of which the loss takes
+    one, and asks for that column of a table that is as wide.
 
     Example:
         >>> import torch
@@ -41,7 +43,7 @@ class OneFeature(Measurement):
     """
 
     name = "one feature"
-    signals = ("one_feature_read",)
+    signals = ("one_feature_read", "one_output_read")
     schedule = FIRST_AND_RARELY
 
     def __init__(self) -> None:
@@ -52,6 +54,8 @@ class OneFeature(Measurement):
         """By path of a layer, its input, if that is one feature of the data."""
         self._table: Tensor | None = None
         self._path, self._features = "", 0
+        self._asked = False
+        """Whether a loss has been seen."""
 
     def on_iteration_begin(self, now: Iteration) -> None:
         """No layer has run."""
@@ -86,6 +90,9 @@ class OneFeature(Measurement):
 
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
         """See whether anything else reads data, or is asked for."""
+        if not self._asked:
+            self._asked = True
+            now.record("one_output_read", float(one_output_asked(passed.operations)))
         table = self._table
         if table is None:
             return
