@@ -171,7 +171,6 @@ ONE_OUTPUT: dict[str, Asked] = {
     "the last column": lambda y, t: error(y[..., -1], t[..., -1]),
     "of the last step": lambda y, t: error(y[:, -1, 1], t[:, -1, 1]),
     "a slice": lambda y, t: error(y[..., 1:2], t[..., 1:2]),
-    "by hand": lambda y, t: (y[..., 0] - t[..., 0]).abs().mean(),
 }
 WHOLE: dict[str, Asked] = {
     "all": error,

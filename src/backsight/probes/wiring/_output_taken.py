@@ -18,15 +18,15 @@ def one_output_asked(made: LossOperations) -> int:
     column of a table that is as wide; else 0.
 
     A column of time, as the last step of all, is none: a layer's outputs are the last axis of its
-    product.
+    product. Nothing is known of an error by hand, whose graph keeps a difference and no target.
 
     Example:
         >>> import torch
         >>> from backsight.probes import LossOperations
         >>> from backsight.probes.wiring import one_output_asked
         >>> answer, table = torch.nn.Linear(4, 3)(torch.randn(8, 4)), torch.randn(8, 3)
-        >>> for error in (answer[:, 0] - table[:, 0], answer - table):
-        ...     one_output_asked(LossOperations([error.square().mean()]))
+        >>> for given in ((answer[:, 0], table[:, 0]), (answer, table)):
+        ...     one_output_asked(LossOperations([torch.nn.functional.mse_loss(*given)]))
         3
         0
     """
