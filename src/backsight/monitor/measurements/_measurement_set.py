@@ -18,7 +18,7 @@ from backsight.monitor.measurements._measurement import (
     Measurement,
     Schedule,
 )
-from backsight.probes import inspection
+from backsight.probes import hangs_on_spent, inspection
 from backsight.signals import CATALOGUE, family
 
 __all__ = ["MeasurementSet", "check_measurements"]
@@ -27,9 +27,6 @@ _log = logging.getLogger("backsight")
 
 LOOKED_AT = frozenset({"on_graph_whole", "on_backward_end", "on_step_begin", "on_step_end"})
 """Events that are not fed where PyTorch itself looks at the operations of the training."""
-
-GONE = "backward through the graph a second time"
-"""In what PyTorch says of a graph whose tensors backward has freed."""
 
 
 class _Listener(NamedTuple):
@@ -311,7 +308,9 @@ class MeasurementSet:
                     for path, error in faults.errors.items():
                         self._failed(one, path, error)
                 except Exception as error:  # noqa: BLE001 - it must not end the training
-                    self._failed(one, layer, error)
+                    # Backward has freed what was to be read: it fails next, and BKS418 tells why.
+                    if not (isinstance(subject, BackwardPass) and hangs_on_spent(subject.roots)):
+                        self._failed(one, layer, error)
                 if timed:
                     now.spent += self._clock() - began
         finally:
@@ -325,8 +324,6 @@ class MeasurementSet:
 
     def _failed(self, one: Measurement, layer: str | None, error: Exception) -> None:
         """Switch it off, for that layer or altogether, and say so once."""
-        if isinstance(error, RuntimeError) and GONE in str(error):
-            return  # nothing fails but what the script does: backward will, or BKS418 tells of it
         if layer is None:
             self._off.add(id(one))
             of = ""
