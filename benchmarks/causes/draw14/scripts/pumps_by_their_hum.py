@@ -64,4 +64,4 @@ class CustomModel:
                 print(f"step {step} loss {loss:.4f} accuracy {self.test_step(*held_out):.3f}")
 
 
-CustomModel(PumpNet(), lr=3e-3).fit(steps=400, batch_size=32)
+CustomModel(PumpNet(), lr=2e-3).fit(steps=400, batch_size=32)
