@@ -63,6 +63,8 @@ for epoch in range(1, 9):
         state, test_losses = None, []
         for notes, following in pieces(test):
             logits, state = singer(notes, state)
-            test_losses.append(nn.functional.cross_entropy(logits.flatten(0, 1), following.flatten()))
+            test_losses.append(
+                nn.functional.cross_entropy(logits.flatten(0, 1), following.flatten())
+            )
     mean, test_mean = sum(losses) / len(losses), torch.stack(test_losses).mean().item()
     print(f"epoch {epoch} loss {mean:.4f} test loss {test_mean:.4f}")

@@ -69,4 +69,6 @@ for step in range(1, 501):
             f"step {step} judge {judge_loss.item():.4f} maker {maker_loss.item():.4f} "
             f"roughness {roughness(fake):.3f} spread {fake.std().item():.3f}"
         )
-print(f"true swells: roughness {roughness(true_swells(400)):.3f} spread {true_swells(400).std().item():.3f}")
+print(
+    f"true swells: roughness {roughness(true_swells(400)):.3f} spread {true_swells(400).std().item():.3f}"
+)

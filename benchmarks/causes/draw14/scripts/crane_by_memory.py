@@ -11,7 +11,7 @@ FOG, BATCH = 6, 64
 
 
 def episodes(n):
-    """The place (two coordinates) is seen at one of the first steps, marked by a flag."""
+    """The place is seen at one of the first steps, marked by a flag."""
     place = 1.6 * torch.rand(n, 1) - 0.8
     sight = torch.zeros(n, FOG + 3, 2)
     seen = torch.randint(0, 3, (n,))
@@ -42,6 +42,7 @@ class A2CPolicy:
         action = dist.sample()
         returns = 1 - 2 * (action - place).abs().flatten()
         advantage = returns - v.detach()
+        advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-6)
         log_prob = dist.log_prob(action)
         if "--fixed" in sys.argv:
             log_prob = log_prob.flatten()
@@ -63,10 +64,10 @@ def main():
     policy = A2CPolicy()
     held_out = episodes(500)
     mean_return = 0.0
-    for step in range(1, 801):
+    for step in range(1, 601):
         actor_loss, critic_loss, gained = policy.learn(*episodes(BATCH))
-        mean_return += gained / 80
-        if step % 80 == 0:
+        mean_return += gained / 60
+        if step % 60 == 0:
             print(
                 f"step {step} actor {actor_loss:.4f} critic {critic_loss:.4f} "
                 f"return {mean_return:.3f} mean miss {policy.miss(*held_out):.3f}"

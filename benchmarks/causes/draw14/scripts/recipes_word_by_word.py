@@ -33,7 +33,9 @@ class LMHeadModel(nn.Module):
         self.wpe = nn.Parameter(0.02 * torch.randn(context, dim))
         self.qkv = nn.ModuleList(nn.Linear(dim, 3 * dim) for _ in range(2))
         self.mlp = nn.ModuleList(
-            nn.Sequential(nn.LayerNorm(dim), nn.Linear(dim, 2 * dim), nn.GELU(), nn.Linear(2 * dim, dim))
+            nn.Sequential(
+                nn.LayerNorm(dim), nn.Linear(dim, 2 * dim), nn.GELU(), nn.Linear(2 * dim, dim)
+            )
             for _ in range(2)
         )
         self.ln = nn.ModuleList(nn.LayerNorm(dim) for _ in range(3))
