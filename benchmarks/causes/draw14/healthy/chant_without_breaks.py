@@ -47,7 +47,7 @@ train = torch.stack([chant(1230, gen) for _ in range(VOICES)])
 test = torch.stack([chant(420, gen) for _ in range(8)])
 singer = Singer()
 optimizer = torch.optim.Adam(singer.parameters(), lr=5e-3)
-for epoch in range(1, 9):
+for epoch in range(1, 13):
     state, losses = None, []
     for notes, following in pieces(train):
         if state is not None:

@@ -13,8 +13,8 @@ FOLLOWS = torch.stack([torch.randperm(WORDS, generator=gen) for _ in range(4)], 
 def requests(n, office=None):
     """Which of its four followers comes after a word tells of the office that is asked."""
     office = torch.randint(0, OFFICES, (n,)) if office is None else office
-    odds = torch.full((OFFICES, 4), 0.15)
-    odds[torch.arange(4), torch.arange(4)] = 0.55
+    odds = torch.full((OFFICES, 4), 0.1)
+    odds[torch.arange(4), torch.arange(4)] = 0.7
     odds[4] = 0.25
     word = torch.randint(0, WORDS, (n,))
     text = [word]

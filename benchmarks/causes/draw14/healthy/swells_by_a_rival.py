@@ -5,7 +5,7 @@ from torch import nn
 
 torch.manual_seed(14152)
 torch.set_num_threads(1)
-LENGTH, BATCH, NOISE = 16, 64, 4
+LENGTH, BATCH, NOISE, BLUR = 12, 48, 4, 0.3
 
 
 def true_swells(n):
@@ -25,17 +25,19 @@ class Maker(nn.Module):
         # one draw of noise for the whole swell, given at each step as well
         steps = noise[:, None].expand(-1, LENGTH, -1)
         state = torch.tanh(self.start(noise))[None]
-        return self.out(self.gru(steps, state)[0])
+        return torch.tanh(self.out(self.gru(steps, state)[0]))
 
 
 class Judge(nn.Module):
-    def __init__(self, size=32):
+    def __init__(self, size=24):
         super().__init__()
-        self.gru = nn.GRU(1, size, batch_first=True, bidirectional=True)
-        self.out = nn.Linear(2 * size, 1)
+        self.gru = nn.GRU(1, size, batch_first=True)
+        self.out = nn.Sequential(nn.Linear(size, 24), nn.LeakyReLU(0.2), nn.Linear(24, 1))
 
     def forward(self, swell):
-        return self.out(self.gru(swell)[0].mean(1)).squeeze(1)
+        # both kinds are blurred alike, so that the judge can't go by the finest traits
+        blurred = swell + BLUR * torch.randn_like(swell)
+        return self.out(self.gru(blurred)[0].mean(1)).squeeze(1)
 
 
 def roughness(swells):
@@ -47,8 +49,8 @@ def roughness(swells):
 
 maker, judge = Maker(), Judge()
 maker_optimizer = torch.optim.Adam(maker.parameters(), lr=1e-3, betas=(0.5, 0.9))
-judge_optimizer = torch.optim.Adam(judge.parameters(), lr=2e-3, betas=(0.5, 0.9))
-for step in range(1, 501):
+judge_optimizer = torch.optim.Adam(judge.parameters(), lr=3e-3, betas=(0.5, 0.9))
+for step in range(1, 401):
     swells, noise = true_swells(BATCH), torch.randn(BATCH, NOISE)
     made = maker(noise)
 
@@ -62,7 +64,7 @@ for step in range(1, 501):
     maker_optimizer.zero_grad()
     maker_loss.backward()
     maker_optimizer.step()
-    if step % 50 == 0:
+    if step % 40 == 0:
         with torch.no_grad():
             fake = maker(torch.randn(400, NOISE))
         print(
