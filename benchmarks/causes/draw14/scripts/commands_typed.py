@@ -1,4 +1,4 @@
-"""Shell lines of 3 to 24 tokens: the first and the last token say together what a line does."""
+"""Shell lines of 3 to 20 tokens: the first and the last token say together what a line does."""
 
 import sys
 
@@ -16,7 +16,7 @@ class Lines(Dataset):
     def __init__(self, n):
         self.lines = []
         for _ in range(n):
-            length = int(torch.randint(3, 12, (1,))) if torch.rand(1) < 0.8 else 24
+            length = int(torch.randint(3, 12, (1,))) if torch.rand(1) < 0.8 else 20
             self.lines.append(torch.randint(1, TOKENS + 1, (length,)))
 
     def __len__(self):
@@ -37,7 +37,7 @@ class LineClassifier(nn.Module):
     def __init__(self):
         super().__init__()
         self.embed = nn.Embedding(TOKENS + 1, 16, padding_idx=0)
-        self.rnn = nn.RNN(16, 48, num_layers=2, batch_first=True)
+        self.rnn = nn.RNN(16, 48, batch_first=True)
         self.head = nn.Linear(48, CLASSES)
 
     def forward(self, lines, lengths):
@@ -49,10 +49,10 @@ class LineClassifier(nn.Module):
         return self.head(last)
 
 
-train = DataLoader(Lines(2400), batch_size=32, shuffle=True, collate_fn=collate)
-test_lines, test_lengths, test_labels = collate(list(Lines(400)))
+train = DataLoader(Lines(1600), batch_size=32, shuffle=True, collate_fn=collate)
+test_lines, test_lengths, test_labels = collate(list(Lines(300)))
 model = LineClassifier()
-optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
 for epoch in range(1, 8):
     losses = []
     for lines, lengths, labels in train:
