@@ -1,4 +1,4 @@
-"""Is the account in the red after its day? Bookings of a day are tokens, days are shuffled."""
+"""Is an account in the red? Bookings since the morning are tokens; days come in any order."""
 
 import sys
 
@@ -8,14 +8,14 @@ from torch.utils.data import DataLoader, TensorDataset
 
 torch.manual_seed(1421)
 torch.set_num_threads(1)
-BOOKINGS, KINDS, BATCH = 4, 8, 30
+BOOKINGS, KINDS, BATCH = 9, 8, 30
 worth = torch.tensor([3.0, 2.0, 1.0, 1.0, -1.0, -1.0, -2.0, -3.0])
 
 
-def days(n):
-    kinds = torch.randint(0, KINDS, (n, BOOKINGS))
-    balance = worth[kinds].sum(1) + 0.5
-    return TensorDataset(kinds, (balance < 0).float())
+def at_some_hour(days):
+    """A batch of days, looked at after three to nine bookings."""
+    kinds = torch.stack([day[0] for day in days])[:, : int(torch.randint(3, BOOKINGS + 1, (1,)))]
+    return kinds, (worth[kinds].sum(1) < 0).float()
 
 
 class Ledger(nn.Module):
@@ -55,8 +55,10 @@ def run_epoch(model, loader, criterion, optimizer=None):
     return total, right
 
 
-train = DataLoader(days(1800), batch_size=BATCH, shuffle=True)
-valid = DataLoader(days(300), batch_size=BATCH)
+days = TensorDataset(torch.randint(0, KINDS, (1800, BOOKINGS)))
+other_days = TensorDataset(torch.randint(0, KINDS, (600, BOOKINGS)))
+train = DataLoader(days, batch_size=BATCH, shuffle=True, collate_fn=at_some_hour)
+valid = DataLoader(other_days, batch_size=BATCH, collate_fn=at_some_hour)
 model = Ledger()
 criterion = nn.BCEWithLogitsLoss()
 optimizer = torch.optim.Adam(model.parameters(), lr=4e-3)

@@ -9,7 +9,7 @@ from torch import nn
 
 torch.manual_seed(1423)
 torch.set_num_threads(1)
-DIALECTS, CLICKS, BATCH = 5, 16, 24
+DIALECTS, CLICKS, BATCH = 5, 16, 48
 rhythm = torch.rand(DIALECTS, CLICKS)
 
 
@@ -27,7 +27,7 @@ class AverageMeter:
 
 
 class WhaleNet(nn.Module):
-    def __init__(self, size=48):
+    def __init__(self, size=64):
         super().__init__()
         self.inputs = nn.Linear(1, 24)
         self.forth = nn.GRUCell(24, size)
@@ -49,7 +49,7 @@ def main():
     model = WhaleNet()
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     losses, since = AverageMeter(), time.time()
-    for step in range(1, 501):
+    for step in range(1, 401):
         gaps, dialect = codas(BATCH)
         loss = nn.functional.cross_entropy(model(gaps), dialect)
         optimizer.zero_grad()
@@ -57,7 +57,7 @@ def main():
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         losses.update(loss.item() if "--fixed" in sys.argv else loss, BATCH)
-        if step % 100 == 0:
+        if step % 50 == 0:
             mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
             with torch.no_grad():
                 gaps, dialect = codas(300)
