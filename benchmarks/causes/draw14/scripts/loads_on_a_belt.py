@@ -52,11 +52,3 @@ class Trainer:
         return loss.item()
 
 
-trainer = Trainer(BeltScale())
-for step in range(1, 501):
-    loss = trainer.step(*belts(32))
-    if step % 50 == 0 or step < 4:
-        with torch.no_grad():
-            belt, load = belts(400)
-            error = (trainer.model(belt) - load).abs().mean().item()
-        print(f"step {step} loss {loss:.4f} off by {error:.3f} of {load.mean().item():.2f}")
