@@ -17,7 +17,8 @@ def proverbs(meaning):
     for at in range(3):
         words[:, at] = 1 + 4 * meaning + torch.randint(0, 4, (n,))
     shuffled = torch.rand(n, LONGEST).masked_fill(torch.arange(LONGEST) >= lengths[:, None], 9)
-    return words.gather(1, shuffled.argsort(1).argsort(1)), lengths
+    words = words.gather(1, shuffled.argsort(1).argsort(1))
+    return words.masked_fill(torch.arange(LONGEST) >= lengths[:, None], 0), lengths
 
 
 def pairs(n):
