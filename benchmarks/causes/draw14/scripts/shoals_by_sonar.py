@@ -13,8 +13,8 @@ beam = torch.tensor([1.0, 0.8, -0.6, 0.4])
 
 def shoals(n):
     """Thick shoals echo more; the catch is a count about the exponential of how thick they are."""
-    thick = 1.5 + 2.5 * torch.rand(n)
-    echoes = (thick[:, None, None] - 2.7) * beam + 0.4 * torch.randn(n, PINGS, BEAMS)
+    thick = 1.5 + 2.2 * torch.rand(n)
+    echoes = (thick[:, None, None] - 2.6) * beam + 0.4 * torch.randn(n, PINGS, BEAMS)
     return echoes, torch.poisson(thick.exp()), thick.exp()
 
 
@@ -31,7 +31,7 @@ class ShoalNet(nn.Module):
 
 
 class Trainer:
-    def __init__(self, model, max_norm=5.0):
+    def __init__(self, model, max_norm=8.0):
         self.model, self.max_norm = model, max_norm
         self.optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
 
@@ -53,7 +53,7 @@ class Trainer:
 
 trainer = Trainer(ShoalNet())
 for step in range(1, 501):
-    echoes, catch, _ = shoals(32)
+    echoes, catch, _ = shoals(64)
     loss = trainer.step(echoes, catch)
     if step % 50 == 0 or step < 4:
         with torch.no_grad():
