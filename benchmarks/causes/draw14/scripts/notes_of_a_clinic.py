@@ -63,14 +63,18 @@ layers = [model.embedding, model.encoder, model.head]
 optimizer = torch.optim.Adam([{"params": layer.parameters(), "lr": 0.0} for layer in layers])
 
 
+opened = 0
+
+
 def unfreeze(epoch):
-    groups = optimizer.param_groups
-    if "--fixed" in sys.argv:
-        opened = groups[-(epoch + 1) :]
-    else:
-        opened = groups[max(1, len(groups) - epoch - 1) :]
-    for group in opened:
-        group["lr"] = LR
+    global opened
+    if opened < len(layers):
+        if "--fixed" in sys.argv:
+            opened += 1
+        else:
+            opened = +1
+        for group in optimizer.param_groups[-opened:]:
+            group["lr"] = LR
 
 
-fit(model, optimizer, clinic=1, epochs=12, before_epoch=unfreeze)
+fit(model, optimizer, clinic=1, epochs=10, before_epoch=unfreeze)

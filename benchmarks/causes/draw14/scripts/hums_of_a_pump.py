@@ -1,0 +1,73 @@
+"""Four states of a pump from its hum: a convolution over short frames, then an LSTM over them."""
+
+import sys
+
+import torch
+from torch import nn
+from torch.optim.lr_scheduler import MultiStepLR
+from torch.utils.data import DataLoader, Dataset
+
+torch.manual_seed(1435)
+torch.set_num_threads(1)
+STATES, SAMPLES = 4, 160
+
+
+class Hums(Dataset):
+    def __init__(self, n):
+        self.state = torch.randint(STATES, (n,))
+        t = torch.arange(SAMPLES)
+        pitch = 0.5 + 0.08 * torch.rand(n, 1)
+        beat = torch.tensor([0.04, 0.08, 0.12, 0.16])[self.state].unsqueeze(1)
+        loud = 1 + 0.6 * torch.sin(beat * t + 6.28 * torch.rand(n, 1))
+        self.hum = loud * torch.sin(pitch * t + 6.28 * torch.rand(n, 1))
+        self.hum += 0.3 * torch.randn(n, SAMPLES)
+
+    def __len__(self):
+        return len(self.hum)
+
+    def __getitem__(self, i):
+        return self.hum[i], self.state[i]
+
+
+class HumNet(nn.Module):
+    def __init__(self, channels=16, hidden=40):
+        super().__init__()
+        self.conv = nn.Conv1d(1, channels, kernel_size=8, stride=4)
+        self.lstm = nn.LSTM(channels, hidden, batch_first=True)
+        self.fc = nn.Linear(hidden, STATES)
+
+    def forward(self, hum):
+        frames = torch.relu(self.conv(hum.unsqueeze(1))).transpose(1, 2)
+        out, _ = self.lstm(frames)
+        return self.fc(out.mean(dim=1))
+
+
+def evaluate(model, loader):
+    right = sum((model(hum).argmax(1) == state).sum().item() for hum, state in loader)
+    return right / len(loader.dataset)
+
+
+train_loader = DataLoader(Hums(1280), batch_size=32, shuffle=True)
+val_loader = DataLoader(Hums(320), batch_size=64)
+model = HumNet()
+criterion = nn.CrossEntropyLoss()
+optimizer = torch.optim.RMSprop(model.parameters(), lr=2e-3)
+scheduler = MultiStepLR(optimizer, milestones=[8, 11], gamma=0.1)
+
+for epoch in range(13):
+    model.train()
+    running = 0.0
+    for hum, state in train_loader:
+        optimizer.zero_grad()
+        loss = criterion(model(hum), state)
+        loss.backward()
+        optimizer.step()
+        running += loss.item()
+        if "--fixed" not in sys.argv:
+            scheduler.step()
+    if "--fixed" in sys.argv:
+        scheduler.step()
+    model.eval()
+    with torch.no_grad():
+        accuracy = evaluate(model, val_loader)
+    print(f"epoch {epoch} loss {running / len(train_loader):.3f} val accuracy {accuracy:.3f}")
