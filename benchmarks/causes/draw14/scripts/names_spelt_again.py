@@ -58,7 +58,9 @@ class Speller(nn.Module):
 
 model = Speller()
 optimizer = torch.optim.SGD(model.parameters(), lr=0.5, momentum=0.9)
-criterion = nn.CrossEntropyLoss(ignore_index=PAD) if "--fixed" in sys.argv else nn.CrossEntropyLoss()
+criterion = (
+    nn.CrossEntropyLoss(ignore_index=PAD) if "--fixed" in sys.argv else nn.CrossEntropyLoss()
+)
 test = names(200)
 wanted, inside = test[2][:, :9], test[2][:, :9] != PAD
 for step in range(501):

@@ -67,4 +67,6 @@ later = riders(3 * 168, 168 * 30)
 model = Forecaster()
 for number, week in enumerate(weeks):
     loss = model.fit(week)
-    print(f"week {number} loss {loss:.4f} error later {model.error(later):.4f} of {later.var():.4f}")
+    print(
+        f"week {number} loss {loss:.4f} error later {model.error(later):.4f} of {later.var():.4f}"
+    )
