@@ -1,4 +1,4 @@
-"""Four states of a pump from its hum: a convolution over short frames, then an LSTM over them."""
+"""Is a pump running up or down, and how fast, by its hum: a convolution over short frames, then an LSTM over them."""
 
 import sys
 
@@ -9,18 +9,17 @@ from torch.utils.data import DataLoader, Dataset
 
 torch.manual_seed(1435)
 torch.set_num_threads(1)
-STATES, SAMPLES = 4, 160
+STATES, SAMPLES = 4, 120
 
 
 class Hums(Dataset):
     def __init__(self, n):
         self.state = torch.randint(STATES, (n,))
         t = torch.arange(SAMPLES)
-        pitch = 0.5 + 0.08 * torch.rand(n, 1)
-        beat = torch.tensor([0.04, 0.08, 0.12, 0.16])[self.state].unsqueeze(1)
-        loud = 1 + 0.6 * torch.sin(beat * t + 6.28 * torch.rand(n, 1))
-        self.hum = loud * torch.sin(pitch * t + 6.28 * torch.rand(n, 1))
-        self.hum += 0.3 * torch.randn(n, SAMPLES)
+        slide = torch.tensor([-0.4, -0.1, 0.1, 0.4])[self.state].unsqueeze(1)
+        pitch = 0.7 + 0.1 * torch.rand(n, 1) + slide * (t / SAMPLES - 0.5)
+        self.hum = torch.sin(pitch.cumsum(dim=1) + 6.28 * torch.rand(n, 1))
+        self.hum += 0.2 * torch.randn(n, SAMPLES)
 
     def __len__(self):
         return len(self.hum)
@@ -32,7 +31,7 @@ class Hums(Dataset):
 class HumNet(nn.Module):
     def __init__(self, channels=16, hidden=40):
         super().__init__()
-        self.conv = nn.Conv1d(1, channels, kernel_size=8, stride=4)
+        self.conv = nn.Conv1d(1, channels, kernel_size=10, stride=5)
         self.lstm = nn.LSTM(channels, hidden, batch_first=True)
         self.fc = nn.Linear(hidden, STATES)
 
@@ -47,14 +46,14 @@ def evaluate(model, loader):
     return right / len(loader.dataset)
 
 
-train_loader = DataLoader(Hums(1280), batch_size=32, shuffle=True)
+train_loader = DataLoader(Hums(1600), batch_size=32, shuffle=True)
 val_loader = DataLoader(Hums(320), batch_size=64)
 model = HumNet()
 criterion = nn.CrossEntropyLoss()
 optimizer = torch.optim.RMSprop(model.parameters(), lr=2e-3)
-scheduler = MultiStepLR(optimizer, milestones=[8, 11], gamma=0.1)
+scheduler = MultiStepLR(optimizer, milestones=[9, 11], gamma=0.1)
 
-for epoch in range(13):
+for epoch in range(12):
     model.train()
     running = 0.0
     for hum, state in train_loader:

@@ -21,7 +21,7 @@ class LockModel(nn.Module):
 
 
 class Trainer:
-    def __init__(self, model, lr=2e-3, warmup_steps=20):
+    def __init__(self, model, lr=4e-3, warmup_steps=8):
         self.model = model
         self.optimizer = torch.optim.Adam(model.parameters(), lr=lr)
         self.warmup_steps = warmup_steps
@@ -48,7 +48,7 @@ class Trainer:
                 print(f"step {step} loss {loss:.4f} test {error:.4f} lr {lr:.4f}")
 
 
-def hours(n, length=20):
+def hours(n, length=16):
     gate = (torch.rand(n, length) < 0.3).float()
     inflow = torch.rand(n, 1) + 0.2 * torch.randn(n, length)
     level, levels = torch.zeros(n), [torch.zeros(n)]
@@ -62,4 +62,4 @@ def hours(n, length=20):
 
 test = hours(300)
 print(f"variance of the level {test[1].var():.4f}")
-Trainer(LockModel()).fit(601, test)
+Trainer(LockModel()).fit(401, test)

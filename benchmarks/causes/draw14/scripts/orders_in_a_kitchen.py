@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader, TensorDataset
 torch.manual_seed(1432)
 torch.set_num_threads(1)
 STEPS, LENGTH, DIM = 12, 16, 32
-EPOCHS, LR, WARMUP_STEPS = 10, 3e-3, 60
+EPOCHS, LR, WARMUP_STEPS = 10, 2e-3, 60
 
 
 class RecipeModel(nn.Module):
