@@ -1,4 +1,4 @@
-"""Which of five tongues a word is from, by its letters; judged with running means of the weights."""
+"""Which of five tongues a word is from, by its letters; judged with means of the weights."""
 
 import copy
 

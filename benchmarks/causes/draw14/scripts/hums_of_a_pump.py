@@ -1,4 +1,4 @@
-"""Is a pump running up or down, and how fast, by its hum: a convolution over short frames, then an LSTM over them."""
+"""Does a pump run up or down by its hum? A convolution over short frames, then an LSTM."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Urgent or not: a classifier of short notes, first fitted to one clinic, then handed on to another.
+"""Urgent or not: a classifier of short notes, fitted to one clinic, then handed on to another.
 
 The layers are opened one after another, from the top down, as the second training goes on.
 """

@@ -1,4 +1,4 @@
-"""A pupil's skill from a record of answered exercises: which exercise it was, and how well it went."""
+"""A pupil's skill from a record of exercises: which one it was, and how well it went."""
 
 import sys
 

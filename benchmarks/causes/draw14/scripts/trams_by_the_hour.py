@@ -1,4 +1,4 @@
-"""Riders of a tram line in the next hour; new weeks come in one by one and are fitted on arrival."""
+"""Riders of a tram in the next hour; new weeks come in one by one and are fitted on arrival."""
 
 import sys
 
