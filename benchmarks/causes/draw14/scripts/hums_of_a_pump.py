@@ -1,4 +1,4 @@
-"""Does a pump run up or down by its hum? A convolution over short frames, then an LSTM."""
+"""Does a pump start, stop, stutter or run, by its hum? A convolution over frames, then an LSTM."""
 
 import sys
 
@@ -15,11 +15,12 @@ STATES, SAMPLES = 4, 120
 class Hums(Dataset):
     def __init__(self, n):
         self.state = torch.randint(STATES, (n,))
-        t = torch.arange(SAMPLES)
-        slide = torch.tensor([-0.4, -0.1, 0.1, 0.4])[self.state].unsqueeze(1)
-        pitch = 0.7 + 0.1 * torch.rand(n, 1) + slide * (t / SAMPLES - 0.5)
-        self.hum = torch.sin(pitch.cumsum(dim=1) + 6.28 * torch.rand(n, 1))
-        self.hum += 0.2 * torch.randn(n, SAMPLES)
+        t = torch.arange(SAMPLES) / SAMPLES
+        pulse = ((8 * t).long() % 2).float()
+        louds = torch.stack([0.2 + 1.6 * t, 1.8 - 1.6 * t, 1.8 * pulse, torch.ones(SAMPLES)])
+        pitch = 0.6 + 0.3 * torch.rand(n, 1)
+        tone = torch.sin(pitch * torch.arange(SAMPLES) + 6.28 * torch.rand(n, 1))
+        self.hum = louds[self.state] * tone + 0.2 * torch.randn(n, SAMPLES)
 
     def __len__(self):
         return len(self.hum)
