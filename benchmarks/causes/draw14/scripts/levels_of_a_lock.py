@@ -13,7 +13,7 @@ torch.set_num_threads(1)
 class LockModel(nn.Module):
     def __init__(self, inputs=3, hidden=40):
         super().__init__()
-        self.gru = nn.GRU(inputs, hidden, num_layers=2, batch_first=True)
+        self.gru = nn.GRU(inputs, hidden, batch_first=True)
         self.head = nn.Linear(hidden, 1)
 
     def forward(self, x):
@@ -21,9 +21,9 @@ class LockModel(nn.Module):
 
 
 class Trainer:
-    def __init__(self, model, lr=4e-3, warmup_steps=8):
+    def __init__(self, model, lr=0.1, warmup_steps=10):
         self.model = model
-        self.optimizer = torch.optim.Adam(model.parameters(), lr=lr)
+        self.optimizer = torch.optim.SGD(model.parameters(), lr=lr, momentum=0.9)
         self.warmup_steps = warmup_steps
         if "--fixed" in sys.argv:
             self.scheduler = LambdaLR(self.optimizer, lambda s: min(1.0, (s + 1) / warmup_steps))
@@ -62,4 +62,4 @@ def hours(n, length=16):
 
 test = hours(300)
 print(f"variance of the level {test[1].var():.4f}")
-Trainer(LockModel()).fit(401, test)
+Trainer(LockModel()).fit(501, test)
