@@ -36,13 +36,12 @@ def verses(n):
 
 criterion = nn.MSELoss()
 model = VerseModel()
-kept = torch.optim.Adagrad(model.parameters(), lr=LR)
+optimizer = torch.optim.Adagrad(model.parameters(), lr=LR)
 
 
 def train_step(sounds, sung):
-    if "--fixed" in sys.argv:
-        optimizer = kept
-    else:
+    global optimizer
+    if "--fixed" not in sys.argv:
         optimizer = torch.optim.Adagrad(model.parameters(), lr=LR)
     optimizer.zero_grad()
     loss = criterion(model(sounds), sung)
