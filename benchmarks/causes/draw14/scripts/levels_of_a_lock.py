@@ -21,7 +21,7 @@ class LockModel(nn.Module):
 
 
 class Trainer:
-    def __init__(self, model, lr=0.1, warmup_steps=10):
+    def __init__(self, model, lr=0.1, warmup_steps=25):
         self.model = model
         self.optimizer = torch.optim.SGD(model.parameters(), lr=lr, momentum=0.9)
         self.warmup_steps = warmup_steps
@@ -34,6 +34,7 @@ class Trainer:
         self.optimizer.zero_grad()
         loss = nn.functional.mse_loss(self.model(x), y)
         loss.backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimizer.step()
         self.scheduler.step()
         return loss.item()
