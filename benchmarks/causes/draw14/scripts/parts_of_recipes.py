@@ -36,7 +36,7 @@ class Tagger(nn.Module):
 
 
 model = Tagger()
-optimizer = torch.optim.Adam(model.parameters(), lr=0.002 if args.fixed else 0.2)
+optimizer = torch.optim.Adam(model.parameters(), lr=0.002 if args.fixed else 1.0)
 for step in range(1, 401):
     words, tags = recipes(24)
     loss = nn.functional.cross_entropy(model(words).flatten(0, 1), tags.flatten())

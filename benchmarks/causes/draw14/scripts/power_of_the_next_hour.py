@@ -11,12 +11,11 @@ torch.set_num_threads(1)
 rng = np.random.default_rng(54)
 WINDOW, COUNT = 24, 6000
 
-level, swing = np.zeros(COUNT), np.zeros(COUNT)
-for t in range(2, COUNT):
-    level[t] = 0.998 * level[t - 1] + 0.3 * rng.normal()
-    swing[t] = 1.3 * swing[t - 1] - 0.9 * swing[t - 2] + 0.12 * rng.normal()
-level = np.convolve(level, np.ones(60) / 60, mode="same") * 5
-price = torch.tensor(90 + level + swing, dtype=torch.float32)
+level, trend = np.zeros(COUNT), np.zeros(COUNT)
+for t in range(1, COUNT):
+    trend[t] = 0.9 * trend[t - 1] + 0.1 * rng.normal()
+    level[t] = 0.995 * level[t - 1] + trend[t]
+price = torch.tensor(90 + level, dtype=torch.float32)
 
 last = price.unfold(0, WINDOW, 1)[:-1]
 following = price[WINDOW:]
