@@ -48,7 +48,7 @@ x_train, y_train = engines(1600)
 x_test, y_test = engines(500)
 model = Engine(x_train)
 loader = DataLoader(TensorDataset(x_train, y_train), batch_size=32, shuffle=True)
-optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
+optimizer = torch.optim.Adam(model.parameters(), lr=4e-3)
 for epoch in range(1, 11):
     model.train()
     total = 0.0

@@ -1,4 +1,4 @@
-"""Each word of a recipe is tagged: amount, unit, food, or nothing; words depend on neighbours."""
+"""Each word of a recipe is tagged: amount, unit, food, or nothing; it depends on neighbours."""
 
 import argparse
 
@@ -15,7 +15,7 @@ TAGS, WORDS, LENGTH = 4, 90, 16
 
 
 def recipes(n):
-    """A word of the middle third has the tag that its left neighbour's class asks for."""
+    """Some words take the tag that the word before asks for, some that of the word after."""
     words = torch.randint(WORDS, (n, LENGTH))
     group = words // 30
     left = torch.cat([torch.zeros(n, 1, dtype=torch.long), group[:, :-1]], 1)
