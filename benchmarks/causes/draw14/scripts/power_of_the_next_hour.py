@@ -14,7 +14,7 @@ WINDOW, COUNT = 24, 6000
 level, trend = np.zeros(COUNT), np.zeros(COUNT)
 for t in range(1, COUNT):
     trend[t] = 0.9 * trend[t - 1] + 0.1 * rng.normal()
-    level[t] = 0.995 * level[t - 1] + trend[t]
+    level[t] = 0.99 * level[t - 1] + trend[t]
 price = torch.tensor(90 + level, dtype=torch.float32)
 
 last = price.unfold(0, WINDOW, 1)[:-1]
@@ -42,14 +42,14 @@ class PriceLSTM(nn.Module):
 
 
 model = PriceLSTM()
-optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
-for step in range(1, 601):
+optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
+for step in range(1, 901):
     rows = torch.randint(cut, (64,))
     loss = nn.functional.mse_loss(model(inputs[rows]), targets[rows])
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
-    if step % 60 == 0:
+    if step % 90 == 0:
         with torch.no_grad():
             missed = (model(inputs[cut:]) - targets[cut:]) * scale
         change = following[cut:] - last[cut:, -1]
