@@ -12,7 +12,7 @@ DAYS = 28
 
 
 class Sales(Dataset):
-    """Features are scaled; the target is the number of loaves of all shops of a bakery."""
+    """Sales, warmth and weekday of four weeks; the target is the number of loaves tomorrow."""
 
     def __init__(self, n):
         weekday = (torch.arange(DAYS + 1) + torch.randint(7, (n, 1))) % 7
