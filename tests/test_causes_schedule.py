@@ -442,6 +442,20 @@ def test_a_note_does_not_soften_what_is_found_later() -> None:
     assert "warning" in {one.severity for one in judge.diagnosis().findings}
 
 
+@pytest.mark.parametrize(("calls", "told"), [(30, 0), (44, 0), (55, 1), (79, 1)])
+def test_a_cosine_that_swings_back_up_is_a_note(calls: int, told: int) -> None:
+    """T_max is 40: of half the epochs, or a training that goes on."""
+    judge = Judge(rules=[RateCourse()])
+    for i in range(calls * 10):
+        rate = 0.05 * (1 + math.cos(math.pi * (i // 10) / 40))
+        values = {"loss": 1 + math.exp(-i / 50), "lr": rate, "group_lr/0": rate}
+        values |= {"schedule_calls": i // 10, "schedule_periods": i // 10 / 40}
+        judge.update(i, {name: float(value) for name, value in values.items()})
+    found = judge.diagnosis().findings
+    assert [one.severity for one in found] == ["info"] * told
+    assert all("swings back up" in one.message for one in found)
+
+
 @pytest.mark.parametrize(
     ("make", "name"),
     [

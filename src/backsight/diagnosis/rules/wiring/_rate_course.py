@@ -82,7 +82,8 @@ class RateCourse(Rule):
         "calls, one in five iterations or more, or the rate still rises from sample to sample "
         "while a step moves weights by less than 1e-4. A note tells of a rate that has only risen "
         "for 300 iterations and is below half of what its schedule was given, if a twentieth of "
-        "the rise is done."
+        "the rise is done; another one of a cosine that was called for a quarter more than its "
+        "T_max and swings back up, until it has swung down and up once."
     )
     causes: ClassVar = (
         "a warm-up from 0 whose scheduler.step() is never called, or only once an epoch",

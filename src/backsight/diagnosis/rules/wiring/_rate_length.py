@@ -60,6 +60,10 @@ class Fit:
     """Losses, or iterations."""
     periods: float = 4.0
     """Of a cosine that is called in each iteration."""
+    again: float = 1.25
+    """Periods of a cosine: its rate is back at a seventh of the whole."""
+    cyclic: float = 2.25
+    """Periods of one that swings because it is meant to."""
     held: int = 5
     """Iterations for one call: one of a schedule that is called once an epoch."""
     idle: int = 50
@@ -106,6 +110,15 @@ class Fit:
                     f"swings: its cosine ends after {length:,.0f} calls (T_max) and was called "
                     f"{calls:,.0f} times, once in each iteration, as if T_max counted epochs",
                     {"calls": calls, "T_max": length}, "schedule_periods",
+                )  # fmt: skip
+            elif self.again <= turns < self.cyclic:
+                length = calls / turns
+                yield Misfit(
+                    member,
+                    f"rises again: its cosine came to its end after {length:,.0f} calls (T_max), "
+                    f"was called {calls:,.0f} times, and swings back up behind its end; a training "
+                    "that is to end at a low rate needs a T_max of all its calls",
+                    {"calls": calls, "T_max": length}, "schedule_periods", note=True,
                 )  # fmt: skip
             length = calls / share if share else math.inf
             idle = now.iteration - min(calls, length)
