@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, mse_loss
 
-from backsight.probes import LayerInput, LossOperations, TurnedTies, mark_input
+from backsight.probes import LayerInput, LossOperations, mark_input
+from backsight.probes.wiring import TurnedTies
 from tests.causes import BATCH, INPUTS, STEPS, UNITS, Loss, findings, rnn
 
 SYMBOLS = 7

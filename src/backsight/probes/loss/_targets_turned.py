@@ -29,7 +29,7 @@ class StepTargets(NamedTuple):
     """Targets of all steps of all sequences, flattened.
 
     Example:
-        >>> from backsight.probes import StepTargets
+        >>> from backsight.probes.loss import StepTargets
         >>> StepTargets._fields
         ('given', 'right', 'other')
     """
@@ -51,7 +51,7 @@ def step_targets(made: LossOperations, steps: int, batch: int) -> Iterator[StepT
 
     Example:
         >>> import torch
-        >>> from backsight.probes import LossOperations, step_targets
+        >>> from backsight.probes.loss import LossOperations, step_targets
         >>> z = torch.zeros(5, 2, 3, requires_grad=True)
         >>> loss = torch.nn.functional.cross_entropy(z.flatten(0, 1), torch.zeros(10).long())
         >>> [one.other.shape for one in step_targets(LossOperations([loss]), 5, 2)]
@@ -78,7 +78,7 @@ def steps_given(made: LossOperations, sizes: Collection[tuple[int, int]]) -> lis
 
     Example:
         >>> import torch
-        >>> from backsight.probes import LossOperations, steps_given
+        >>> from backsight.probes.loss import LossOperations, steps_given
         >>> z = torch.nn.Embedding(9, 4)(torch.zeros(2, 5).long())
         >>> [one.shape for one in steps_given(LossOperations([z.sum()]), {(5, 2)})]
         [torch.Size([5, 2])]
@@ -116,12 +116,16 @@ def targets_turned(made: LossOperations, sizes: Collection[tuple[int, int]]) -> 
         1
         0
     """
-    known = {(t, b) for t, b in sizes if t != b and min(t, b) >= SHORTEST}
+    asked = {
+        size: [one for one in step_targets(made, *size) if one.given.of_classes]
+        for size in sizes
+        if min(size) >= SHORTEST
+    }
     found: dict[int, LossTarget] = {}
-    for read in _symbols(made, known):
-        for asked in step_targets(made, *read.shape):
-            if asked.given.of_classes and _is_turned(asked, read):
-                found[id(asked.given.node)] = asked.given
+    for read in _symbols(made, asked) if any(asked.values()) else ():
+        for one in asked[read.shape[0], read.shape[1]]:
+            if _is_turned(one, read):
+                found[id(one.given.node)] = one.given
     return [*found.values()]
 
 

@@ -28,7 +28,8 @@ class TurnedTies:
 
     Example:
         >>> import torch
-        >>> from backsight.probes import LayerInput, LossOperations, TurnedTies, mark_input
+        >>> from backsight.probes import LayerInput, LossOperations, mark_input
+        >>> from backsight.probes.wiring import TurnedTies
         >>> _ = torch.manual_seed(0)
         >>> rnn, turned, right = torch.nn.RNN(2, 1), TurnedTies(), TurnedTies()
         >>> x = torch.randn(20, 30, 2)
@@ -55,16 +56,16 @@ class TurnedTies:
             made: the operations of the loss, while the graph is whole.
             sizes: steps and sequences of what recurrent layers were given.
         """
-        for given in () if self._right.full else steps_given(made, sizes):
-            asked = next(step_targets(made, *given.shape[:2]), None)
-            if asked is None:
-                continue
+        if self._right.full:
+            return self._found
+        asked = {size: one for size in sizes for one in step_targets(made, *size)}
+        for given in steps_given(made, asked)[:1] if asked else ():
+            one = asked[given.shape[0], given.shape[1]]
             rows = given.flatten(0, 1)[:, None].detach()
-            self._right.add(rows, asked.right.reshape(-1))
-            self._other.add(rows, asked.other.reshape(-1))
-            self._moved.add(rows, asked.other.roll(1, 1).reshape(-1))
+            self._right.add(rows, one.right.reshape(-1))
+            self._other.add(rows, one.other.reshape(-1))
+            self._moved.add(rows, one.other.roll(1, 1).reshape(-1))
             self._found = len(rows) if self._is_turned() else 0
-            break
         return self._found
 
     def _is_turned(self) -> bool:

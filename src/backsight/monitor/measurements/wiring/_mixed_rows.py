@@ -11,7 +11,6 @@ from backsight.probes import (
     LossTarget,
     RowTies,
     TurnedRound,
-    TurnedTies,
     batch_axes,
     convolved_mixed,
     data_mixed,
@@ -22,7 +21,7 @@ from backsight.probes import (
     tensors_in,
     views_that_mix,
 )
-from backsight.probes.wiring import data_regrouped, turned_to
+from backsight.probes.wiring import TurnedTies, data_regrouped, turned_to
 
 __all__ = ["MixedRows"]
 
