@@ -329,6 +329,8 @@ class Iteration:
     """Of each such call since the first backward pass, whether it shortens anything."""
     shortened_read: int = 0
     """How many of these calls a step has read the gradients after."""
+    stepped: bool = False
+    """Whether an optimizer has stepped."""
     backward_ended: bool = False
     """Whether any backward pass has ended."""
     divided_late: bool = False
