@@ -106,6 +106,26 @@ def test_a_rate_that_grows_until_the_loss_does_is_found(make: Make) -> None:
     assert findings(rates(make)) == []
 
 
+@pytest.mark.parametrize(
+    ("growth", "learned", "left", "told"),
+    [(300, 1.2, 1.51, 1), (300, 1.2, 1.4, 0), (300, 1.49, 1.51, 0), (20, 1.2, 1.51, 0)],
+    ids=["forgotten", "some of it is left", "never learned", "as a warm-up"],
+)
+def test_a_rate_that_grows_until_nothing_is_left(
+    growth: float, learned: float, left: float, told: int
+) -> None:
+    """A loss that layers with a norm keep from rising beyond that of a constant answer."""
+    judge = Judge(rules=[RateCourse()])
+    for i in range(COUNT):
+        share = 1 + growth * i / COUNT
+        values = {"loss": learned if 40 < i < 120 else left}
+        if i % 10 == 0:
+            values |= {"group_lr/0": 1e-3 * share, "group_lr_share": share, "guess_loss": 1.5}
+        judge.update(i, values)
+    assert not judge.failed
+    assert len(judge.diagnosis().findings) == told
+
+
 @pytest.mark.parametrize("each", [12, 25])
 def test_a_rate_that_grows_with_each_epoch_is_found(each: int) -> None:
     """Some samples have the rate of the one before."""
