@@ -218,8 +218,7 @@ class Observation:
         self.now.profiles.clear()
         self.detector.begin()
         self.readers.begin(self.now.sampled)
-        self.now.shortened, self.now.shortened_read = [], 0
-        self.now.stepped = False
+        self.now.shortened, self.now.shortened_read = [], -1
         self.measurements.feed("on_gradients_discarded", self.now)
 
     def step_begins(self, step: OptimizerStep) -> None:
@@ -230,7 +229,6 @@ class Observation:
         """It has stepped: nothing of its graph is kept."""
         self.measurements.feed("on_step_end", self.now, step, looks=self.detector.looks)
         self.now.shortened_read = len(self.now.shortened)
-        self.now.stepped = True
         if self.now.sampled:
             self.readers.forget()
         self._stepped()

@@ -58,11 +58,12 @@ class ClippedShare(Measurement):
 
     def on_iteration_end(self, now: Iteration) -> None:
         """Count it; what an accelerator has compared stays there until it is recorded."""
-        calls = now.shortened if now.by_hand else now.shortened[: now.shortened_read]
+        read = now.shortened_read
+        calls = now.shortened if now.by_hand else now.shortened[: max(read, 0)]
         acted = any(name in now.numbers for name in CLIPS)
         self._seen = self._seen or acted or bool(calls)
-        if now.stepped and not now.by_hand and not self._seen:
-            late = now.shortened[now.shortened_read :]
+        if read >= 0 and not now.by_hand and not self._seen:
+            late = now.shortened[read:]
             self._unread = (self._unread or 0) + _any(late) if late else self._unread
         if self._unread is not None and now.sampled:
             now.record("clips_unread", 0.0 if self._seen else 1.0 * self._unread)

@@ -331,10 +331,10 @@ class RateCourse(Rule):
         if low is not None and now.iteration - low >= max(self.idle, low - course.began):
             self._tell_idle(where, now.iteration, course, low)
         elif self._has_grown(course):
-            over = self._overshoots.setdefault(where, Overshoot())
-            if history is not None and (is_worse(history) or over.forgets(history, self._guess)):
+            far = self._overshoots.setdefault(where, Overshoot())
+            if history is not None and (is_worse(history) or far.forgets(history, self._guess)):
                 self._tell_growth(where, now.iteration, course)
-                over.rises_with(history)
+                far.rises_with(history)
         elif low is None and where not in self._again:
             over = self._overshoots.get(where)
             if over is None or not over.harms(history):
