@@ -504,6 +504,29 @@ def test_the_length_of_a_schedule_is_measured(
         assert run[name].tolist() == pytest.approx((run["schedule_calls"] / length).tolist())
 
 
+@pytest.mark.parametrize(
+    ("milestones", "each", "told"), [((8, 12), 1, 1), ((8, 12), 10, 0), ((8, 50), 1, 0)],
+    ids=["of epochs, by batch", "of epochs", "of batches"],
+)  # fmt: skip
+def test_milestones_that_are_all_over_at_once(
+    milestones: tuple[int, ...], each: int, told: int, tmp_path: Path
+) -> None:
+    """To a hundredth of the rate, which the longest training would not make up for."""
+    net = nn.Linear(2, 1)
+    optimizer = SGD(net.parameters(), lr=1e-3)
+    schedule = lr.MultiStepLR(optimizer, milestones, 0.1)
+    with watch(net, optimizer, tmp_path / "run", every=10):
+        for i in range(180):
+            optimizer.zero_grad()
+            net(torch.ones(3, 2)).square().mean().backward()
+            optimizer.step()
+            if i % each == each - 1:
+                schedule.step()
+    found = [one for one in diagnose(Run(tmp_path / "run")).findings if one.code == "BKS423"]
+    assert [one.severity for one in found] == ["warning"] * told
+    assert not told or "has come to its end after 12 calls" in found[0].message
+
+
 @pytest.mark.parametrize("called", [False, True])
 def test_a_warm_up_of_any_form_counts_until_it_is_called(called: bool, tmp_path: Path) -> None:
     net = nn.Linear(2, 1)
