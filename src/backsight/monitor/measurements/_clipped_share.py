@@ -64,7 +64,8 @@ class ClippedShare(Measurement):
         self._seen = self._seen or acted or bool(calls)
         if read >= 0 and not now.by_hand and not self._seen:
             late = now.shortened[read:]
-            self._unread = (self._unread or 0) + _any(late) if late else self._unread
+            if late:  # a number of an accelerator is not asked whether it is 0
+                self._unread = _any(late) + (0 if self._unread is None else self._unread)
         if self._unread is not None and now.sampled:
             now.record("clips_unread", 0.0 if self._seen else 1.0 * self._unread)
         self._recent.append(acted or _any(calls))
