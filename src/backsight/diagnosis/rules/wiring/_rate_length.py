@@ -149,7 +149,8 @@ class Fit:
 
     def _low(self, member: str, aims: Mapping[str, float]) -> bool:
         known = self._shares.get(member)
-        return aims.get(member, 1.0) <= self.nothing * max(1.0, known.highest if known else 0.0)
+        highest = max(1.0, known.highest if known else 0.0)
+        return aims.get(member, 1.0) <= self.nothing * highest * (1 + 1e-6)  # 0.1 * 0.1 rounds up
 
     def _factors(self, now: Sample) -> Iterator[Misfit]:
         rates = now.numbers("lr")
