@@ -103,15 +103,15 @@ def test_steps_whose_closure_computes_the_gradients_many_times(
 
         def closure() -> Tensor:
             optimizer.zero_grad()
-            loss = (net(torch.randn(8, 3)) - 1).square().mean()
-            loss.backward()
+            loss: Tensor = (net(torch.randn(8, 3)) - 1).square().mean()
+            loss.backward()  # type: ignore[no-untyped-call]
             return loss
 
         for _ in range(EPOCHS):
             if anew:
                 reset(net, optimizer)
             for _ in range(STEPS):
-                optimizer.step(closure)
+                optimizer.step(closure)  # type: ignore[no-untyped-call]
     finally:
         monitor.close()
         recorder.close()
