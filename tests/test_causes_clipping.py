@@ -137,6 +137,29 @@ def test_a_training_that_breaks_out_at_once_is_not_waited_for(
     assert len(findings(step, run_path, n=4)) == told
 
 
+@pytest.mark.parametrize(
+    ("when", "limit", "told"),
+    [("after the epoch", 0.5, 1), ("after the epoch", 1e3, 0), ("now and then", 0.5, 0)],
+)
+def test_a_clip_after_the_loop_over_batches(
+    when: str, limit: float, told: int, run_path: Path
+) -> None:
+    """An epoch has seven batches, so that hardly any of its ends is a sample."""
+    t = Training()
+    with watch(t.net, t.optimizer, run_path, every=10):
+        for step in range(70):
+            t.optimizer.zero_grad()
+            t.loss().backward()  # type: ignore[no-untyped-call]
+            if when == "now and then" and step % 7 == 5:
+                t.clip(limit)
+            t.optimizer.step()
+            if step % 7 == 6:
+                t.clip(limit)
+    found = [one for one in diagnose(Run(run_path)).lasting if one.code == "BKS421"]
+    assert [one.severity for one in found] == ["warning"] * told
+    assert not told or "each time after the step" in found[0].message
+
+
 def of_a_copy(t: Training) -> None:
     t.optimizer.zero_grad()
     t.loss().backward()  # type: ignore[no-untyped-call]

@@ -149,17 +149,49 @@ class Cut(nn.Module):
     ("model", "told"), [(Cut(1), True), (Cut(2), False), (Cut(1, beside=True), False)]
 )
 def test_a_feature_that_the_model_cuts_out(model: Cut, told: bool, tmp_path: Path) -> None:
+    notes = notes_of(model, lambda: model(drawn(BATCH, STEPS)).square().mean(), tmp_path)
+    assert len(notes) == told
+
+
+def notes_of(model: nn.Module, loss: Callable[[], Tensor], folder: Path) -> list[str]:
+    """What is said of columns in a training of a few steps."""
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    with watch(model, optimizer, tmp_path / "run", every=1):
+    with watch(model, optimizer, folder / "run", every=1):
         for _ in range(3):
             optimizer.zero_grad()
-            model(drawn(BATCH, STEPS)).square().mean().backward()
+            loss().backward()  # type: ignore[no-untyped-call]
             optimizer.step()
-    found = [
-        f for v in diagnose(tmp_path / "run").verdicts if v.code == "BKS437" for f in v.findings
-    ]
-    assert [f.severity for f in found] == (["info"] if told else [])
-    assert not told or found[0].message.startswith(f"of the {INPUTS} features")
+    found = [f for v in diagnose(folder / "run").verdicts if v.code == "BKS437" for f in v.findings]
+    assert all(f.severity == "info" for f in found)
+    assert all(f.message.startswith(f"of the {INPUTS} features") for f in found)
+    return [f.message for f in found]
+
+
+OUT_OF_A_BATCH: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor], bool]] = {
+    "one column": (lambda t: t[..., :1], lambda t: torch.ones(BATCH, UNITS), True),
+    "an index": (lambda t: t[..., 1].unsqueeze(-1), lambda t: torch.ones(BATCH, UNITS), True),
+    "two columns": (lambda t: t[..., :2], lambda t: torch.ones(BATCH, UNITS), False),
+    "a part of it is asked": (
+        lambda t: t[..., :1], lambda t: t[:, -1, 1:2].expand(BATCH, UNITS), False
+    ),
+    "a copy is asked": (
+        lambda t: t[..., :1], lambda t: t[:, -1, 1:2].clone().expand(BATCH, UNITS), False
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.some(2)
+@pytest.mark.parametrize("which", OUT_OF_A_BATCH)
+def test_a_feature_that_is_cut_out_of_a_batch(which: str, tmp_path: Path) -> None:
+    cut, asked, told = OUT_OF_A_BATCH[which]
+
+    model = Cut(2 if which == "two columns" else 1)
+
+    def loss() -> Tensor:
+        batch = drawn(BATCH, STEPS)
+        return functional.mse_loss(model(cut(batch)), asked(batch))
+
+    assert len(notes_of(model, loss, tmp_path)) == told
 
 
 TABLE = 3

@@ -106,6 +106,26 @@ def test_a_rate_that_grows_until_the_loss_does_is_found(make: Make) -> None:
     assert findings(rates(make)) == []
 
 
+@pytest.mark.parametrize(
+    ("growth", "learned", "left", "told"),
+    [(300, 1.2, 1.51, 1), (300, 1.2, 1.4, 0), (300, 1.49, 1.51, 0), (20, 1.2, 1.51, 0)],
+    ids=["forgotten", "some of it is left", "never learned", "as a warm-up"],
+)
+def test_a_rate_that_grows_until_nothing_is_left(
+    growth: float, learned: float, left: float, told: int
+) -> None:
+    """A loss that layers with a norm keep from rising beyond that of a constant answer."""
+    judge = Judge(rules=[RateCourse()])
+    for i in range(COUNT):
+        share = 1 + growth * i / COUNT
+        values = {"loss": learned if 40 < i < 120 else left}
+        if i % 10 == 0:
+            values |= {"group_lr/0": 1e-3 * share, "group_lr_share": share, "guess_loss": 1.5}
+        judge.update(i, values)
+    assert not judge.failed
+    assert len(judge.diagnosis().findings) == told
+
+
 @pytest.mark.parametrize("each", [12, 25])
 def test_a_rate_that_grows_with_each_epoch_is_found(each: int) -> None:
     """Some samples have the rate of the one before."""
@@ -442,6 +462,20 @@ def test_a_note_does_not_soften_what_is_found_later() -> None:
     assert "warning" in {one.severity for one in judge.diagnosis().findings}
 
 
+@pytest.mark.parametrize(("calls", "told"), [(30, 0), (44, 0), (55, 1), (79, 1)])
+def test_a_cosine_that_swings_back_up_is_a_note(calls: int, told: int) -> None:
+    """T_max is 40: of half the epochs, or a training that goes on."""
+    judge = Judge(rules=[RateCourse()])
+    for i in range(calls * 10):
+        rate = 0.05 * (1 + math.cos(math.pi * (i // 10) / 40))
+        values = {"loss": 1 + math.exp(-i / 50), "lr": rate, "group_lr/0": rate}
+        values |= {"schedule_calls": i // 10, "schedule_periods": i // 10 / 40}
+        judge.update(i, {name: float(value) for name, value in values.items()})
+    found = judge.diagnosis().findings
+    assert [one.severity for one in found] == ["info"] * told
+    assert all("swings back up" in one.message for one in found)
+
+
 @pytest.mark.parametrize(
     ("make", "name"),
     [
@@ -482,6 +516,29 @@ def test_the_length_of_a_schedule_is_measured(
         before = 4 if isinstance(schedule, lr.SequentialLR) else 0  # the cosine is behind a warm-up
         assert run["schedule_calls"].tolist() == [calls - before for calls in range(8, 12)]
         assert run[name].tolist() == pytest.approx((run["schedule_calls"] / length).tolist())
+
+
+@pytest.mark.parametrize(
+    ("milestones", "each", "told"), [((8, 12), 1, 1), ((8, 12), 10, 0), ((8, 50), 1, 0)],
+    ids=["of epochs, by batch", "of epochs", "of batches"],
+)  # fmt: skip
+def test_milestones_that_are_all_over_at_once(
+    milestones: tuple[int, ...], each: int, told: int, tmp_path: Path
+) -> None:
+    """To a hundredth of the rate, which the longest training would not make up for."""
+    net = nn.Linear(2, 1)
+    optimizer = SGD(net.parameters(), lr=1e-3)
+    schedule = lr.MultiStepLR(optimizer, milestones, 0.1)
+    with watch(net, optimizer, tmp_path / "run", every=10):
+        for i in range(180):
+            optimizer.zero_grad()
+            net(torch.ones(3, 2)).square().mean().backward()
+            optimizer.step()
+            if i % each == each - 1:
+                schedule.step()
+    found = [one for one in diagnose(Run(tmp_path / "run")).findings if one.code == "BKS423"]
+    assert [one.severity for one in found] == ["warning"] * told
+    assert not told or "has come to its end after 12 calls" in found[0].message
 
 
 @pytest.mark.parametrize("called", [False, True])

@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, mse_loss
 
+from backsight.probes import LayerInput, LossOperations, mark_input
+from backsight.probes.wiring import TurnedTies
 from tests.causes import BATCH, INPUTS, STEPS, UNITS, Loss, findings, rnn
 
 SYMBOLS = 7
@@ -64,6 +66,58 @@ def test_targets_in_another_order(
 def test_tags_that_tell_nothing(tmp_path: Path) -> None:
     loss = asking(steps_first, lambda y: y.flip(1))
     assert not findings("BKS413", loss, tmp_path, modules())
+
+
+def of_steps(asked: str, *, turned: bool) -> Loss:
+    """A loss of what each step says, of walks ``(B, T, F)``; of labels of whole sequences."""
+
+    def loss(m: nn.ModuleDict) -> Tensor:
+        x = torch.randn(BATCH, STEPS, INPUTS).cumsum(1)
+        y = x[..., 0] - x[..., 1]
+        if asked == "sequences":
+            y = torch.randn(BATCH, 1).expand_as(y)
+        y = y if turned else y.t()
+        z = m["head"](m["rnn"](x.transpose(0, 1))[0])
+        if asked == "numbers":
+            return mse_loss(z[..., 0].reshape(-1), y.reshape(-1))
+        return cross_entropy(steps_first(z), (y > 0).long().reshape(-1))
+
+    return loss
+
+
+@pytest.mark.parametrize("asked", ["numbers", "classes", "sequences"])
+@pytest.mark.parametrize("turned", [True, False])
+def test_targets_that_go_with_other_steps(asked: str, turned: bool, tmp_path: Path) -> None:
+    """Labels of whole sequences go with no step, in whatever order."""
+    found = findings("BKS413", of_steps(asked, turned=turned), tmp_path, modules(), 40)
+    assert len(found) == (turned and asked != "sequences")
+
+
+@pytest.mark.parametrize("turned", [True, False])
+def test_tags_that_go_with_other_symbols(turned: bool, tmp_path: Path) -> None:
+    """They say whether a symbol is one of the first three."""
+
+    def loss(m: nn.ModuleDict) -> Tensor:
+        x = torch.randint(SYMBOLS, (BATCH, STEPS))
+        z = m["head"](m["rnn"](m["embed"](x.t()))[0])
+        y = (x if turned else x.t()) < 3
+        return cross_entropy(steps_first(z), y.long().reshape(-1))
+
+    assert bool(findings("BKS413", loss, tmp_path, modules(), 40)) == turned
+
+
+@pytest.mark.parametrize("turned", [True, False])
+def test_what_was_found_stays_found(turned: bool) -> None:
+    """Once there are enough rows, no more are looked at."""
+    ties, sizes = TurnedTies(), {(30, 50)}
+    for _ in range(6):
+        x = torch.randn(30, 50, 2)
+        z = x.new_zeros(x.shape[:2], requires_grad=True)
+        state = z.exp()
+        mark_input(state, LayerInput("rnn", x, steps=0))
+        y = x[..., 0].t() if turned else x[..., 0]
+        found = ties.add(LossOperations([mse_loss(state.view(-1), y.reshape(-1))]), sizes)
+    assert found == 1500 * turned
 
 
 @pytest.mark.parametrize("kind", ["GRU", "LSTM"])

@@ -10,7 +10,8 @@ from torch.optim import SGD, Optimizer
 
 import backsight
 from backsight import Run
-from backsight.diagnosis import Finding, diagnose
+from backsight.diagnosis import Finding, Judge, diagnose
+from backsight.diagnosis.rules._small_updates import SmallUpdates
 
 UNITS = 4
 
@@ -156,3 +157,14 @@ def test_a_closure_that_does_not_zero_gradients(zeroes: bool, tmp_path: Path) ->
             by_closure(net, optimizer, torch.randn(5, 6, 3), zeroes=zeroes)
     found = [one for one in diagnose(Run(tmp_path / "run")).findings if one.code == "BKS410"]
     assert len(found) == (not zeroes)
+
+
+@pytest.mark.parametrize(("rate", "told"), [(0.9, False), (1.0, True)])
+def test_steps_that_end_because_nothing_is_left_are_not_too_small(rate: float, told: bool) -> None:
+    """The first losses differ so much that no fall is more than their noise."""
+    judge = Judge(rules=[SmallUpdates()])
+    for i in range(200):
+        loss = (1.0, 0.01, 0.01, 1.0, 0.01)[i % 5] * rate**i
+        sampled = {"update_ratio/w": 1e-7} if i % 10 == 0 else {}
+        judge.update(i, {"loss": loss} | sampled)
+    assert bool(judge.diagnosis().lasting) is told

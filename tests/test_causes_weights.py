@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations
-from torch.optim import SGD, Adam, Optimizer
+from torch.optim import LBFGS, SGD, Adam, Optimizer
 
 from backsight import Run, diagnose, watch
 from backsight.diagnosis import Diagnosis, Finding, Judge
@@ -87,6 +87,36 @@ def test_weights_that_each_epoch_makes_anew_are_found(before: Between, tmp_path:
     assert codes(found) == {"BKS425"}
     replaced = Run(tmp_path / "run")["weights_replaced"].tolist()
     assert replaced == [0.0] * (2 * STEPS) + [1.0, 0.0, 0.0, 1.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize(("anew", "told"), [(True, {"BKS425"}), (False, set())])
+def test_steps_whose_closure_computes_the_gradients_many_times(
+    anew: bool, told: set[str], tmp_path: Path
+) -> None:
+    """LBFGS moves the weights between its evaluations, which is its own step."""
+    recorder = LateRecorder(tmp_path, kind="run", config={})
+    monitor = ProcessMonitor(recorder, every=1)
+    try:
+        torch.manual_seed(0)
+        net = nn.Sequential(nn.Linear(3, 16), nn.Tanh(), nn.Linear(16, 16), nn.Tanh())
+        optimizer = LBFGS(net.parameters(), lr=0.1, max_iter=3)
+
+        def closure() -> Tensor:
+            optimizer.zero_grad()
+            loss: Tensor = (net(torch.randn(8, 3)) - 1).square().mean()
+            loss.backward()  # type: ignore[no-untyped-call]
+            return loss
+
+        for _ in range(EPOCHS):
+            if anew:
+                reset(net, optimizer)
+            for _ in range(STEPS):
+                optimizer.step(closure)  # type: ignore[no-untyped-call]
+    finally:
+        monitor.close()
+        recorder.close()
+    assert len(Run(tmp_path)["weights_replaced"]) == EPOCHS * STEPS
+    assert codes(diagnose(Run(tmp_path))) == told
 
 
 def nothing(net: nn.Sequential, _: Optimizer) -> None:

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -91,4 +93,26 @@ def test_wide_weights_are_told_of_where_they_do_harm(
     for i, loss in enumerate(losses):
         sampled = {"update_ratio/w": 0.01, "guess_loss": 1.0} if i % 10 == 0 else {}
         judge.update(i, {"loss": loss} | sampled | ({} if i else {"initial_gain/out": gain}))
+    assert bool(judge.diagnosis().lasting) is accused
+
+
+@pytest.mark.parametrize(
+    ("name", "gain", "growth", "accused"),
+    [
+        ("rnn.weight_hh_l0", 4.0, [3.0] * 6, True),
+        ("rnn.weight_hh_l0", 1.4, [3.0] * 6, False),  # BKS102 alone
+        ("rnn.weight_ih_l0", 4.0, [3.0] * 6, False),  # multiplies once
+        ("rnn.weight_hh_l0", 4.0, [1.0] + [3.0] * 5, False),  # not from the start
+    ],
+)
+def test_a_wide_recurrent_matrix_is_told_of_where_gradients_explode_from_the_start(
+    name: str, gain: float, growth: list[float], accused: bool
+) -> None:
+    judge = Judge(rules=[WideWeights()])
+    for i in range(60):
+        sampled: dict[str, Any] = {}
+        if i % 10 == 0:
+            reach = growth[i // 10] ** np.arange(8)
+            sampled = {"update_ratio/w": 0.01, "reach/rnn": reach}
+        judge.update(i, {"loss": 0.99**i} | sampled | ({} if i else {f"initial_gain/{name}": gain}))
     assert bool(judge.diagnosis().lasting) is accused

@@ -620,7 +620,7 @@ def test_explain_every_code(code: str, capsys: pytest.CaptureFixture[str]) -> No
     texts = [
         known.title,
         known.explanation,
-        known.criterion,
+        *known.ways,
         known.source,
         *known.causes,
         *known.remedies,
@@ -637,6 +637,13 @@ def test_explain_every_code(code: str, capsys: pytest.CaptureFixture[str]) -> No
     out = " ".join(capsys.readouterr().out.split())
     for text in texts:
         assert " ".join(text.split()) in out
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_each_way_to_meet_a_criterion_has_a_line(rule: type[Rule]) -> None:
+    ways = explain(rule.code).ways
+    assert " ".join(ways) == explain(rule.code).criterion
+    assert not any(". Or " in way or ". A note" in way for way in ways)
 
 
 def test_explain_without_a_code_lists_all(capsys: pytest.CaptureFixture[str]) -> None:

@@ -63,6 +63,38 @@ def test_what_is_not_told(run: dict[str, float]) -> None:
     assert told(**run) == []  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("first", "lifted", "level", "found"),
+    [
+        (0.2, 3.5, 3.5, True),
+        (0.2, 3.5, 1.8, True),
+        (0.2, 2.0, 1.8, False),
+        (0.2, 3.5, 1.5, False),
+        (0.05, 3.5, 3.5, False),
+    ],
+    ids=[
+        "far worse than a constant",
+        "lifted at once and no better than a constant",
+        "a hard task",
+        "it has learned",
+        "small steps",
+    ],
+)
+def test_a_smaller_first_step_counts_where_the_loss_shows_it(
+    first: float, lifted: float, level: float, found: bool
+) -> None:
+    sampled = np.arange(0, 300, 10)
+    loss = np.full(300, level)
+    loss[:3] = [2.0, lifted, lifted]
+    given = {f"update_ratio/{name}.weight": Series(sampled, np.where(sampled, 0.02, first))
+             for name in ("rnn", "head")}  # fmt: skip
+    given["loss"] = Series(np.arange(300), loss)
+    given["guess_loss"] = Series(sampled, np.full(len(sampled), 1.8))
+    judge = Judge()
+    judge.update_many(given)
+    assert ("BKS404" in {one.code for one in judge.diagnosis().findings}) is found
+
+
 @pytest.mark.parametrize(("first", "codes"), [(2.5, ["BKS404", "BKS201"]), (0.5, ["BKS201"])])
 def test_what_is_not_finite_after_such_a_step_follows_from_it(
     first: float, codes: list[str]

@@ -145,3 +145,12 @@ def test_what_is_not_squashed_is_told(which: str) -> None:
 @pytest.mark.parametrize("which", AS_EXPECTED)
 def test_what_is_as_expected_is_not(which: str) -> None:
     assert found(AS_EXPECTED[which], unsquashed) == []
+
+
+@pytest.mark.parametrize(("units", "axis", "told"), [(1, 1, 1), (2, 1, 0), (1, 0, 0)])
+def test_a_softmax_of_one_unit(units: int, axis: int, told: int) -> None:
+    def loss(z: Tensor, y: Tensor) -> Tensor:
+        answers = layer(z)[:, :units].softmax(axis)
+        return functional.binary_cross_entropy(answers, hot(y)[:, :units])
+
+    assert found(loss) == [("softmax of one unit", "binary cross-entropy")] * told

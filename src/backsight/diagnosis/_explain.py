@@ -1,6 +1,7 @@
 """What a code means, from the rule itself: for the terminal and for the docs."""
 
 import difflib
+import re
 from dataclasses import dataclass
 
 from backsight.diagnosis._examples import Example, example_of
@@ -39,6 +40,11 @@ class Explanation:
     """A script that gives the finding."""
     good: Example
     """The same with the smallest change that cures it."""
+
+    @property
+    def ways(self) -> tuple[str, ...]:
+        """The criterion, parted before each further way to meet it and before its notes."""
+        return tuple(re.split(r"(?<=\.) (?=(?:Or|A note|Another note)\b)", self.criterion))
 
 
 def explain(code: str) -> Explanation:
@@ -95,7 +101,9 @@ def findings_page() -> str:
     ]
     for known in map(explanation_of, RULES):
         lines += ["", f'<a id="{known.code.lower()}"></a>', "", f"## {known.code} {known.title}"]
-        lines += ["", known.explanation, "", f"**How it is decided.** {known.criterion}", ""]
+        lines += ["", known.explanation, "", "**How it is decided**", ""]
+        bullet = "* " if len(known.ways) > 1 else ""
+        lines += [*(f"{bullet}{way}" for way in known.ways), ""]
         reads = ", ".join(f"`{name}`" for name in known.reads)
         thresholds = ", ".join(f"`{n}={v:g}`" for n, v in known.thresholds.items())
         lines.append(f"Reads {reads}. " + (f"Thresholds: {thresholds}." if thresholds else ""))

@@ -327,8 +327,8 @@ class Iteration:
     """Calls of PyTorch's functions that clip so far, in samples and looks."""
     shortened: list[bool | Tensor] = field(default_factory=list)
     """Of each such call since the first backward pass, whether it shortens anything."""
-    shortened_read: int = 0
-    """How many of these calls a step has read the gradients after."""
+    shortened_read: int = -1
+    """How many of these calls a step has read the gradients after; -1 before there was one."""
     backward_ended: bool = False
     """Whether any backward pass has ended."""
     divided_late: bool = False

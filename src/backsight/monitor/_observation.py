@@ -218,7 +218,7 @@ class Observation:
         self.now.profiles.clear()
         self.detector.begin()
         self.readers.begin(self.now.sampled)
-        self.now.shortened, self.now.shortened_read = [], 0
+        self.now.shortened, self.now.shortened_read = [], -1
         self.measurements.feed("on_gradients_discarded", self.now)
 
     def step_begins(self, step: OptimizerStep) -> None:

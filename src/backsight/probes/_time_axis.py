@@ -22,6 +22,9 @@ LARGEST = 1 << 18
 SMOOTH, ROUGH = 0.8, 0.4
 """Correlation of neighbours, along the axis of a curve and across curves in any order."""
 
+ROUNDED = 1e-5
+"""Of the largest number, what two that were computed may differ by."""
+
 LEAST = 0.01
 """Of the variance, what is left when the mean of each step and of each sequence is taken out."""
 
@@ -72,7 +75,7 @@ def padded_across(given: Tensor, *, exact: bool = True) -> bool:
 
 
 @torch.no_grad()
-def moves_across(given: Tensor, target: Tensor, counted: Tensor) -> bool:
+def moves_across(given: Tensor, target: Tensor, counted: Tensor, *, exact: bool = True) -> bool:
     """Whether the target of each step is the next one along the axis that is taken for the batch.
 
     Args:
@@ -80,6 +83,7 @@ def moves_across(given: Tensor, target: Tensor, counted: Tensor) -> bool:
         target: as many as there are inputs, in either order of the axes; or without the first
             ones, or the last ones, of each sequence.
         counted: ``(n,)`` bool, of the targets in a row: which are not to be ignored.
+        exact: whether targets are known to the last digit.
 
     Returns:
         False where it is the next one along the other axis, too.
@@ -95,8 +99,8 @@ def moves_across(given: Tensor, target: Tensor, counted: Tensor) -> bool:
     """
     if not _is_large_enough(given) or given.dtype.is_complex:
         return False
-    across = _is_next(given, target, counted)
-    return across and not _is_next(given.transpose(0, 1), target, counted)
+    across = _is_next(given, target, counted, exact)
+    return across and not _is_next(given.transpose(0, 1), target, counted, exact)
 
 
 @torch.no_grad()
@@ -132,7 +136,7 @@ def _is_large_enough(given: Tensor) -> bool:
     return min(given.shape[:2]) >= FEWEST and given.numel() <= LARGEST
 
 
-def _is_next(given: Tensor, target: Tensor, counted: Tensor) -> bool:
+def _is_next(given: Tensor, target: Tensor, counted: Tensor, exact: bool) -> bool:
     """Whether targets are the inputs some places further along axis 1.
 
     A loss may leave out the first steps, or the last ones: fewer than half of all.
@@ -151,6 +155,12 @@ def _is_next(given: Tensor, target: Tensor, counted: Tensor) -> bool:
             shared = min(size, steps - ahead)
             which = counts[:, :shared]
             here, there = given[:, ahead : ahead + shared][which], asked[:, :shared][which]
-            if here.numel() >= FEWEST and torch.equal(here.to(there.dtype), there):
+            if here.numel() >= FEWEST and _are_equal(here.to(there.dtype), there, exact):
                 return len(torch.unique(here)) >= VARIED
     return False
+
+
+def _are_equal(here: Tensor, there: Tensor, exact: bool) -> bool:
+    if exact:
+        return torch.equal(here, there)
+    return torch.allclose(here, there, rtol=0.0, atol=ROUNDED * float(here.abs().max()))

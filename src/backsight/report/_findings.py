@@ -205,7 +205,8 @@ def print_explanation(code: str, console: Console | None = None) -> None:
     say()
     prose(known.explanation)
     say(Text("\nHow it is decided", "bold"))
-    prose(known.criterion)
+    for way in known.ways:
+        prose(way, "  * " if len(known.ways) > 1 else "")
     say(Text("\nTypical causes", "bold"))
     for line in known.causes:
         prose(line, "  * ")

@@ -11,7 +11,7 @@ from backsight.diagnosis._remedy import remedy
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._rule import Rule, Sample, named, of_module, short
 
-__all__ = ["Exploding"]
+__all__ = ["Exploding", "growth_of"]
 
 NEWEST = 3
 """States whose effect may still begin."""
@@ -114,14 +114,8 @@ class Exploding(Rule):
             if len(row) < 3 or not row.any():
                 continue
             finite = np.isfinite(row)
-            begins = int(np.flatnonzero(row)[0])
-            highest = float(row[finite].max()) if finite.any() else math.nan
-            largest = highest / float(row[begins])
-            if (
-                not largest > self.times
-                or _is_even(row[begins:])
-                or (layer.startswith(EMBEDDED) and _is_picked(row[begins:]))
-            ):
+            largest = growth_of(layer, row)
+            if not largest > self.times:
                 if not self.finite(layer, row):
                     continue
                 self._row[layer] = 0
@@ -145,6 +139,22 @@ class Exploding(Rule):
                 {"largest R": largest, "at lag": at, "lags": len(row)},
                 signals=(f"reach/{layer}", *_gradient(now)),
             )
+
+
+def growth_of(layer: str, row: NDArray[np.floating]) -> float:
+    """How many times as large as at the loss a gradient becomes on its way back; NaN where it is
+    not known, or where that is no growth from step to step.
+
+    Args:
+        layer: where it was measured.
+        row: ``R(k)`` of each lag, not zero everywhere.
+    """
+    begins = int(np.flatnonzero(row)[0])
+    finite = np.isfinite(row)
+    picked = layer.startswith(EMBEDDED) and _is_picked(row[begins:])
+    if not finite.any() or _is_even(row[begins:]) or picked:
+        return math.nan
+    return float(row[finite].max()) / float(row[begins])
 
 
 def _is_even(row: NDArray[np.floating]) -> bool:

@@ -37,7 +37,7 @@ class SmallUpdates(Rule):
         "{late:.0f} losses, it is below {slight:g}, which is a note unless not even the best "
         "constant answer was learned: the loss is above that (guess_loss) by a fraction of "
         "{above:g} or more. Steps that stay as small end it once the loss has fallen by more than "
-        "{creeps:g} of where it began."
+        "{creeps:g} of where it began, or to {done:g} of that."
     )
     causes: ClassVar = (
         "a learning rate that is far too small, or a schedule that has ended",
@@ -65,6 +65,9 @@ class SmallUpdates(Rule):
     """A warm-up is longer, but then some steps are larger."""
     creeps: float = 0.1
     """The answers' frequencies alone are worth as much."""
+    done: float = 1e-3
+    """Of where the loss began: no noise comes so low, however much there is of it at first, and
+    little is left to move for."""
     _recent: Recent | None = field(default=None, init=False, repr=False)
 
     _guess: float = field(default=math.nan, init=False, repr=False)
@@ -93,7 +96,8 @@ class SmallUpdates(Rule):
         small = tiny or (late and self._recent.median < self.slight)
         if small and course.learned and course.fallen <= self.creeps * abs(course.began):
             return  # neither: it creeps
-        if not small or course.learned:
+        done = 0 <= course.level <= self.done * course.began
+        if not small or course.learned or done:
             self.resolve(now.label, now.iteration)
             return
         ratio = self._recent.median

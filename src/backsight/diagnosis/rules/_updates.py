@@ -85,7 +85,9 @@ class LargeUpdates(Rule):
         "level is above {left:g} of that of the best constant answer, or, where that is not known, "
         "above {half:g} of where they began: what "
         "the weights were initialised with is lost, and later steps move large weights little; "
-        "likewise, one above {half:g}, and a level above {back:g} of that; or the loss is not "
+        "likewise, one above {half:g}, and a level above {back:g} of that; or one above {ratio:g}, "
+        "and a level above {worse:g} of that and of its first values, or above {back:g} of it "
+        "where the first two steps had lifted the loss to {lifted:g} times it. Or the loss is not "
         "finite by the next sample after these. The last is said of a single matrix, too, where "
         "the loss had come to {climbed:g} times its first values, and where it is as high after "
         "{patience:.0f} losses. Or a later sample was above {ratio:g}, the loss had come down to "
@@ -130,8 +132,12 @@ class LargeUpdates(Rule):
     fast: float = 0.02
     worse: float = 1.2
     """A model that is as fast is worse than one that knows nothing: it has not just forgotten."""
+    lifted: float = 1.5
+    """Of the best constant answer's loss, and of the loss before any step."""
     gone: float = 100
     """Losses: a spike is over by then."""
+    _before: float = field(default=math.nan, init=False, repr=False)
+    """The loss before any step; NaN where it has not been seen."""
     _blow: tuple[int, float, int] | None = field(default=None, init=False, repr=False)
     """Iteration and size of a later step that threw the model out, and the losses until then."""
     _since: int | None = field(default=None, init=False, repr=False)
@@ -208,6 +214,8 @@ class LargeUpdates(Rule):
         course = now.courses.get(now.label)
         if course is None or self._seen > self.samples:
             return
+        if course.count == 1:
+            self._before = course.value
         if (widest := max(ratios.values())) > self._widest:
             self._widest, self._widest_at = widest, now.iteration
         limit = self.climbed * abs(course.three)
@@ -258,10 +266,16 @@ class LargeUpdates(Rule):
         left = self.back
         if self._first > self.thrown:
             left = self.left if known else self.half  # an unknown loss may end far above 0
-        return (
-            self._first > self.half
-            and course.count >= self.patience
-            and course.level > left * line > 0
+        if course.count < self.patience or self._first <= self.ratio:
+            return False
+        if self._first > self.half and course.level > left * line > 0:
+            return True
+        return known and (
+            course.level > self.worse * max(line, abs(course.three)) > 0
+            or (
+                course.three > self.lifted * max(line, self._before) > 0
+                and course.level > self.back * line
+            )
         )
 
     def _is_blown(self, course: LossHistory) -> bool:

@@ -25,6 +25,9 @@ class ClippedShare(Measurement):
 
     What ``clip_grad_norm_`` and ``clip_grad_value_`` are seen to shorten counts, and so do the
     clips of a guard of ours. Nothing is recorded before the first such call or act.
+    ``clips_unread``: the iterations so far in which they would have shortened gradients after the
+    step, as long as no step has read any; from then on 0. A clip that is called once an epoch is in
+    no sample.
 
     Example:
         >>> import torch
@@ -43,22 +46,29 @@ class ClippedShare(Measurement):
     """
 
     name = "share of clipped steps"
-    signals = ("clipped_share",)
+    signals = ("clipped_share", "clips_unread")
     may_wait = True
 
     def __init__(self) -> None:
         self._recent: deque[bool | Tensor] = deque(maxlen=RECENT)
         self._seen = False
-        """Whether anybody clips at all."""
+        """Whether a step has ever read what was clipped."""
+        self._unread: int | Tensor | None = None
+        """Iterations in which it was too late; None before there was one."""
 
     def on_iteration_end(self, now: Iteration) -> None:
         """Count it; what an accelerator has compared stays there until it is recorded."""
-        calls = now.shortened if now.by_hand else now.shortened[: now.shortened_read]
+        read = now.shortened_read
+        calls = now.shortened if now.by_hand else now.shortened[: max(read, 0)]
         acted = any(name in now.numbers for name in CLIPS)
         self._seen = self._seen or acted or bool(calls)
-        elsewhere = [one for one in calls if isinstance(one, Tensor)]
-        known = acted or any(one is True for one in calls)
-        self._recent.append(known if known or not elsewhere else torch.stack(elsewhere).any())
+        if read >= 0 and not now.by_hand and not self._seen:
+            late = now.shortened[read:]
+            if late:  # a number of an accelerator is not asked whether it is 0
+                self._unread = _any(late) + (0 if self._unread is None else self._unread)
+        if self._unread is not None and now.sampled:
+            now.record("clips_unread", 0.0 if self._seen else 1.0 * self._unread)
+        self._recent.append(acted or _any(calls))
         if self._seen and now.sampled:
             now.record("clipped_share", self._share())
 
@@ -70,3 +80,9 @@ class ClippedShare(Measurement):
         device = elsewhere[0].device
         there = torch.stack([one.to(device) for one in elsewhere]).sum()
         return (there + known) / len(self._recent)
+
+
+def _any(calls: list[bool | Tensor]) -> bool | Tensor:
+    elsewhere = [one for one in calls if isinstance(one, Tensor)]
+    known = any(one is True for one in calls)
+    return known if known or not elsewhere else torch.stack(elsewhere).any()

@@ -49,7 +49,12 @@ from backsight.probes.loss._penalty import penalised
 from backsight.probes.loss._persistence import Persistence
 from backsight.probes.loss._row_answers import RowAnswers, row_keys
 from backsight.probes.loss._squashed import squashed_twice
-from backsight.probes.loss._targets_turned import targets_turned
+from backsight.probes.loss._targets_turned import (
+    StepTargets,
+    step_targets,
+    steps_given,
+    targets_turned,
+)
 from backsight.probes.loss._unsquashed import unsquashed
 
 __all__ = [
@@ -66,6 +71,7 @@ __all__ = [
     "LossTerm",
     "Persistence",
     "RowAnswers",
+    "StepTargets",
     "Window",
     "answers_given",
     "asks_a_layer",
@@ -105,6 +111,8 @@ __all__ = [
     "row_keys",
     "squashed_twice",
     "step_by_step",
+    "step_targets",
+    "steps_given",
     "steps_of_one_target",
     "targets_beyond",
     "targets_turned",

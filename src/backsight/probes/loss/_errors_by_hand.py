@@ -31,7 +31,10 @@ FACTORS = 3
 """Numbers that a difference is multiplied by."""
 
 DEAREST = 1 << 24
-"""Multiplications of a layer's output that is computed once more."""
+"""Multiplications of the outputs that are computed once more."""
+
+MOST = 512
+"""Outputs that are put together: one of each step."""
 
 
 def error_by_hand(node: Node) -> LossTarget | None:
@@ -154,19 +157,21 @@ def _compared(below: Node, difference: Tensor | None) -> tuple[Tensor, Tensor, E
     return target, prediction, (node, number)
 
 
-def _output(node: Node, limit: int) -> Tensor | None:
+def _output(node: Node, limit: int, dearest: int = DEAREST) -> Tensor | None:
     """What an operation has returned."""
     name = operation(node)
     if name in ("Addmm", "Mm"):
-        return _product(node, name)
+        return _product(node, name, dearest)
     if name == "Add":
-        return _with_bias(node, limit)
+        return _with_bias(node, limit, dearest)
+    if name in ("Cat", "Stack"):
+        return _together(node, name, limit, dearest)
     below, number = node.next_functions[0] if node.next_functions else (None, 0)
     if below is None or number or not limit:
         return None
     if name not in SAME_ORDER and name not in ("Permute", "Select", "Slice", "T", "Transpose"):
         return None
-    given = _output(below, limit - 1)
+    given = _output(below, limit - 1, dearest)
     if given is None:
         return None
     if name in SAME_ORDER:
@@ -182,23 +187,38 @@ def _output(node: Node, limit: int) -> Tensor | None:
     return given[tuple(part)]
 
 
-def _with_bias(node: Node, limit: int) -> Tensor | None:
+def _together(node: Node, name: str, limit: int, dearest: int) -> Tensor | None:
+    """Of outputs that a loop has collected."""
+    count = len(node.next_functions)
+    if not limit or not 0 < count <= MOST:
+        return None
+    parts: list[Tensor] = []
+    for below, number in node.next_functions:
+        part = None if below is None or number else _output(below, limit - 1, dearest // count)
+        if part is None:
+            return None
+        parts.append(part)
+    axis = signed(int(saved(node, "dim")))
+    return torch.cat(parts, axis) if name == "Cat" else torch.stack(parts, axis)
+
+
+def _with_bias(node: Node, limit: int, dearest: int) -> Tensor | None:
     """Of a layer whose product had to be taken apart from its bias."""
     (below, number), (leaf, _) = node.next_functions
     bias = getattr(leaf, "variable", None)
     if below is None or bias is None or number or not limit or saved(node, "alpha") != 1:
         return None
-    product = _output(below, limit - 1)
+    product = _output(below, limit - 1, dearest)
     return None if product is None else product + bias.detach()
 
 
-def _product(node: Node, name: str) -> Tensor | None:
+def _product(node: Node, name: str, dearest: int) -> Tensor | None:
     rows = saved(node, "mat1" if name == "Addmm" else "self")
     weight, (turned, _) = saved(node, "mat2"), node.next_functions[-1]
     if weight is None and turned is not None and operation(turned) == "T":
         leaf = getattr(turned.next_functions[0][0], "variable", None)
         weight = None if leaf is None else leaf.t()
-    if rows is None or weight is None or rows.numel() * weight.shape[1] > DEAREST:
+    if rows is None or weight is None or rows.numel() * weight.shape[1] > dearest:
         return None
     product: Tensor = rows.detach() @ weight.detach()
     if name == "Mm":

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from torch import Tensor
 from torch.autograd.graph import Node
 
-from backsight.probes._operations import SAME_ORDER, operation, shape_of, unpacked
+from backsight.probes._operations import SAME_ORDER, axes_of, operation, saved, shape_of, unpacked
 from backsight.probes.loss._loss_operations import LossOperations
 
 __all__ = ["squashed_twice"]
@@ -60,7 +60,8 @@ def squashed_twice(made: LossOperations) -> Iterator[tuple[str, str]]:
 
     A log-softmax and a log-sigmoid count as the loss that they are the first half of. Between the
     two, numbers may be reshaped, cut off, shifted and multiplied by something near 1, or divided by
-    their sum. A logarithm of probabilities undoes what a softmax does.
+    their sum. A logarithm of probabilities undoes what a softmax does. A softmax of one unit alone
+    is 1 whatever the unit says.
 
     Args:
         made: the operations of the loss, while the graph is whole.
@@ -90,6 +91,8 @@ def squashed_twice(made: LossOperations) -> Iterator[tuple[str, str]]:
                 continue
             inner = _before(before)
             first = None if inner is None else _squash(inner)
+            if name == "BinaryCrossEntropy" and _is_of_one(before):
+                yield "softmax of one unit", LOSSES[name]
             # An attention may be a softmax of scores that were squashed before.
             if first == from_name:
                 loss = "binary cross-entropy" if "igmoid" in first else "cross-entropy"
@@ -163,6 +166,16 @@ def _by_hand(made: LossOperations) -> Iterator[tuple[str, str]]:
             if given is not None and before is not None and _leads(other, given):
                 soft = kind == "Logsumexp"
                 yield before.lower(), LOSSES["LogSoftmax" if soft else "LogSigmoid"]
+
+
+def _is_of_one(node: Node) -> bool:
+    """Whether it is a softmax along an axis of one element, which is 1 whatever that is."""
+    if operation(node) != "Softmax":
+        return False
+    shape = shape_of(node, 0)
+    return bool(shape) and all(
+        shape[one] == 1 for one in axes_of(int(saved(node, "dim")), len(shape))
+    )
 
 
 def _leads(node: Node | None, to: Node) -> bool:

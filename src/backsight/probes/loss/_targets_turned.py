@@ -1,6 +1,7 @@
 """Targets that are flattened in another order than the predictions they are held against."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,7 +14,7 @@ from backsight.probes.loss._answer_given import inputs_read
 from backsight.probes.loss._loss_operations import LossOperations
 from backsight.probes.loss._loss_targets import LossTarget, loss_targets
 
-__all__ = ["targets_turned"]
+__all__ = ["StepTargets", "step_targets", "steps_given", "targets_turned"]
 
 FAR = 8
 """Operations between a loss and the view that has made rows of steps and sequences."""
@@ -22,6 +23,75 @@ VARIED = 3
 """Different symbols, at least."""
 
 SHORTEST = 3
+
+
+class StepTargets(NamedTuple):
+    """Targets of all steps of all sequences, flattened.
+
+    Example:
+        >>> from backsight.probes.loss import StepTargets
+        >>> StepTargets._fields
+        ('given', 'right', 'other')
+    """
+
+    given: LossTarget
+    right: Tensor
+    """``(T, B)``: as the predictions are flattened."""
+    other: Tensor
+    """``(T, B)``: if they were flattened in the other order of steps and sequences."""
+
+
+def step_targets(made: LossOperations, steps: int, batch: int) -> Iterator[StepTargets]:
+    """Of each loss of so many of them whose predictions show which axes were joined.
+
+    Args:
+        made: the operations of the loss, while the graph is whole.
+        steps: of each sequence.
+        batch: sequences; another number.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes.loss import LossOperations, step_targets
+        >>> z = torch.zeros(5, 2, 3, requires_grad=True)
+        >>> loss = torch.nn.functional.cross_entropy(z.flatten(0, 1), torch.zeros(10).long())
+        >>> [one.other.shape for one in step_targets(LossOperations([loss]), 5, 2)]
+        [torch.Size([5, 2])]
+    """
+    for given in loss_targets(made)[:SHORTEST] if steps != batch else ():
+        target = given.target
+        shape = _rows(given.edge[0]) if target.numel() == len(target) == steps * batch else ()
+        if shape not in ((steps, batch), (batch, steps)):
+            continue
+        by_step, by_row = target.view(steps, batch), target.view(batch, steps).t()
+        if shape == (steps, batch):
+            yield StepTargets(given, by_step, by_row)
+        else:
+            yield StepTargets(given, by_row, by_step)
+
+
+def steps_given(made: LossOperations, sizes: Collection[tuple[int, int]]) -> list[Tensor]:
+    """``(T, B)`` symbols that were embedded; without any, ``(T, B, F)`` that layers were given.
+
+    Args:
+        made: the operations of the loss, while the graph is whole.
+        sizes: steps and sequences.
+
+    Example:
+        >>> import torch
+        >>> from backsight.probes.loss import LossOperations, steps_given
+        >>> z = torch.nn.Embedding(9, 4)(torch.zeros(2, 5).long())
+        >>> [one.shape for one in steps_given(LossOperations([z.sum()]), {(5, 2)})]
+        [torch.Size([5, 2])]
+    """
+    symbols = _symbols(made, sizes)
+    if symbols:
+        return symbols
+    found = [
+        read.given.transpose(0, 1) if read.steps else read.given
+        for read in inputs_read(made)
+        if read.given.dim() == 3
+    ]
+    return [one for one in found[:SHORTEST] if tuple(one.shape[:2]) in sizes]
 
 
 def targets_turned(made: LossOperations, sizes: Collection[tuple[int, int]]) -> list[LossTarget]:
@@ -46,14 +116,20 @@ def targets_turned(made: LossOperations, sizes: Collection[tuple[int, int]]) -> 
         1
         0
     """
-    known = {(t, b) for t, b in sizes if t != b and min(t, b) >= SHORTEST}
-    asked = loss_targets(made)[:SHORTEST] if known else []
-    asked = [given for given in asked if given.of_classes and given.target.dim() == 1]
-    symbols = _symbols(made, known) if asked else []
-    return [given for given in asked if symbols and _is_turned(given, symbols)]
+    asked = {
+        size: [one for one in step_targets(made, *size) if one.given.of_classes]
+        for size in sizes
+        if min(size) >= SHORTEST
+    }
+    found: dict[int, LossTarget] = {}
+    for read in _symbols(made, asked) if any(asked.values()) else ():
+        for one in asked[read.shape[0], read.shape[1]]:
+            if _is_turned(one, read):
+                found[id(one.given.node)] = one.given
+    return [*found.values()]
 
 
-def _symbols(made: LossOperations, sizes: set[tuple[int, int]]) -> list[Tensor]:
+def _symbols(made: LossOperations, sizes: Collection[tuple[int, int]]) -> list[Tensor]:
     """``(T, B)`` each."""
     found = []
     for _, node in made.those({"Embedding"}) if sizes else ():
@@ -70,18 +146,9 @@ def _symbols(made: LossOperations, sizes: set[tuple[int, int]]) -> list[Tensor]:
 
 
 @torch.no_grad()
-def _is_turned(given: LossTarget, symbols: list[Tensor]) -> bool:
-    shape = _rows(given.edge[0])
-    for read in symbols:
-        steps, batch = read.shape
-        if given.target.numel() != read.numel() or shape not in ((steps, batch), (batch, steps)):
-            continue
-        by_step, by_row = given.target.view(steps, batch), given.target.view(batch, steps).t()
-        right, other = (by_step, by_row) if shape == (steps, batch) else (by_row, by_step)
-        for fits in (_is_next, _ends_alike):
-            if fits(read, other) and not fits(read, right):
-                return True
-    return False
+def _is_turned(asked: StepTargets, read: Tensor) -> bool:
+    fits = _is_next, _ends_alike
+    return any(fit(read, asked.other) and not fit(read, asked.right) for fit in fits)
 
 
 def _rows(node: Node | None) -> tuple[int, ...]:
@@ -98,10 +165,15 @@ def _rows(node: Node | None) -> tuple[int, ...]:
             first = shapes.pop() if len(shapes) == 1 else ()
             return (len(node.next_functions), first[0]) if len(first) == 2 else ()
         before, after = shape_of(below, number), shape_of(node, 0)
-        if len(before) == 3 and len(after) == 2 and after[1] == before[2]:
+        if len(before) > 1 and after[0] == before[0] * before[1] and before[2:] in _behind(after):
             return before[:2]
         node = below
     return ()
+
+
+def _behind(rows: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
+    """What stands behind the two axes that were joined to these rows."""
+    return (rows[1:], (1,)) if len(rows) == 1 else (rows[1:],)
 
 
 def _is_next(read: Tensor, asked: Tensor) -> bool:

@@ -58,6 +58,7 @@ from backsight.probes.wiring._side_by_side import one_step_alone, steps_side_by_
 from backsight.probes.wiring._step_calls import StepCalls
 from backsight.probes.wiring._steps_read import StepsRead
 from backsight.probes.wiring._turned_round import TurnedRound
+from backsight.probes.wiring._turned_ties import TurnedTies
 from backsight.probes.wiring._white_noise import noise_spread
 
 __all__ = [
@@ -70,6 +71,7 @@ __all__ = [
     "StepCalls",
     "StepsRead",
     "TurnedRound",
+    "TurnedTies",
     "additions_in_half",
     "asks_for_last",
     "asks_of_rows",

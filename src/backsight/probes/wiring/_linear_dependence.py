@@ -1,5 +1,7 @@
 """Along which axis of a layer's input targets are sums of steps before theirs."""
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
@@ -11,8 +13,9 @@ LAGS, FEWER = 8, 3
 MOST = 0.5
 """Of the variance that a step's own input leaves, what the steps before it explain at least."""
 
-NOTHING = 0.1
-"""Of a variance, what is explained by chance, or by what hardly matters."""
+NOTHING, CHANCE, TOO_MUCH = 0.1, 3.0, 0.25
+"""Of a variance, what is explained by what hardly matters; standard errors of what is explained by
+chance, which is more where positions are few; and what is no chance whatever they are."""
 
 ALONE = 0.9
 """Of what is explained, what the one row before must not do by itself: of days in reverse order,
@@ -72,29 +75,38 @@ def sums_across(given: Tensor, target: Tensor) -> bool:
     for lags in (LAGS, FEWER):
         before, after = range(1, lags + 1), range(-lags, 0)
         told = _explained(rows, answers, before)
-        if told is None or not bool((told >= MOST).any()):
+        if told is None or not bool((told.share >= MOST).any()):
             continue
         if not all(_is_nothing(_explained(z, z, before, own=False)) for z in (rows, x)):
             return False
-        found = told >= MOST
+        found = told.share >= MOST
         found &= _none(_explained(rows, answers, after))
         found &= _none(_explained(x, y, before)) & _none(_explained(x, y, after))
         next_to_it = _explained(rows, answers, range(1, 2))
         assert next_to_it is not None  # fewer are fitted, of more positions
-        return bool((found & (next_to_it < ALONE * told)).any())
+        return bool((found & (next_to_it.share < ALONE * told.share)).any())
     return False
 
 
-def _none(explained: Tensor | None) -> Tensor:
-    return torch.tensor(False) if explained is None else explained <= NOTHING
+class _Explained(NamedTuple):
+    share: Tensor
+    """``(K,)``: of the variance of each output."""
+    error: float
+    """The standard error of that, where nothing is to be explained."""
 
 
-def _is_nothing(explained: Tensor | None) -> bool:
+def _none(explained: _Explained | None) -> Tensor:
+    if explained is None:
+        return torch.tensor(False)
+    return explained.share <= min(TOO_MUCH, max(NOTHING, CHANCE * explained.error))
+
+
+def _is_nothing(explained: _Explained | None) -> bool:
     return bool(_none(explained).all())
 
 
-def _explained(x: Tensor, y: Tensor, lags: range, *, own: bool = True) -> Tensor | None:
-    """``(K,)``: of each output, the share of the variance that a step's own input has left and the
+def _explained(x: Tensor, y: Tensor, lags: range, *, own: bool = True) -> _Explained | None:
+    """Of each output, the share of the variance that a step's own input has left and the
     steps so far before it along the first axis explain; None where there are too few positions."""
     first, last = max(0, lags[-1]), len(x) + min(0, lags[0])
     if last <= first:
@@ -110,7 +122,8 @@ def _explained(x: Tensor, y: Tensor, lags: range, *, own: bool = True) -> Tensor
     left, rest = _unexplained(few, asked), _unexplained(many, asked)
     varies = asked.var(0) > EXACT**2 * asked.square().mean(0)
     explained: Tensor = torch.where(varies & (left > EXACT * asked.var(0)), 1 - rest / left, 0.0)
-    return explained
+    fitted = many.shape[1] - few.shape[1]
+    return _Explained(explained, (2 * fitted) ** 0.5 / (len(here) - many.shape[1]))
 
 
 def _unexplained(x: Tensor, y: Tensor) -> Tensor:

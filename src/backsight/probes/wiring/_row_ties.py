@@ -41,9 +41,16 @@ class RowTies:
         (True, True, False)
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, again: bool = False, widest: int = WIDEST) -> None:
+        """Of sequences.
+
+        Args:
+            again: whether one that was there before counts again, as single steps may.
+            widest: features of a step that are looked at, the first ones.
+        """
         self.rows = self.offered = 0
         """Different sequences so far; and all of them."""
+        self._again, self._widest = again, widest
         self._places = 0
         """Steps whose symbols are counted one by one."""
         self._seen: set[int] = set()
@@ -60,14 +67,13 @@ class RowTies:
     @torch.no_grad()
     def add(self, given: Tensor, target: Tensor) -> None:
         """One batch: ``(B, T)`` symbols or ``(B, T, F)`` numbers; ``(B,)`` classes, or numbers."""
-        keys = row_keys(given)
-        if keys is None or self.full:
+        new = None if self.full else self._news(given)
+        if new is None:
             return
         self.offered += len(given)
-        new = [place for place, key in enumerate(keys.tolist()) if self._is_new(key)]
         if not new:
             return
-        x, y = _features(given[new]), _answers(target[new])
+        x, y = _features(given[new], self._widest), _answers(target[new])
         shape = given.shape[1:], target.shape[1:], x.shape[1:], y.shape[1:]
         if self._sums is None:
             self._shape = shape
@@ -87,6 +93,14 @@ class RowTies:
         for whole, part in zip(self._sums, parts, strict=True):
             whole += part
         self.rows += len(new)
+
+    def _news(self, given: Tensor) -> list[int] | None:
+        if self._again:
+            return [*range(len(given))]
+        keys = row_keys(given)
+        if keys is None:
+            return None
+        return [place for place, key in enumerate(keys.tolist()) if self._is_new(key)]
 
     def _is_new(self, key: int) -> bool:
         new = key not in self._seen
@@ -152,14 +166,14 @@ def _places(given: Tensor) -> int:
     return len(_ends(given))
 
 
-def _features(given: Tensor) -> Tensor:
+def _features(given: Tensor, widest: int) -> Tensor:
     steps, places = given.shape[1], _ends(given)
     if given.dim() == 2:
         each = one_hot(given.long() % SYMBOLS, SYMBOLS).double()
         numbers = given.double()
         whole = torch.cat([numbers[:, places], numbers.mean(1, keepdim=True)], 1)
         return torch.cat([each[:, places].flatten(1), each.sum(1), whole], 1)
-    x = given[..., :WIDEST].double()
+    x = given[..., :widest].double()
     change = x.diff(dim=1).abs().mean(1) if steps > 1 else x[:, 0]
     sums = [x.mean(1), x.std(1, correction=0), change]
     return torch.cat([x[:, places].flatten(1), *sums], 1)

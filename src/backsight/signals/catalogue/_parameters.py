@@ -68,6 +68,18 @@ SIGNALS = (
         source="Backsight",
     ),
     Signal(
+        name="clips_unread",
+        title="iterations with a clip too late",
+        formula="the iterations so far with a call of clip_grad_norm_ (‖g‖ above the limit) or "
+        "clip_grad_value_ (max |g| above it) after the step, where there is none yet between "
+        "backward and a step; 0 where there is; recorded from the first such call on",
+        axes=("iteration",),
+        unit="1",
+        reduction="sum over iterations",
+        cost="none",
+        source="Backsight",
+    ),
+    Signal(
         name="gate_moved",
         title="motion of a gate's weights",
         formula="‖θ_g - θ_g at the newest sampled iteration before‖ / ‖θ_g then‖, before the step; "

@@ -191,7 +191,7 @@ SIGNALS = (
     Signal(
         name="schedule_share",
         title="share of a schedule that is over",
-        formula="schedule_calls / total_steps or total_iters; not of a cosine",
+        formula="schedule_calls / total_steps, total_iters or the last milestone; no cosine",
         axes=("iteration",),
         unit="1",
         reduction="none",

@@ -19,7 +19,7 @@ class ClipMisplaced(Rule):
     cause: ClassVar[bool] = True
     spares: ClassVar = ("BKS402",)
     reads: ClassVar = ("clip_misplaced", "clip_scaled")
-    optional_signals: ClassVar = ("gradient_left", "weights_clamped")
+    optional_signals: ClassVar = ("clips_unread", "gradient_left", "weights_clamped")
     explanation: ClassVar[str] = (
         "Clipping works on the gradients that are there when it is called. Before backward these "
         "are zero or those of the last step, and after the step nobody reads them any more: the "
@@ -37,12 +37,15 @@ class ClipMisplaced(Rule):
         "arrive at scaler.step at least 64 times shorter than they were computed and still "
         "scaled, with 8 or more elements alike to the bit, or with one norm whatever it was "
         "before. Or {held:.0%} of the weights of the largest matrix or more are at its largest "
-        "value, to the bit, and were moved there between backward and the step. Where no gradient "
+        "value, to the bit, and were moved there between backward and the step. Or no step has "
+        "ever read what such a call has shortened, while {samples:.0f} of them came after a step, "
+        "as at the end of an epoch, and were given gradients above the limit. Where no gradient "
         "is above the limit in {harmless:.0f} samples, a misplaced call is told as a note. A clip "
         "by hand of gradients that are None or zero leaves no trace."
     )
     causes: ClassVar = (
         "the clip stands before loss.backward(), or after optimizer.step()",
+        "the clip stands after the loop over batches, and is called once an epoch",
         "parameters = model.parameters() is a generator: the second clip finds it empty",
         "the parameters of an average or a target network are clipped, which have no gradient",
         "the weights are clamped, p.data.clamp_(…), and not p.grad",
@@ -65,6 +68,7 @@ class ClipMisplaced(Rule):
     _scaled: dict[str, int] = field(default_factory=dict, init=False, repr=False)
     _held: dict[str, int] = field(default_factory=dict, init=False, repr=False)
     """Samples in a row in which the weights were clamped instead."""
+    _unread: dict[str, float] = field(default_factory=dict, init=False, repr=False)
     _left: dict[str, float] = field(default_factory=dict, init=False, repr=False)
 
     @property
@@ -78,6 +82,8 @@ class ClipMisplaced(Rule):
     def _update(self, now: Sample) -> None:
         self._left |= now.numbers("gradient_left")
         scaled, clamped = now.numbers("clip_scaled"), now.numbers("weights_clamped")
+        unread = now.numbers("clips_unread")
+        self._unread |= unread
         for where, ratio in now.numbers("clip_misplaced").items():
             factor = scaled.get(where, 0.0)
             row = self._misplaced.setdefault(where, [])
@@ -99,9 +105,17 @@ class ClipMisplaced(Rule):
                 self._tell_misplaced(where, now.iteration, max(above, key=abs), "warning")
             elif len(row) >= self.harmless:
                 self._tell_misplaced(where, now.iteration, max(row, key=abs), "info")
+            elif self._unread.get(where, 0.0) >= self.samples and not self._kept(where):
+                continue  # told below
             elif not row and not factor and not self._held[where]:
                 self.ready = True
                 self.resolve(where, now.iteration)
+
+        for where, calls in unread.items():
+            above = [one for one in self._misplaced.get(where, []) if abs(one) > 1]
+            few = len(above) < self.samples  # else it is told already
+            if calls >= self.samples and few and not self._kept(where):
+                self._tell_unread(where, now.iteration, calls)
 
     def _burst(self, where: str, iteration: int, row: list[float]) -> None:
         """What is not finite any more before there were enough samples, each of them misplaced."""
@@ -131,6 +145,17 @@ class ClipMisplaced(Rule):
             f"{percent(share)} of the largest matrix is at the limit",
             {"share at the limit": share},
             signals=(named("weights_clamped", where),),
+        )
+
+    def _tell_unread(self, where: str, iteration: int, calls: float) -> None:
+        self.ready = True
+        self.found(
+            where,
+            iteration,
+            f"gradients above the limit were clipped {calls:.0f} times, each time after the step, "
+            "as at the end of an epoch: no step has ever read a gradient that was clipped",
+            {"clips that no step reads": calls},
+            signals=(named("clips_unread", where),),
         )
 
     def _tell_misplaced(self, where: str, iteration: int, ratio: float, severity: str) -> None:

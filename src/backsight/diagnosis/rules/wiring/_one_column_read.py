@@ -40,11 +40,12 @@ class OneColumnRead(InARow):
         "the same sequence of several, and the gradient on the output and on the final states is "
         "exactly zero for all others (that the last one is read at every step is BKS408). A unit "
         "that is itself the prediction is told as a note, and so is a model that cuts one feature "
-        "out of the several that it is given, and reads no other (one_feature_read); so are "
-        "features that are all the same (features_alike), and overlapping windows of one feature, "
-        "of which no target is a value, while the loss is above half of what a constant answer "
-        "gives (one_series_read), and a loss that asks for one output of a linear layer, and for "
-        "that column of a table of targets that is as wide (one_output_read)."
+        "out of the several that it is given, and reads no other, or is given one that was cut out "
+        "of a batch of several (one_feature_read); so are features that are all the same "
+        "(features_alike), and overlapping windows of one feature, of which no target is a value, "
+        "while the loss is above half of what a constant answer gives (one_series_read), and a "
+        "loss that asks for one output of a linear layer, and for that column of a table of "
+        "targets that is as wide (one_output_read)."
     )
     causes: ClassVar = (
         "output[:, :, -1] or output[..., 0] where the last step was meant, output[:, -1]",
@@ -94,8 +95,8 @@ class OneColumnRead(InARow):
             )
         if now.numbers("one_feature_read").get(where):
             return (
-                f"of the {many:.0f} features that the model is given, {where} reads one alone: the "
-                "others enter nowhere",
+                f"of the {many:.0f} features of a batch, {where} reads one alone: the others enter "
+                "nowhere",
                 {"features": many},
             )
         if now.numbers("features_alike").get(where):

@@ -49,8 +49,8 @@ class RateCourse(Rule):
     spares: ClassVar = ("BKS402",)
     reads: ClassVar = ("group_lr", "lr")
     optional_signals: ClassVar = (
-        *("group_lr_share", "loss", "plateau_best", "plateau_first", "schedule_calls"),
-        *("schedule_periods", "schedule_share", "update_ratio"),
+        *("group_lr_share", "guess_loss", "loss", "plateau_best", "plateau_first"),
+        *("schedule_calls", "schedule_periods", "schedule_share", "update_ratio"),
     )
     explanation: ClassVar[str] = (
         "What a schedule makes of the learning rate decides whether anything is learned. At a rate "
@@ -67,22 +67,25 @@ class RateCourse(Rule):
         "tells of it. Or it has risen {rising:.0f} times, from sample to sample or from epoch to "
         "epoch, to {growth:g} times what it began with, or {few:.0f} times to 30 times that, and "
         "the loss is 3 times its lowest level, or is not finite; where it has grown to 30 times "
-        "what the optimizer was given, that stands until the loss is back. Or it rises in every "
-        "iteration, falls back at once to where it began, and rises again, {teeth:.0f} times in a "
-        "row for as many iterations: a rise that comes to an end, and a rate that falls by steps, "
-        "do not count. Or it has risen {climbs:.0f} times by the same amount, each after "
+        "what the optimizer was given, that stands until the loss is back, and it is enough that "
+        "the model was better than the best constant answer and is not any longer. Or it rises in "
+        "every iteration, falls back at once to where it began, and rises again, {teeth:.0f} times "
+        "in a row for as many iterations: a rise that comes to an end, and a rate that falls by "
+        "steps, do not count. Or it has risen {climbs:.0f} times by the same amount, each after "
         "{epoch:.0f} iterations or more, and at that pace needs {far:.0f} more of these to be "
         "what its schedule was given. Or it has fallen {falls:.0f} times by a ReduceLROnPlateau "
         "in mode max whose best number is still its first one, and that is what the loss was "
         "then, within a fraction of {alike:g}, and the loss has come down since. Or a cosine is "
         "called in each iteration and has gone up and down 4 times; or all calls of a schedule "
-        "are over for 50 iterations or more, at a hundredth of the rate; or a LambdaLR has never "
+        "are over for 50 iterations or more (of one with milestones, three times as many as they "
+        "took), at a hundredth of the rate; or a LambdaLR has never "
         "multiplied the rate by more than what that rate is itself. Or the loss has not fallen "
         "after 150 losses, and a schedule was not called at all, has had less than a tenth of its "
         "calls, one in five iterations or more, or the rate still rises from sample to sample "
         "while a step moves weights by less than 1e-4. A note tells of a rate that has only risen "
         "for 300 iterations and is below half of what its schedule was given, if a twentieth of "
-        "the rise is done."
+        "the rise is done; another one of a cosine that was called for a quarter more than its "
+        "T_max and swings back up, until it has swung down and up once."
     )
     causes: ClassVar = (
         "a warm-up from 0 whose scheduler.step() is never called, or only once an epoch",
@@ -135,6 +138,8 @@ class RateCourse(Rule):
     _climbs: dict[str, Climb] = field(default_factory=dict, init=False, repr=False)
     _levels: list[tuple[int, float]] = field(default_factory=list, init=False, repr=False)
     """Of the loss, by iteration, in the first samples."""
+    _guess: float = field(default=math.nan, init=False, repr=False)
+    """The newest loss of the best constant answer."""
     _plateaus: dict[str, _Plateau] = field(default_factory=dict, init=False, repr=False)
     _overshoots: dict[str, Overshoot] = field(default_factory=dict, init=False, repr=False)
     _fit: Fit = field(default_factory=Fit, init=False, repr=False)
@@ -161,6 +166,7 @@ class RateCourse(Rule):
         history = now.courses.get(now.label)
         if history is not None and len(self._levels) < LEVELS:
             self._levels.append((now.iteration, history.level))
+        self._guess = now.numbers("guess_loss").get(now.label, self._guess)
         rates = now.numbers("group_lr")
         for where, rate in rates.items():
             if not self.finite(where, rate):
@@ -327,9 +333,10 @@ class RateCourse(Rule):
         if low is not None and now.iteration - low >= max(self.idle, low - course.began):
             self._tell_idle(where, now.iteration, course, low)
         elif self._has_grown(course):
-            if history is not None and is_worse(history):
+            far = self._overshoots.setdefault(where, Overshoot())
+            if history is not None and (is_worse(history) or far.forgets(history, self._guess)):
                 self._tell_growth(where, now.iteration, course)
-                self._overshoots.setdefault(where, Overshoot()).rises_with(history)
+                far.rises_with(history)
         elif low is None and where not in self._again:
             over = self._overshoots.get(where)
             if over is None or not over.harms(history):

@@ -60,6 +60,10 @@ class Fit:
     """Losses, or iterations."""
     periods: float = 4.0
     """Of a cosine that is called in each iteration."""
+    again: float = 1.25
+    """Periods of a cosine: its rate is back at a seventh of the whole."""
+    cyclic: float = 2.25
+    """Periods of one that swings because it is meant to."""
     held: int = 5
     """Iterations for one call: one of a schedule that is called once an epoch."""
     idle: int = 50
@@ -107,6 +111,15 @@ class Fit:
                     f"{calls:,.0f} times, once in each iteration, as if T_max counted epochs",
                     {"calls": calls, "T_max": length}, "schedule_periods",
                 )  # fmt: skip
+            elif self.again <= turns < self.cyclic:
+                length = calls / turns
+                yield Misfit(
+                    member,
+                    f"rises again: its cosine came to its end after {length:,.0f} calls (T_max), "
+                    f"was called {calls:,.0f} times, and swings back up behind its end; a training "
+                    "that is to end at a low rate needs a T_max of all its calls",
+                    {"calls": calls, "T_max": length}, "schedule_periods", note=True,
+                )  # fmt: skip
             length = calls / share if share else math.inf
             idle = now.iteration - min(calls, length)
             if calls + 1 >= length and idle >= max(self.idle, length) and self._low(member, aims):
@@ -136,7 +149,8 @@ class Fit:
 
     def _low(self, member: str, aims: Mapping[str, float]) -> bool:
         known = self._shares.get(member)
-        return aims.get(member, 1.0) <= self.nothing * max(1.0, known.highest if known else 0.0)
+        highest = max(1.0, known.highest if known else 0.0)
+        return aims.get(member, 1.0) <= self.nothing * highest * (1 + 1e-6)  # 0.1 * 0.1 rounds up
 
     def _factors(self, now: Sample) -> Iterator[Misfit]:
         rates = now.numbers("lr")

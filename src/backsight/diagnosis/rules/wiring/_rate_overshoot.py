@@ -10,6 +10,9 @@ __all__ = ["FAR", "Overshoot", "is_worse"]
 FAR = 30
 """Times what the optimizer was given: OneCycleLR begins at a 25th of the rate it rises to."""
 
+LOST = 0.05
+"""Of the best constant answer's loss: as much as counts as learned elsewhere."""
+
 BACK = 0.25
 """Above its lowest level, the loss is back there."""
 
@@ -43,6 +46,16 @@ class Overshoot:
         """The loss rises, and the rate does."""
         if self.highest >= FAR and math.isnan(self._lowest):
             self._lowest = min(history.best, history.first)
+
+    def forgets(self, history: LossHistory, guess: float) -> bool:
+        """Whether the model had learned something and is no better than a constant again.
+
+        Normalised layers keep the loss from rising any further.
+        """
+        error = 1.25 * history.noise / math.sqrt(LossHistory.LEVEL)  # of a median
+        better = guess - history.best > 3 * error
+        lost = history.level >= guess and history.level - history.best > LOST * guess
+        return self.highest >= FAR and better and lost
 
     def harms(self, history: LossHistory | None) -> bool:
         """Whether the loss has risen with the rate and has not been back since."""

@@ -39,7 +39,7 @@ class SquashedTwice(InARow):
         "a logarithm of probabilities. Or what goes into NLLLoss, CTCLoss or KLDivLoss comes right "
         "out of a layer, or of a log-softmax along another axis than that of the classes, and its "
         "probabilities do not add up to 1; or what goes into BCELoss comes right out of a layer "
-        "and is cut off at 0 and 1. "
+        "and is cut off at 0 and 1, or out of a softmax along an axis of one element. "
         "Or, in as many, {most:.0%} of the targets of a squared error, or of a smooth absolute "
         "one, lie outside of the range of the operation that its answers come out of; from "
         "{some:.0%} on, it is a note."
@@ -47,14 +47,14 @@ class SquashedTwice(InARow):
     causes: ClassVar = (
         "a softmax or a sigmoid as the last layer of a model that is trained with cross-entropy",
         "NLLLoss or KLDivLoss of probabilities, or of logits, instead of log-probabilities",
-        "a softmax along the wrong axis",
+        "a softmax along the wrong axis, or of the one unit of a yes or no",
         "a sigmoid or a tanh as the last layer, and targets that are not scaled to its range",
         "a ReLU after the last layer, and targets below 0",
     )
     remedies: ClassVar = (
         "return the logits: remove the softmax or sigmoid before the loss",
         "with NLLLoss or KLDivLoss, use log_softmax(dim=…) of the classes; with a sigmoid, use "
-        "BCELoss",
+        "BCELoss, and no softmax",
         "for numbers of any size, let the last layer be linear; or scale the targets to its range",
     )
     source: ClassVar[str] = "PyTorch's documentation of CrossEntropyLoss; a frequent question"
@@ -91,6 +91,12 @@ class SquashedTwice(InARow):
         says = "applies its own, or expects logarithms"
         if before == "layer":
             says = "expects probabilities" if "binary" in loss else "expects log-probabilities"
+        elif before.endswith("one unit"):
+            return (
+                f"what goes into the {loss} loss comes out of a {before}, which is 1 whatever the "
+                "model says: nothing can be learned",
+                {"losses": value},
+            )
         elif "axis" in before:
             says = "expects those whose probabilities add up to 1 over the classes"
         return (

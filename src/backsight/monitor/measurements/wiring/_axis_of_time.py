@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import torch
 from torch import Tensor
@@ -10,11 +11,13 @@ from torch.nn.utils.rnn import PackedSequence
 from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall
 from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
 from backsight.probes import (
+    LossOperations,
     LossTarget,
     attends_across,
     batch_axes,
     depends_across,
     embedded_from,
+    errors_by_hand,
     loop_inputs,
     loss_targets,
     moves_across,
@@ -112,13 +115,12 @@ class AxisOfTime(Measurement):
         if attends_across(made, loss_targets(made)[:8], sizes):
             self._found["attention"] = ATTENTION
         if not calls and "attention" not in self._found:
-            read = loop_inputs(passed.operations)
+            read = loop_inputs(made)
             if read is not None:
-                targets = loss_targets(passed.operations)[:8]
-                self._found[LOOP] = self._told(LOOP, read, targets)
+                self._found[LOOP] = self._told(LOOP, read, _asked(made))
         if not calls:
             return
-        targets = loss_targets(passed.operations)[:8]
+        targets = _asked(made)
         for path, each in calls.items():
             known = [one.given for one in each if one.given is not None]
             if known:
@@ -135,7 +137,9 @@ class AxisOfTime(Measurement):
         symbols = symbols_of(given) if targets else None
         for loss in targets:
             read = symbols if loss.of_classes else given
-            if read is not None and moves_across(read, loss.target, loss.counted):
+            if read is not None and moves_across(
+                read, loss.target, loss.counted, exact=not loss.rounded
+            ):
                 return NEXT
         if padded_across(given):
             return PADDING
@@ -172,6 +176,11 @@ class _Call:
 
     def as_taken(self, x: Tensor) -> Tensor:
         return x.transpose(0, 1) if self.time else x
+
+
+def _asked(made: LossOperations) -> list[LossTarget]:
+    """What the loss asks for; of errors by hand, the one nearest to it."""
+    return loss_targets(made)[:8] or [*islice(errors_by_hand(made), 1)]
 
 
 def _in_place(targets: list[Tensor], axes: torch.Size) -> Iterator[Tensor]:

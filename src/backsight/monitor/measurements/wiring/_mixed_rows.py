@@ -21,7 +21,7 @@ from backsight.probes import (
     tensors_in,
     views_that_mix,
 )
-from backsight.probes.wiring import data_regrouped, turned_to
+from backsight.probes.wiring import TurnedTies, data_regrouped, turned_to
 
 __all__ = ["MixedRows"]
 
@@ -76,6 +76,8 @@ class MixedRows(Measurement):
         self._as_given, self._otherwise = RowTies(), RowTies()
         """Of the rows as a layer has them, and of those that the same numbers make in the other
         order of axes: what was reshaped before it became a tensor is a view of nothing."""
+        self._ties = TurnedTies()
+        """Of single steps."""
         self._begin()
 
     def _begin(self) -> None:
@@ -141,8 +143,11 @@ class MixedRows(Measurement):
         if len(self._data) == 1:
             self._hold(*self._data[0], loss_targets(passed.operations))
         self._data = []
-        for given in targets_turned(passed.operations, [*self._sizes, *cells]):
-            self._found[f"{given.target.numel()} targets"] += 1
+        sizes = {*self._sizes, *cells}
+        turned = [one.target.numel() for one in targets_turned(passed.operations, sizes)]
+        for targets in turned or [self._ties.add(passed.operations, sizes)]:
+            if targets:
+                self._found[f"{targets} targets"] += 1
         for _, node in passed.operations.those({"Embedding"}):
             self._note(data_mixed(node._saved_indices))  # type: ignore[attr-defined]
 

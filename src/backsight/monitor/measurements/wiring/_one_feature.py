@@ -16,13 +16,17 @@ ANY = 1 << 30
 WIDEST = 64
 """Features of an input that are compared with what a layer is given."""
 
+LARGEST = 1 << 18
+"""Numbers of a batch, out of which the model is given a part, that targets are looked for in."""
+
 
 class OneFeature(Measurement):
-    """Features of a model's input of which its only recurrent layer is given one, cut out.
+    """Features of a model's input of which its only recurrent layer is given one, cut out; or of a
+    batch, out of which the model is given one.
 
     0 where it is given anything else, where another layer is given data, or where the loss asks for
-    a part of that input. ``one_output_read``: outputs of a linear layer, of which the loss takes
-    one, and asks for that column of a table that is as wide.
+    a part of that input, or of that batch. ``one_output_read``: outputs of a linear layer, of which
+    the loss takes one, and asks for that column of a table that is as wide.
 
     Example:
         >>> import torch
@@ -52,6 +56,8 @@ class OneFeature(Measurement):
     def _begin(self) -> None:
         self._given: dict[str, Tensor | None] = {}
         """By path of a layer, its input, if that is one feature of the data."""
+        self._batch: Tensor | None = None
+        """What that was cut out of; from the end of the model on, if that was before the model."""
         self._table: Tensor | None = None
         self._path, self._features = "", 0
         self._asked = False
@@ -71,6 +77,7 @@ class OneFeature(Measurement):
         if first and isinstance(x, Tensor) and x.dim() == 3:
             one = x.shape[-1] == 1 and not x.requires_grad
             self._given[call.path] = x.detach() if one else None
+            self._batch = x._base if one else None
 
     def on_model_end(self, call: LayerCall, now: Iteration) -> None:
         """Look for it in what the model was given."""
@@ -80,11 +87,11 @@ class OneFeature(Measurement):
         if x is None or path == call.path:
             return
         self._path = path
-        tables = [
-            one
-            for one in tensors_in((call.inputs, call.named))
-            if one.dim() == 3 and not one.requires_grad and 1 < one.shape[-1] <= WIDEST
-        ]
+        tables = [one for one in tensors_in((call.inputs, call.named)) if _is_table(one)]
+        batch, self._batch = self._batch, None
+        if not tables and batch is not None and _is_table(batch) and batch.numel() <= LARGEST:
+            tables = [batch]
+            self._batch = batch
         if len(tables) == 1 and _is_column(x[..., 0], tables[0].detach()):
             self._table, self._features = tables[0].detach(), tables[0].shape[-1]
 
@@ -98,8 +105,10 @@ class OneFeature(Measurement):
             return
         made = passed.operations
         storage = table.untyped_storage().data_ptr()
-        asked = [one.target.untyped_storage().data_ptr() for one in loss_targets(made)]
-        if storage in asked or given_beside(made, now.layers.values(), ANY):
+        targets = [one.target for one in loss_targets(made)]
+        asked = [one.untyped_storage().data_ptr() for one in targets]
+        copied = self._batch is not None and any(_holds(table, one) for one in targets)
+        if storage in asked or copied or given_beside(made, now.layers.values(), ANY):
             self._features = 0
         if made.those({"Embedding"}):
             self._features = 0
@@ -110,6 +119,16 @@ class OneFeature(Measurement):
         if self._path:
             now.record(f"one_feature_read/{self._path}", float(self._features))
         self._begin()
+
+
+def _is_table(one: Tensor) -> bool:
+    return one.dim() == 3 and not one.requires_grad and 1 < one.shape[-1] <= WIDEST
+
+
+@torch.no_grad()
+def _holds(table: Tensor, target: Tensor) -> bool:
+    """Whether the numbers that are asked for are a copy of some of a batch."""
+    return bool(torch.isin(target.to(table), table).all())
 
 
 @torch.no_grad()

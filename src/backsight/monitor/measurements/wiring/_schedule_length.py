@@ -7,6 +7,7 @@ from torch.optim.lr_scheduler import (
     CosineAnnealingLR,
     LinearLR,
     LRScheduler,
+    MultiStepLR,
     OneCycleLR,
     PolynomialLR,
     SequentialLR,
@@ -23,14 +24,22 @@ EARLIEST, SEARCHES = 8, 2
 as there are objects in the process."""
 
 
+EACH = 0.9
+"""Calls an iteration of a schedule that is called in each one."""
+
+PASSED = 4
+"""Times the last milestone; they are commonly put at half of a training and at three quarters."""
+
+
 class ScheduleLength(Measurement):
     """``schedule_calls``: how often a schedule with a length was called; ``schedule_share``: which
     share of its length that is; ``schedule_periods``, likewise, of a cosine, which swings back up
     behind its end.
 
     Nothing is recorded where there is no such schedule, or where there are several; of a sequence
-    that ends with a cosine, that cosine is. One without a length (a LambdaLR) counts as long as it
-    was never called.
+    that ends with a cosine, that cosine is. One with milestones counts once it was called in each
+    iteration, four times as often as it takes to pass them all: until then, most of a training may
+    have been before them. One without a length (a LambdaLR) counts as long as it was never called.
 
     Example:
         >>> import torch
@@ -70,6 +79,9 @@ class ScheduleLength(Measurement):
             if calls:
                 return
             length = math.inf  # it is none of its way, however long that is
+        milestones = isinstance(schedule, MultiStepLR)
+        if milestones and (calls < PASSED * length or calls < EACH * now.number):
+            return
         name = "schedule_periods" if isinstance(schedule, CosineAnnealingLR) else "schedule_share"
         now.record(f"schedule_calls{which}", calls)
         now.record(f"{name}{which}", calls / length)
@@ -101,6 +113,8 @@ def _length_of(schedule: LRScheduler) -> float:
         return float(schedule.T_max)
     if isinstance(schedule, OneCycleLR):
         return float(schedule.total_steps)
+    if isinstance(schedule, MultiStepLR):
+        return float(max(schedule.milestones, default=0))
     if isinstance(schedule, (LinearLR, PolynomialLR)):
         return float(schedule.total_iters)
     return 0.0

@@ -80,6 +80,8 @@ class WeightsReplaced(Measurement):
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
         """Look whether anything was written since the last step."""
         for number, left in self._left.items():
+            if left.stepping:  # a closure's evaluation: what moves the weights is its own step
+                continue
             for one, version in zip(left.matrices, left.versions, strict=True):
                 if (p := one()) is None or p._version != version:
                     break
@@ -95,27 +97,34 @@ class WeightsReplaced(Measurement):
                     if last == before or (last != last and before != before):
                         continue  # as in nearly every iteration
                 left.last = None
-            matrices = [p for one in left.matrices if (p := one()) is not None]
-            versions = [p._version for p in matrices]
-            if len(versions) < len(left.versions):
-                continue
-            left.versions = versions
-            if left.contents and left.began and left.is_back(matrices):
-                self._restored.add(number)
-            if number in self._share:  # told already
-                continue
-            if left.contents:
-                if (undone := left.undone(matrices)) is not None:
-                    self._undone[number] = undone
-                self._share[number] = _replaced(left.contents, matrices)
-                self._wary = LOOKS if self._share[number] else max(self._wary - 1, -1)
-            elif self._wary == 0:
-                self._wary = LOOKS
+            self._look(number, left)
+
+    def _look(self, number: int, left: "_Left") -> None:
+        """Something was written since its last step: tell what that comes to."""
+        matrices = [p for one in left.matrices if (p := one()) is not None]
+        versions = [p._version for p in matrices]
+        if len(versions) < len(left.versions):
+            return
+        left.versions = versions
+        if left.contents and left.began and left.is_back(matrices):
+            self._restored.add(number)
+        if number in self._share:  # told already
+            return
+        if left.contents:
+            if (undone := left.undone(matrices)) is not None:
+                self._undone[number] = undone
+            self._share[number] = _replaced(left.contents, matrices)
+            self._wary = LOOKS if self._share[number] else max(self._wary - 1, -1)
+        elif self._wary == 0:
+            self._wary = LOOKS
 
     def on_step_begin(self, step: OptimizerStep, now: Iteration) -> None:
         """Another optimizer begins another training."""
-        left, share = self._left.get(step.number), self._share.pop(step.number, 0.0)
+        left = self._left.get(step.number)
         same = left is not None and left.optimizer() is step.optimizer
+        if left is not None and same and step.closure and left.is_written():
+            self._look(step.number, left)  # no graph was whole before
+        share = self._share.pop(step.number, 0.0)
         undone = self._undone.pop(step.number, None)
         if left is not None and same and left.anchor:
             if undone is not None:
@@ -133,12 +142,14 @@ class WeightsReplaced(Measurement):
         if (share and same) or undone is not None or now.looked or now.sampled:
             share = share if same else 0.0
             now.record("weights_replaced", max(share, now.numbers.get("weights_replaced", 0.0)))
+        self._left[step.number].stepping = step.closure
 
     def on_step_end(self, step: OptimizerStep, now: Iteration) -> None:
         """Remember what it leaves."""
         left = self._left.get(step.number)
         if left is None or left.optimizer() is not step.optimizer:
             return
+        left.stepping = False
         if now.looked and now.number >= LEARNED:
             left.looked = [some_elements(p) for one in left.matrices if (p := one()) is not None]
         left.versions = versions = []
@@ -179,6 +190,8 @@ class _Left:
     """What they were at the last look."""
     count: int = 0
     """Parameters that the optimizer holds."""
+    stepping: bool = False
+    """Whether it makes a step whose closure computes the gradients."""
     anchor: list[Tensor] = field(default_factory=list)
     """What the last write by somebody else has left."""
     last: float | None = None
@@ -206,6 +219,11 @@ class _Left:
             count=len(step.parameters),
         )
 
+    def is_written(self) -> bool:
+        """Whether PyTorch has counted a write since the last step."""
+        here = [-1 if (p := one()) is None else p._version for one in self.matrices]
+        return bool(self.versions) and here != self.versions
+
     def lost_to(self, step: OptimizerStep) -> float:
         """The share that is replaced as an optimizer begins that holds these and others."""
         matrices = [p for one in self.matrices if (p := one()) is not None]
@@ -231,8 +249,7 @@ class _Left:
     def keep_anchor(self) -> None:
         """Unless something else is written between backward and the step, such as what leads to
         a place nearby where the gradient was asked for."""
-        here = [-1 if (p := one()) is None else p._version for one in self.matrices]
-        if here != self.versions:
+        if self.is_written():
             self.anchor = []
 
     def is_back(self, matrices: list[nn.Parameter]) -> bool:
