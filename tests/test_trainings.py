@@ -142,6 +142,35 @@ def test_a_layer_that_is_made_inside_of_a_forward_is_no_training(tmp_path: Path)
     assert numbered(run) == list(range(34))
 
 
+def test_wrappers_that_are_made_in_each_call_are_not_watched_one_by_one(tmp_path: Path) -> None:
+    """As a solver does around the function that it integrates; parts that are called one by one
+    each bring parameters of their own."""
+
+    class Around(nn.Module):
+        def __init__(self, inner: nn.Module) -> None:
+            super().__init__()
+            self.inner = inner
+
+        def forward(self, x: Tensor) -> Tensor:
+            answers: Tensor = self.inner(x)
+            return answers
+
+    with observed(tmp_path, every=1) as process:
+        parts = [nn.Linear(3, 3) for _ in range(5)]
+        head = Net()
+        optimizer = SGD([p for one in (*parts, head) for p in one.parameters()], lr=0.1)
+        for _ in range(8):
+            optimizer.zero_grad()
+            x = torch.randn(6, 2, 3)
+            for part in parts:
+                x = Around(part)(part(x))
+            head(x).square().mean().backward()
+            optimizer.step()
+        assert process.monitor.seen.models == {"Linear": 5, "Net": 1, "Around": 3}
+    (run,) = process.runs
+    assert numbered(run) == list(range(8))
+
+
 # -- one training after another --------------------------------------------------------------------
 
 

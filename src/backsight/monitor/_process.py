@@ -223,6 +223,10 @@ class ProcessMonitor:
             for _, part in named_modules(module):
                 self._calls.forget(part)
             return
+        known = [alive(models) for models in self._models.values()]
+        new = not any(one is model for models in known for one in models)
+        if new and self._first.wrapping(model, known):
+            return
         inner = (part for _, part in named_modules(model) if not list(children_of(part)))
         self._seen.inner.update(type(part).__name__ for part in inner)
         owner = self._assign(model)
