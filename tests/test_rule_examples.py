@@ -18,8 +18,9 @@ from backsight.monitor import LateRecorder, ProcessMonitor
 from backsight.signals import Run
 
 EXAMPLES = files("backsight.diagnosis.rules") / "examples"
-TOLD_BEFORE = {"BKS303": "BKS423"}
-"""The cause before its symptom: a plateau, once the learning rate is 0."""
+TOLD_BEFORE = {"BKS102": "BKS439", "BKS303": "BKS423"}
+"""The cause before its symptom: a recurrent matrix that was drawn too wide, before a gradient that
+explodes; a learning rate of 0, before a plateau."""
 EVERY_RULE = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)
 SLOW = {
     "BKS101", "BKS103", "BKS204", "BKS206", "BKS207", "BKS301", "BKS302", "BKS303", "BKS304",

@@ -151,10 +151,11 @@ def growth_of(layer: str, row: NDArray[np.floating]) -> float:
     """
     begins = int(np.flatnonzero(row)[0])
     finite = np.isfinite(row)
+    grown = float(row[finite].max()) / float(row[begins]) if finite.any() else math.nan
+    if not grown > 1:
+        return grown
     picked = layer.startswith(EMBEDDED) and _is_picked(row[begins:])
-    if not finite.any() or _is_even(row[begins:]) or picked:
-        return math.nan
-    return float(row[finite].max()) / float(row[begins])
+    return math.nan if picked or _is_even(row[begins:]) else grown
 
 
 def _is_even(row: NDArray[np.floating]) -> bool:
