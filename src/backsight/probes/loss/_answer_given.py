@@ -14,7 +14,15 @@ from backsight.probes._autograd import gradients_of
 from backsight.probes._operations import saved, shape_of
 from backsight.probes._time_axis import symbols_of
 from backsight.probes.loss._answer_ahead import ahead_of, from_behind, next_ones, summed_up
-from backsight.probes.loss._answer_windows import STEPS, in_packing, same, varies, windows
+from backsight.probes.loss._answer_windows import (
+    STEPS,
+    among,
+    in_both_orders,
+    in_packing,
+    same,
+    varies,
+    windows,
+)
 from backsight.probes.loss._delayed import another, lag_of
 from backsight.probes.loss._errors_by_hand import error_by_hand
 from backsight.probes.loss._loss_operations import LossOperations
@@ -24,7 +32,12 @@ __all__ = ["AnswerGiven", "LayerInput", "answers_given", "inputs_read", "mark_in
 
 MARK, FINAL = "backsight input", "backsight final"
 
-AnswerKind = Literal["this step", "next step", "seen", "two ahead", "reproduced", "earlier step"]
+AnswerKind = Literal[
+    "this step", "among", "next step", "seen", "two ahead", "reproduced", "earlier step"
+]
+
+MOST_ASKED = 8
+"""Numbers of a step that are looked for among its features."""
 
 MOST = 64
 """Losses of one graph that are looked at: a loop has one a step."""
@@ -72,7 +85,8 @@ class AnswerGiven:
     """
 
     kind: AnswerKind
-    """``this step``: the newest input that an answer depends on is the answer. ``next step``: a
+    """``this step``: the newest input that an answer depends on is the answer. ``among``: it is
+    some of the features of that input. ``next step``: a
     bidirectional layer reads the input after it, which is. ``reproduced``: as the first, but of
     numbers and by a model that may be an autoencoder. ``earlier step``: it was read some steps
     before, as where a delay is to be learned. ``seen``: the answer depends on the input after it,
@@ -151,6 +165,9 @@ def answers_given(made: LossOperations) -> list[AnswerGiven] | None:
         one = next((answer for answer in chain(ways, late) if answer is not None), None)
         if one is not None:
             found.append(one)
+    if not found and len(losses) == 1:
+        ways = (_among(losses[0], stream, marks) for stream in streams)
+        found += [one for one in [next((one for one in ways if one is not None), None)] if one]
     if not found and len(losses) == 1:
         one = _later(losses[0], streams, causal=bool(marks or made.those(OVER_THE_BATCH)))
         found += [] if one is None else [one]
@@ -292,6 +309,25 @@ def _judge(loss: LossTarget, stream: _Stream, marks: LayerInputs) -> AnswerGiven
     if whole:
         return _ahead(loss, given, marks)
     return None
+
+
+def _among(loss: LossTarget, stream: _Stream, marks: LayerInputs) -> AnswerGiven | None:
+    """Whether what is asked for at each step is among the numbers that are read there."""
+    given = stream.given
+    if loss.of_classes or stream.layer is None or given.dim() != 3 or given.dtype.is_complex:
+        return None
+    target = _rows(loss)
+    (a, b, _), positions = given.shape, given.shape[0] * given.shape[1]
+    if max(a, b) < STEPS or not positions or len(target) % positions:
+        return None
+    asked = target.view(positions, -1)
+    if not asked.shape[1] < min(given.shape[2], MOST_ASKED + 1) or not bool(loss.counted.all()):
+        return None
+    if not any(among(rows, asked, rounded=loss.rounded) for rows in in_both_orders(given)):
+        return None
+    if not _newest(loss, stream, (0, 0)):
+        return None
+    return AnswerGiven("among" if _plain(stream, marks) else "reproduced", len(target))
 
 
 def _behind(
