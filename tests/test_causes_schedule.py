@@ -469,7 +469,7 @@ def test_a_rate_that_also_falls_or_rises_by_other_amounts_is_not_noted() -> None
         for i in range(0, len(shares), 10):
             values = {"group_lr/0": shares[i], "lr": shares[i], "group_lr_share": shares[i]}
             judge.update(i, {"loss": falling(len(shares))[i]} | values)
-        assert judge.diagnosis().findings == []
+        assert not judge.diagnosis().findings
 
 
 def test_a_note_does_not_soften_what_is_found_later() -> None:

@@ -303,6 +303,12 @@ class Iteration:
     ``functional.dropout`` and told it not to drop; of the first few such forwards."""
     evaluations: int = 0
     """How often a model had begun to run without gradients before it; not counted for ever."""
+    thrown: int = 0
+    """Iterations before it since the last step, each of one pass whose gradients were thrown away;
+    below 0 where one had several."""
+    group: int = 0
+    """How many there were before the newest step, with the one that it read; 0 where there were no
+    others, or where their gradients may have been kept."""
     opposed: bool = False
     """Whether the model has met another one whose losses go through it, or through which its own
     do, and which does not step on them: a GAN's. Known when the iteration ends."""

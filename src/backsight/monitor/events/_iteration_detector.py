@@ -30,6 +30,9 @@ from backsight.probes import Closures, closure_of, left_by_compilers
 
 __all__ = ["IterationDetector"]
 
+NOT_ALONE = -1_000_000
+"""In place of a number of passes that were thrown away: several added up before."""
+
 
 class IterationDetector:
     """Listens to backward passes, optimizer steps and forwards.
@@ -84,6 +87,10 @@ class IterationDetector:
         self.opposed = False
         self.idle = 0
         """Parameters of an optimizer without gradients, which steps beside a model of no one's."""
+        self.thrown = 0
+        """Iterations of one pass each since the last step, whose gradients were thrown away."""
+        self.group = 0
+        """With the pass that it read, those before the newest step; 0 where that is not known."""
         self.observer = observer
         self._parameters = parameters
         self._automatic = automatic
@@ -294,6 +301,7 @@ class IterationDetector:
         self._stepped_without_backward(self._parameters.of(optimizer))
         if self._automatic and self._parameters.number(optimizer) >= 0 and self._passes:
             self._ended = self.clock()
+            self.group = self.thrown = 0
 
     # -- told by hooks ---------------------------------------------------------------------
 
@@ -328,6 +336,13 @@ class IterationDetector:
             self._begin_step(step)
 
     def _begin_step(self, step: OptimizerStep) -> None:
+        if not self._steppers:
+            whole = self._passes == 1 and self.thrown > 0 and not step.closure
+            # Where others stand in their place, the user's own code has kept those thrown away.
+            same = whole and [one for one, _ in self._marks] == [
+                one for one, _ in self._parameters.marks()
+            ]
+            self.group, self.thrown = self.thrown + 1 if same else 0, 0
         self._steppers.add(id(step.optimizer))
         self._open[id(step.optimizer)] = step
         if not self._passes:
@@ -410,6 +425,7 @@ class IterationDetector:
                 one.opposed = True
             self.observer.gradients_discarded()
         else:
+            self.thrown = self.thrown + 1 if self._passes == 1 else NOT_ALONE
             self.observer.iteration_ended(at=self._passed)
 
     @property
