@@ -49,6 +49,7 @@ from backsight.probes.wiring._mixed_rows import (
 )
 from backsight.probes.wiring._output_taken import one_output_asked
 from backsight.probes.wiring._packed_lengths import lengths_unlike, packed_from, packed_of
+from backsight.probes.wiring._pooled_across import SameRows, pooled_across
 from backsight.probes.wiring._put_back_wrongly import put_back_alike, put_back_wrongly
 from backsight.probes.wiring._row_order import row_orders, rows_lost, rows_out_of_order, rows_sorted
 from backsight.probes.wiring._row_ties import RowTies
@@ -68,6 +69,7 @@ __all__ = [
     "LoopCarried",
     "LoopStates",
     "RowTies",
+    "SameRows",
     "StepCalls",
     "StepsRead",
     "TurnedRound",
@@ -113,6 +115,7 @@ __all__ = [
     "packed_of",
     "parts_steps",
     "places_of",
+    "pooled_across",
     "put_back_alike",
     "put_back_wrongly",
     "put_elsewhere",

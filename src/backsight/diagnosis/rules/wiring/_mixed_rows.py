@@ -38,11 +38,11 @@ class MixedSequences(InARow):
         "one behind the other along the batch, and a view makes units of them. Or a view gives "
         "the sizes of other axes to each other, makes the steps that a layer or an attention is "
         "given of an axis that came behind features or channels, or, where there is an "
-        "attention, makes heads of steps or joins heads to steps: (B, T, H · D) as (B, H, T, D) or (B · H, T, D). Or the "
-        "targets of a loss are the next inputs, or end in padding as the inputs do, or go with "
-        "the inputs of their steps, in the one order of steps and sequences alone in which the "
-        "predictions are not flattened. Or the output of a layer that was given sequences from "
-        "their end, by a flip along time, is flipped along the batch."
+        "attention, makes heads of steps or joins heads to steps: (B, T, H · D) as (B, H, T, D) "
+        "or (B · H, T, D). Or the targets of a loss are the next inputs, or end in padding as the "
+        "inputs do, or go with the inputs of their steps, in the one order of steps and sequences "
+        "alone in which the predictions are not flattened. Or the output of a layer that "
+        "was given sequences from their end, by a flip along time, is flipped along the batch."
     )
     causes: ClassVar = (
         "x.view(T, B, -1) of an x of shape (B, T, features), to change the layout",
