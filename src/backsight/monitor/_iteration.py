@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 
 from backsight.layers import LayerAdapter
 from backsight.monitor._followed import Followed, those_followed
+from backsight.monitor._thrown_passes import ThrownPasses
 from backsight.probes import (
     GradientProfile,
     LossOperations,
@@ -303,18 +304,14 @@ class Iteration:
     ``functional.dropout`` and told it not to drop; of the first few such forwards."""
     evaluations: int = 0
     """How often a model had begun to run without gradients before it; not counted for ever."""
-    thrown: int = 0
-    """Iterations before it since the last step, each of one pass whose gradients were thrown away;
-    below 0 where one had several."""
-    group: int = 0
-    """How many there were before the newest step, with the one that it read; 0 where there were no
-    others, or where their gradients may have been kept."""
+    thrown: ThrownPasses = field(default_factory=ThrownPasses)
+    """Passes before it whose gradients were thrown away."""
     opposed: bool = False
-    """Whether the model has met another one whose losses go through it, or through which its own
-    do, and which does not step on them: a GAN's. Known when the iteration ends."""
+    """Whether another model's losses go through it, or its own through that, and one does not step
+    on them: a GAN's. Known when the iteration ends."""
     idle: int = 0
-    """Parameters of an optimizer that has stepped beside this model, which none moves, and that no
-    backward pass has ever given a gradient. Known when the iteration ends."""
+    """Parameters without any gradient of an optimizer that has stepped beside this model, which
+    none moves. Known when the iteration ends."""
     told: dict[str, float | Tensor] = field(default_factory=dict)
     """Numbers of the caller's own: they take the place of what was measured."""
     steps: int | None = None
@@ -326,7 +323,7 @@ class Iteration:
     spent: float = 0.0
     """Seconds that sampling took in it."""
     aside: float = 0.0
-    """Seconds that are neither training nor sampling, as somebody has asked for what took them."""
+    """Seconds of neither training nor sampling, but of what somebody has asked for."""
     numbers: dict[str, float | Tensor] = field(default_factory=dict)
     """Scalars that were recorded."""
     clips: list[Clip] = field(default_factory=list)

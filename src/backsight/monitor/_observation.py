@@ -359,7 +359,6 @@ class Observation:
             silent=self.forwards.evaluations.silent,
             evaluations=self.forwards.evaluations.begun,
             thrown=self.detector.thrown,
-            group=self.detector.group,
             _ran=self.forwards.now,
         )
         if sampled or self._armed:  # else the readers have kept nothing

@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from backsight.monitor._iteration import BackwardPass, Gradients, OptimizerStep
+from backsight.monitor._thrown_passes import ThrownPasses
 from backsight.monitor.events._backward import Listener, in_backward, listen, tell_step
 from backsight.monitor.events._gradient_queries import GradientQueries, GradientQuery
 from backsight.monitor.events._harmless import harmless, harmless_end
@@ -29,9 +30,6 @@ from backsight.monitor.events._step_handles import StepHandles
 from backsight.probes import Closures, closure_of, left_by_compilers
 
 __all__ = ["IterationDetector"]
-
-NOT_ALONE = -1_000_000
-"""In place of a number of passes that were thrown away: several added up before."""
 
 
 class IterationDetector:
@@ -87,10 +85,7 @@ class IterationDetector:
         self.opposed = False
         self.idle = 0
         """Parameters of an optimizer without gradients, which steps beside a model of no one's."""
-        self.thrown = 0
-        """Iterations of one pass each since the last step, whose gradients were thrown away."""
-        self.group = 0
-        """With the pass that it read, those before the newest step; 0 where that is not known."""
+        self.thrown = ThrownPasses()
         self.observer = observer
         self._parameters = parameters
         self._automatic = automatic
@@ -301,7 +296,7 @@ class IterationDetector:
         self._stepped_without_backward(self._parameters.of(optimizer))
         if self._automatic and self._parameters.number(optimizer) >= 0 and self._passes:
             self._ended = self.clock()
-            self.group = self.thrown = 0
+            self.thrown = ThrownPasses()
 
     # -- told by hooks ---------------------------------------------------------------------
 
@@ -337,12 +332,12 @@ class IterationDetector:
 
     def _begin_step(self, step: OptimizerStep) -> None:
         if not self._steppers:
-            whole = self._passes == 1 and self.thrown > 0 and not step.closure
+            alone = self._passes == 1 and not step.closure and self.thrown.since > 0
             # Where others stand in their place, the user's own code has kept those thrown away.
-            same = whole and [one for one, _ in self._marks] == [
+            alone = alone and [one for one, _ in self._marks] == [
                 one for one, _ in self._parameters.marks()
             ]
-            self.group, self.thrown = self.thrown + 1 if same else 0, 0
+            self.thrown = self.thrown.stepped(alone=alone)
         self._steppers.add(id(step.optimizer))
         self._open[id(step.optimizer)] = step
         if not self._passes:
@@ -425,7 +420,7 @@ class IterationDetector:
                 one.opposed = True
             self.observer.gradients_discarded()
         else:
-            self.thrown = self.thrown + 1 if self._passes == 1 else NOT_ALONE
+            self.thrown = self.thrown.another(self._passes)
             self.observer.iteration_ended(at=self._passed)
 
     @property

@@ -64,17 +64,19 @@ class PassesThrown(Measurement):
 
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
         """Is the loss divided by the number of passes that the newest step came after?"""
-        near = (abs(one - now.group) <= 1e-6 * now.group for one in divisors(passed.roots))
-        self._divided = now.group >= FEWEST and any(near)
+        near = (
+            abs(one - now.thrown.group) <= 1e-6 * now.thrown.group for one in divisors(passed.roots)
+        )
+        self._divided = now.thrown.group >= FEWEST and any(near)
 
     def on_backward_end(self, passed: BackwardPass, now: Iteration) -> None:
         """What a step would read, if this pass is the last."""
         self._passes += 1
-        if now.thrown + 1 >= FEWEST:
+        if now.thrown.since + 1 >= FEWEST:
             self._norms = _norms(now.parameters.values())
-        if now.group >= FEWEST:
+        if now.thrown.group >= FEWEST:
             alone = self._divided and self._passes == 1 and not self._others_read
-            now.record("passes_thrown", now.group - 1.0 if alone else 0.0)
+            now.record("passes_thrown", now.thrown.group - 1.0 if alone else 0.0)
 
     def on_step_begin(self, step: OptimizerStep, now: Iteration) -> None:
         """It reads this pass alone, or something else."""
