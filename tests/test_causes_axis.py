@@ -197,9 +197,9 @@ def test_a_loop_from_a_learned_state(tmp_path: Path, caplog: pytest.LogCaptureFi
     assert "failed" not in caplog.text
 
 
-POOLED = {
-    "max": lambda z, dim: z.max(dim=dim).values,
-    "mean": lambda z, dim: z.mean(dim=dim),
+POOLED: dict[str, Callable[[Tensor, int], Tensor]] = {
+    "max": lambda z, dim: z.max(dim).values,
+    "mean": lambda z, dim: z.mean(dim),
     "mean and max": lambda z, dim: torch.cat([z.mean(dim), z.amax(dim)], 1),
 }
 WHOLE = torch.randint(CLASSES, (4 * BATCH, STEPS), generator=torch.manual_seed(1))

@@ -28,14 +28,7 @@ from backsight.probes._modules import (
     unwrapped,
     unwrapped_optimizer,
 )
-from backsight.probes._padding import (
-    begins_in_padding,
-    embedded_from,
-    is_padding,
-    may_be_padded,
-    pad_of,
-    padding_of,
-)
+from backsight.probes._padding import embedded_from, is_padding, may_be_padded, pad_of, padding_of
 from backsight.probes._parameters import (
     WIDEST,
     ParameterUpdates,
@@ -260,7 +253,6 @@ __all__ = [
     "averages_padding",
     "averages_words",
     "batch_axes",
-    "begins_in_padding",
     "by_probe_input",
     "by_recurrence_seeds",
     "check_inputs",

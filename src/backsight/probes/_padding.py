@@ -6,14 +6,7 @@ from torch.autograd.graph import Node
 
 from backsight.probes._operations import POINTWISE, SAME_ORDER, operation, saved, signed
 
-__all__ = [
-    "begins_in_padding",
-    "embedded_from",
-    "is_padding",
-    "may_be_padded",
-    "pad_of",
-    "padding_of",
-]
+__all__ = ["embedded_from", "is_padding", "may_be_padded", "pad_of", "padding_of"]
 
 FAR = 24
 """Operations between an embedding and the layer that it feeds."""
@@ -96,33 +89,6 @@ def is_padding(at_end: Tensor, inside: Tensor) -> bool:
     several = len(set(lengths)) >= 3 and max(lengths) >= 2
     most = 2 * sum(map(bool, lengths)) >= len(lengths)
     return several and most and int(inside.sum()) <= INSIDE * int((~at_end).sum())
-
-
-@torch.no_grad()
-def begins_in_padding(x: Tensor, at_end: Tensor, *, exact: bool = True) -> bool:
-    """Whether the sequences begin in padding, of more steps than look like it at their end.
-
-    Then they are filled up at one side only, and what they end in alike belongs to them.
-
-    Args:
-        x: as of :func:`padding_of`.
-        at_end: what that has found.
-        exact: as of :func:`padding_of`.
-
-    Example:
-        >>> import torch
-        >>> from backsight.probes import begins_in_padding, padding_of
-        >>> x = torch.tensor([[0, 0, 0, 1], [0, 0, 1, 1], [0, 5, 1, 1], [5, 6, 6, 5]])
-        >>> begins_in_padding(x, padding_of(x)[0])
-        True
-        >>> begins_in_padding(x.flip(1), padding_of(x.flip(1))[0])
-        False
-    """
-    turned = x.detach().flip(1)
-    if exact and not may_be_padded(turned):
-        return False
-    at_start, inside = padding_of(turned, exact=exact)
-    return bool(at_start.sum() > at_end.sum()) and is_padding(at_start, inside)
 
 
 def embedded_from(x: Tensor, steps: int, batch: int) -> Tensor | None:

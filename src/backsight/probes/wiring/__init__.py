@@ -20,6 +20,7 @@ from backsight.probes.wiring._dropout import (
     rows_silenced,
 )
 from backsight.probes.wiring._elements import some_elements
+from backsight.probes.wiring._filled_before import begins_in_padding
 from backsight.probes.wiring._graph_tags import GraphTags
 from backsight.probes.wiring._half_overflow import overflow_in_half
 from backsight.probes.wiring._half_sums import additions_in_half
@@ -79,6 +80,7 @@ __all__ = [
     "asks_of_rows",
     "attends_across",
     "batch_axes",
+    "begins_in_padding",
     "channels_mixed",
     "columns_taken",
     "convolved_mixed",

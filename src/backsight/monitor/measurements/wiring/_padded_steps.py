@@ -7,7 +7,6 @@ from torch.nn.utils.rnn import PackedSequence
 from backsight.probes import (
     LossOperations,
     StepsRead,
-    begins_in_padding,
     data_entries,
     embedded_from,
     is_padding,
@@ -15,6 +14,7 @@ from backsight.probes import (
     pad_of,
     padding_of,
 )
+from backsight.probes.wiring import begins_in_padding
 
 __all__ = ["SHORTEST", "PaddedSteps"]
 
