@@ -307,11 +307,9 @@ class Iteration:
     thrown: ThrownPasses = field(default_factory=ThrownPasses)
     """Passes before it whose gradients were thrown away."""
     opposed: bool = False
-    """Whether another model's losses go through it, or its own through that, and one does not step
-    on them: a GAN's. Known when the iteration ends."""
+    """Whether it is a GAN's: losses go through both models, and one does not step on them."""
     idle: int = 0
-    """Parameters without any gradient of an optimizer that has stepped beside this model, which
-    none moves. Known when the iteration ends."""
+    """Parameters without any gradient, of an optimizer that steps beside this model of no one's."""
     told: dict[str, float | Tensor] = field(default_factory=dict)
     """Numbers of the caller's own: they take the place of what was measured."""
     steps: int | None = None

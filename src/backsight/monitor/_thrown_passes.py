@@ -1,5 +1,6 @@
 """Passes whose gradients were thrown away before a step."""
 
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 __all__ = ["ThrownPasses"]
@@ -14,7 +15,7 @@ class ThrownPasses(NamedTuple):
     Example:
         >>> from backsight.monitor._thrown_passes import ThrownPasses
         >>> thrown = ThrownPasses().another(passes=1).another(passes=1)
-        >>> thrown.since, thrown.stepped(alone=True)
+        >>> thrown.since, thrown.stepped(True, [(7, 0)], lambda: [(7, 1)])
         (2, ThrownPasses(since=0, group=3))
     """
 
@@ -28,6 +29,17 @@ class ThrownPasses(NamedTuple):
         """Gradients of so many passes were thrown away."""
         return self._replace(since=self.since + 1 if passes == 1 else NOT_ALONE)
 
-    def stepped(self, *, alone: bool) -> "ThrownPasses":
-        """A step has read what one pass alone has brought, or something else."""
-        return ThrownPasses(group=self.since + 1 if alone and self.since > 0 else 0)
+    def stepped(
+        self, alone: bool, before: Sequence[tuple[int, int]],
+        now: Callable[[], Sequence[tuple[int, int]]],
+    ) -> "ThrownPasses":  # fmt: skip
+        """A step reads gradients.
+
+        Args:
+            alone: whether of one pass of a loop, and not of several or of a closure's.
+            before: which gradients there were when that pass had ended, each with its version.
+            now: the same as the step begins: where others stand in their place, the user's own
+                code has kept those that were thrown away.
+        """
+        alone = alone and self.since > 0 and [one for one, _ in before] == [one for one, _ in now()]
+        return ThrownPasses(group=self.since + 1 if alone else 0)

@@ -3,11 +3,11 @@
 An iteration ends when the next one shows itself, by a forward or a backward after a step.
 Gradient accumulation, several optimizers that step one after the other, and a closure that is
 evaluated many times inside a step are each one iteration. Where a closure is evaluated once, the
-step begins when that is done. One whose gradients are thrown away
-without a step is an iteration, too, unless they were left there by a loss that another model
-stepped on (a GAN's judge, when the maker learns). So is, without an optimizer or beside one that
-has never stepped, one after which the parameters have moved, whatever becomes of their gradients,
-and a call of ``autograd.grad`` that counts as a pass (``_gradient_queries``).
+step begins when that is done. One whose gradients are thrown away without a step is an iteration,
+too, unless they were left there by a loss that another model stepped on (a GAN's judge, when the
+maker learns). So is, without an optimizer or beside one that has never stepped, one after which the
+parameters have moved, and a call of ``autograd.grad`` that counts as a pass
+(``_gradient_queries``).
 """
 
 import threading
@@ -86,10 +86,8 @@ class IterationDetector:
         self.idle = 0
         """Parameters of an optimizer without gradients, which steps beside a model of no one's."""
         self.thrown = ThrownPasses()
-        self.observer = observer
-        self._parameters = parameters
-        self._automatic = automatic
-        self.clock = clock
+        self.observer, self._parameters = observer, parameters
+        self._automatic, self.clock = automatic, clock
         self._in_step = False
         """Whether a closure's step is under way."""
         self._before: dict[int, list[tuple[int, int]]] = {}
@@ -332,12 +330,8 @@ class IterationDetector:
 
     def _begin_step(self, step: OptimizerStep) -> None:
         if not self._steppers:
-            alone = self._passes == 1 and not step.closure and self.thrown.since > 0
-            # Where others stand in their place, the user's own code has kept those thrown away.
-            alone = alone and [one for one, _ in self._marks] == [
-                one for one, _ in self._parameters.marks()
-            ]
-            self.thrown = self.thrown.stepped(alone=alone)
+            alone = self._passes == 1 and not step.closure
+            self.thrown = self.thrown.stepped(alone, self._marks, self._parameters.marks)
         self._steppers.add(id(step.optimizer))
         self._open[id(step.optimizer)] = step
         if not self._passes:
@@ -359,8 +353,7 @@ class IterationDetector:
     def forward_begins(self) -> bool:
         """Asked at every call of a module that is watched: whether it is to be looked at.
 
-        A forward after a step belongs to the next iteration. Most calls, such as those of a cell
-        in a loop, find nothing to do.
+        A forward after a step belongs to the next iteration. Most calls find nothing to do.
         """
         if self.paused or self.failed or not torch.is_grad_enabled() or in_backward():
             return False
@@ -384,8 +377,6 @@ class IterationDetector:
         self.failed = True
         self.observer.events_failed(error)
 
-    # -- inside ----------------------------------------------------------------------------
-
     def _notice_discarded(self) -> None:
         """A forward after a backward without a step: unless its gradients are gone or used, they
         add up."""
@@ -405,16 +396,13 @@ class IterationDetector:
             self._marks = marks
 
     def _notice_moved(self) -> None:
-        """No optimizer has stepped: if parameters have moved all the same, the user's own code
-        moves them, until one does."""
+        """No optimizer has stepped: if parameters have moved, the user's own code moves them."""
         moved = self._moved.since(self._parameters.of().values())
         self._parameters.by_hand = self._parameters.by_hand or moved
 
     def _discard(self) -> None:
-        """Gradients were thrown away without a step: a loop's own doing, and an iteration.
-
-        Unless they were left there by a loss that another model stepped on.
-        """
+        """Gradients were thrown away without a step: an iteration, unless they were left there by a
+        loss that another model stepped on."""
         if self._lent:
             for one in (self, *self._lent):
                 one.opposed = True
