@@ -51,7 +51,7 @@ def pooled_across(made: LossOperations, axes: Mapping[tuple[int, ...], int]) -> 
         >>> import torch
         >>> from backsight.probes import LossOperations, batch_axes
         >>> from backsight.probes.wiring import pooled_across
-        >>> output, _ = torch.nn.RNN(2, 8)(torch.randn(7, 5, 2))  # 7 steps of 5 sequences
+        >>> output = torch.randn(7, 5, 8, requires_grad=True).tanh()  # 7 steps of 5 sequences
         >>> for axis, answers in ((0, 5), (1, 7)):
         ...     pooled = output.max(dim=axis).values @ torch.ones(8, 1)
         ...     loss = torch.nn.functional.mse_loss(pooled, torch.zeros(answers, 1))
