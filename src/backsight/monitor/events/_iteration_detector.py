@@ -329,7 +329,7 @@ class IterationDetector:
             self._begin_step(step)
 
     def _begin_step(self, step: OptimizerStep) -> None:
-        if not self._steppers:
+        if any(self.thrown) and not self._steppers:
             alone = self._passes == 1 and not step.closure
             self.thrown = self.thrown.stepped(alone, self._marks, self._parameters.marks)
         self._steppers.add(id(step.optimizer))
