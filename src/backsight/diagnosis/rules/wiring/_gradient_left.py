@@ -70,7 +70,9 @@ class GradientKept(Rule):
         )  # fmt: skip
 
     def _update(self, now: Sample) -> None:
-        for thrown in now.numbers("passes_thrown").values():
+        for where, thrown in now.numbers("passes_thrown").items():
+            if not self.finite(where, thrown):
+                continue
             self._alone = self._alone + 1 if thrown > 0 else 0
             if self._alone >= self.samples:
                 self.ready = True
