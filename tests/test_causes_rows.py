@@ -13,7 +13,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_se
 
 from backsight import diagnose, watch
 from backsight.diagnosis import Finding
-from backsight.probes import RowAnswers, row_keys
+from backsight.probes import LossOperations, RowAnswers, put_elsewhere, row_keys
 from tests.causes import rnn
 
 ROWS, BATCH, STEPS, UNITS, CLASSES = 64, 32, 12, 4, 5
@@ -324,7 +324,10 @@ def test_a_model_that_is_given_rows_one_by_one_has_to_put_them_back(
 
 @pytest.mark.parametrize(
     ("returned", "kinds"),
-    [("back", set()), ("with the order", set()), ("as they are", {"BKS417"})],
+    [
+        *[("back", set()), ("row by row", set()), ("with the order", set())],
+        ("as they are", {"BKS417"}),
+    ],
 )
 def test_so_has_one_that_is_given_numbers_of_each_row(
     returned: str, kinds: set[str], tmp_path: Path
@@ -345,6 +348,11 @@ def test_so_has_one_that_is_given_numbers_of_each_row(
             z: Tensor = self.head(self.rnn(packed)[1][0][0])
             if returned == "back":
                 return z[order.argsort()], None
+            if returned == "row by row":
+                sorted_rows, z = z, z.clone()
+                for place, row in enumerate(order.tolist()):
+                    z[row] = sorted_rows[place]
+                return z, None
             return z, order if returned == "with the order" else None
 
     torch.manual_seed(0)
@@ -359,6 +367,15 @@ def test_so_has_one_that_is_given_numbers_of_each_row(
             ce(z, target if order is None else target[order]).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
     assert {f.code for f in diagnose(tmp_path / "run").findings} & {"BKS417"} == kinds
+
+
+@pytest.mark.parametrize("copied", [2, 4])
+def test_rows_that_are_copied_one_by_one_may_be_anywhere(copied: int) -> None:
+    x = 2 * torch.ones(4, 3, requires_grad=True)
+    out = x.clone()
+    for place, row in enumerate([2, 0, 3, 1][:copied]):
+        out[row] = x[place]
+    assert put_elsewhere(LossOperations([out.sum()]), 4) == (copied == 4)
 
 
 @pytest.mark.parametrize("alike", [True, False])
