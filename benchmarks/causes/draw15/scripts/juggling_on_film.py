@@ -1,0 +1,58 @@
+"""Which juggling pattern is on film? Small frames, convolved one by one, then an LSTM."""
+
+import sys
+
+import torch
+from torch import nn
+
+torch.manual_seed(1517)
+torch.set_num_threads(1)
+FRAMES, WIDE, PATTERNS = 10, 8, 12
+
+
+def films(n):
+    """A ball goes round: the pattern says how fast, and which way."""
+    pattern = torch.randint(0, PATTERNS, (n,))
+    pace = torch.linspace(-1.5, 1.5, PATTERNS)[pattern].unsqueeze(1)
+    turn = pace * torch.arange(FRAMES) + torch.rand(n, 1) * 6.28
+    x, y = 3.5 + 2.5 * torch.cos(turn), 3.5 + 2.5 * torch.sin(turn)
+    grid = torch.arange(WIDE).float()
+    across = torch.exp(-((grid - x.unsqueeze(-1)) ** 2))
+    down = torch.exp(-((grid - y.unsqueeze(-1)) ** 2))
+    film = down.unsqueeze(-1) * across.unsqueeze(-2)
+    return film + 0.05 * torch.randn_like(film), pattern
+
+
+class ConvLSTM(nn.Module):
+    def __init__(self, size=40):
+        super().__init__()
+        self.encoder = nn.Sequential(
+            nn.Conv2d(1, 8, 3, stride=2, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(128, 24)
+        )
+        self.lstm = nn.LSTM(24, size, batch_first=True)
+        layers = [nn.Linear(size, 32), nn.ReLU(), nn.Linear(32, PATTERNS)]
+        if "--fixed" not in sys.argv:
+            layers.append(nn.Softmax(dim=-1))
+        self.output_layers = nn.Sequential(*layers)
+
+    def forward(self, film):
+        n, t = film.shape[:2]
+        seen = self.encoder(film.reshape(n * t, 1, WIDE, WIDE)).view(n, t, -1)
+        states, _ = self.lstm(seen)
+        return self.output_layers(states[:, -1])
+
+
+model = ConvLSTM()
+optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
+cls_criterion = nn.CrossEntropyLoss()
+test_film, test_pattern = films(400)
+for step in range(1, 451):
+    film, pattern = films(24)
+    optimizer.zero_grad()
+    loss = cls_criterion(model(film), pattern)
+    loss.backward()
+    optimizer.step()
+    if step % 50 == 0:
+        with torch.no_grad():
+            right = (model(test_film).argmax(-1) == test_pattern).float().mean()
+        print(f"step {step} loss {loss.item():.4f} right {right:.3f}")
