@@ -59,4 +59,6 @@ for epoch in range(1, 13):
         pred = model(val_x).squeeze(1)
     error = ((pred - val_y) ** 2).mean() / val_y.var()
     spread = pred.std()
-    print(f"epoch {epoch} loss {total / len(loader):.4f} unexplained {error:.3f} spread {spread:.3f}")
+    print(
+        f"epoch {epoch} loss {total / len(loader):.4f} unexplained {error:.3f} spread {spread:.3f}"
+    )
