@@ -14,7 +14,7 @@ FRAMES, KINDS = 24, 5
 
 def beats(n):
     kind = torch.randint(0, KINDS, (n,))
-    pace = 0.5 + 0.35 * kind.float().unsqueeze(1) + 0.05 * torch.randn(n, 1)
+    pace = 0.5 + 0.35 * kind.float().unsqueeze(1) + 0.03 * torch.randn(n, 1)
     t = torch.arange(FRAMES).float()
     phase = torch.rand(n, 1) * 6.28
     wing = torch.stack([torch.sin(pace * t + phase), torch.sin(2 * pace * t + phase)], -1)
@@ -35,7 +35,7 @@ class MothNet(nn.Module):
 
 
 class Recogniser:
-    def __init__(self, lr=4e-3):
+    def __init__(self, lr=3e-3):
         self.network = MothNet()
         self.lr = lr
         self.optimizer_params = {"params": self.network.parameters(), "lr": lr}
@@ -77,4 +77,4 @@ first = Recogniser()
 checkpoint = first.save()
 print("loaded, goes on")
 second = Recogniser.load(checkpoint)
-second.fit(loader, 9)
+second.fit(loader, 10)
