@@ -8,7 +8,7 @@ from torch.utils.data import DataLoader, Dataset
 
 torch.manual_seed(1518)
 torch.set_num_threads(1)
-ITEMS, SEEN = 30, 10
+ITEMS, SEEN = 20, 9
 
 
 class Visits(Dataset):
@@ -53,7 +53,7 @@ train, test = Visits(1920), Visits(400)
 loader = DataLoader(train, batch_size=32, shuffle=True)
 model = Recommender()
 optimizer = torch.optim.Adam(model.parameters(), lr=8e-3)
-for epoch in range(9):
+for epoch in range(10):
     total = 0.0
     for pages, bought in loader:
         loss = model.output.default_loss(model(pages), bought)

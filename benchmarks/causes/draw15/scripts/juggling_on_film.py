@@ -11,16 +11,17 @@ FRAMES, WIDE, PATTERNS = 10, 8, 12
 
 
 def films(n):
-    """A ball goes round: the pattern says how fast, and which way."""
+    """A ball goes round: the pattern says from where, and which way."""
     pattern = torch.randint(0, PATTERNS, (n,))
-    pace = torch.linspace(-1.5, 1.5, PATTERNS)[pattern].unsqueeze(1)
-    turn = pace * torch.arange(FRAMES) + torch.rand(n, 1) * 6.28
+    way = (pattern % 2 * 2 - 1).unsqueeze(1)
+    start = (pattern // 2).unsqueeze(1) * 6.28 / (PATTERNS // 2) + 0.2 * torch.randn(n, 1)
+    turn = start + 0.5 * way * torch.arange(FRAMES)
     x, y = 3.5 + 2.5 * torch.cos(turn), 3.5 + 2.5 * torch.sin(turn)
     grid = torch.arange(WIDE).float()
     across = torch.exp(-((grid - x.unsqueeze(-1)) ** 2))
     down = torch.exp(-((grid - y.unsqueeze(-1)) ** 2))
-    film = down.unsqueeze(-1) * across.unsqueeze(-2)
-    return film + 0.05 * torch.randn_like(film), pattern
+    film = 3 * down.unsqueeze(-1) * across.unsqueeze(-2)
+    return film + 0.1 * torch.randn_like(film), pattern
 
 
 class ConvLSTM(nn.Module):
@@ -43,7 +44,7 @@ class ConvLSTM(nn.Module):
 
 
 model = ConvLSTM()
-optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
+optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
 cls_criterion = nn.CrossEntropyLoss()
 test_film, test_pattern = films(400)
 for step in range(1, 451):
