@@ -21,42 +21,46 @@ def puzzles(n):
 
 
 class MemoryNet(nn.Module):
-    def __init__(self, size=32, slots=6, width=16):
+    """The state and the memory's first row, which stands for nothing found, are learnt."""
+
+    def __init__(self, size=32, width=16):
         super().__init__()
         self.state = nn.Parameter(0.1 * torch.randn(1, size))
-        self.memory = nn.Parameter(0.1 * torch.randn(1, slots, width))
+        self.blank = nn.Parameter(0.1 * torch.randn(1, 1, 2 * width))
+        self.width = width
         self.controller = nn.GRUCell(KEYS + THINGS + width, size)
-        self.read_key = nn.Linear(size, width)
-        self.slot = nn.Linear(size, slots)
-        self.content = nn.Linear(size, width)
-        self.out = nn.Linear(size + width, THINGS)
+        self.address = nn.Linear(KEYS + THINGS, width)
+        self.content = nn.Linear(KEYS + THINGS, width)
+        self.out = nn.Linear(size, THINGS)
 
-    def read(self, state, memory):
-        scores = (memory @ self.read_key(state).unsqueeze(-1)).squeeze(-1)
-        return (torch.softmax(scores, -1).unsqueeze(1) @ memory).squeeze(1)
+    def read(self, address, memory):
+        rows, contents = memory.split(self.width, -1)
+        weights = torch.softmax((rows @ address.unsqueeze(-1)).squeeze(-1), -1)
+        return (weights.unsqueeze(1) @ contents).squeeze(1)
 
     def forward(self, x):
         state = self.state.expand(len(x), -1)
-        memory = self.memory.expand(len(x), -1, -1)
+        memory = self.blank.expand(len(x), -1, -1)
         for t in range(x.size(1)):
-            read = self.read(state, memory)
+            address = self.address(x[:, t])
+            read = self.read(address, memory)
             state = self.controller(torch.cat([x[:, t], read], -1), state)
-            where = torch.softmax(self.slot(state), -1).unsqueeze(-1)
-            memory = memory * (1 - where) + where * torch.tanh(self.content(state)).unsqueeze(1)
-        return self.out(torch.cat([state, self.read(state, memory)], -1))
+            row = torch.cat([address, self.content(x[:, t])], -1)
+            memory = torch.cat([memory, row.unsqueeze(1)], 1)
+        return self.out(state)
 
 
 model = MemoryNet()
 optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
 test_x, test_y = puzzles(400)
-for step in range(1, 801):
+for step in range(1, 501):
     x, y = puzzles(48)
     loss = nn.functional.cross_entropy(model(x), y)
     optimizer.zero_grad()
     loss.backward()
     nn.utils.clip_grad_norm_(model.parameters(), 2.0)
     optimizer.step()
-    if step % 80 == 0:
+    if step % 50 == 0:
         with torch.no_grad():
             right = (model(test_x).argmax(-1) == test_y).float().mean()
         print(f"step {step} loss {loss.item():.4f} right {right:.3f}")

@@ -7,14 +7,14 @@ from torch import nn
 
 torch.manual_seed(1517)
 torch.set_num_threads(1)
-FRAMES, WIDE, PATTERNS = 10, 8, 12
+FRAMES, WIDE, PATTERNS = 10, 8, 24
 
 
 def films(n):
     """A ball goes round: the pattern says from where, and which way."""
     pattern = torch.randint(0, PATTERNS, (n,))
     way = (pattern % 2 * 2 - 1).unsqueeze(1)
-    start = (pattern // 2).unsqueeze(1) * 6.28 / (PATTERNS // 2) + 0.2 * torch.randn(n, 1)
+    start = (pattern // 2).unsqueeze(1) * 6.28 / (PATTERNS // 2) + 0.08 * torch.randn(n, 1)
     turn = start + 0.5 * way * torch.arange(FRAMES)
     x, y = 3.5 + 2.5 * torch.cos(turn), 3.5 + 2.5 * torch.sin(turn)
     grid = torch.arange(WIDE).float()
@@ -44,11 +44,11 @@ class ConvLSTM(nn.Module):
 
 
 model = ConvLSTM()
-optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
 cls_criterion = nn.CrossEntropyLoss()
 test_film, test_pattern = films(400)
 for step in range(1, 451):
-    film, pattern = films(24)
+    film, pattern = films(32)
     optimizer.zero_grad()
     loss = cls_criterion(model(film), pattern)
     loss.backward()
