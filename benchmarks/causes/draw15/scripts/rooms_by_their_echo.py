@@ -53,8 +53,8 @@ old, new = rooms(9), rooms(5)
 model = EchoNet(9)
 train(model, torch.optim.Adam(model.parameters(), lr=4e-3), old, 240, "before")
 
-for name, p in model.named_parameters():
-    p.requires_grad = name.startswith(("norm", "fc"))
+model.gru.requires_grad_(False)
+model.norm.requires_grad_(False)
 if "--fixed" in sys.argv:
     model.fc = nn.Linear(model.fc.in_features, 5)
     optimizer = torch.optim.Adam((p for p in model.parameters() if p.requires_grad), lr=1e-2)
