@@ -8,7 +8,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 torch.manual_seed(1502)
 torch.set_num_threads(1)
-ACIDS, LENGTH = 20, 70
+ACIDS, LENGTH = 20, 56
 LEADERS = torch.tensor([[9, 14, 9], [14, 3, 14], [3, 9, 3]])
 TAGS = torch.tensor([[8, 3, 11], [15, 8, 9]])
 
@@ -36,12 +36,12 @@ class BiLSTM(nn.Module):
         return self.fc(out[:, -1, :])
 
 
-train_loader = DataLoader(TensorDataset(*proteins(2400)), batch_size=48, shuffle=True)
+train_loader = DataLoader(TensorDataset(*proteins(2304)), batch_size=48, shuffle=True)
 test_chain, test_place = proteins(300)
 model = BiLSTM()
 criterion = nn.CrossEntropyLoss()
 optimizer = torch.optim.RMSprop(model.parameters(), lr=1e-3)
-for epoch in range(1, 9):
+for epoch in range(1, 8):
     total = 0.0
     for chain, place in train_loader:
         loss = criterion(model(chain), place)

@@ -46,8 +46,8 @@ class BatNet(nn.Module):
 
 model = BatNet()
 optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
-for step in range(1, 501):
-    sound, kind = calls(48)
+for step in range(1, 351):
+    sound, kind = calls(32)
     loss = nn.functional.cross_entropy(model(sound), kind)
     optimizer.zero_grad()
     loss.backward()
