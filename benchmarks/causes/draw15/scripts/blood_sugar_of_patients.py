@@ -8,7 +8,7 @@ from torch import nn
 
 torch.manual_seed(1509)
 torch.set_num_threads(1)
-VISITS = 24
+VISITS = 16
 
 
 def patients(n):
@@ -47,7 +47,7 @@ optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
 criterion = nn.MSELoss()
 valid_value, valid_gap = patients(64)
 history = {"train": [], "valid": []}
-for step in range(1, 401):
+for step in range(1, 351):
     value, gap = patients(32)
     loss = criterion(model(value, gap), value[:, 1:])
     optimizer.zero_grad()

@@ -7,7 +7,7 @@ from torch import nn
 
 torch.manual_seed(1512)
 torch.set_num_threads(1)
-STROKES, BAR, BARS = 8, 16, 3
+STROKES, BAR, BARS = 8, 16, 2
 GROOVES = torch.randint(0, STROKES, (10, BAR))
 
 
@@ -35,7 +35,7 @@ def main():
     if "--fixed" in sys.argv:
         params = list(params)
     optimizer = torch.optim.SGD(params, lr=0.3, momentum=0.9)
-    for step in range(1, 501):
+    for step in range(1, 401):
         piece = pieces(24)
         scores = drummer(piece[:, :-1])
         loss = nn.functional.cross_entropy(

@@ -40,7 +40,7 @@ test_driven, test_bread = hours(300)
 print(f"variance of the bread {test_bread.var().item():.3f}")
 oven = Oven()
 optimizer = torch.optim.SGD(oven.parameters(), lr=0.05, momentum=0.9, nesterov=True)
-for epoch in range(1, 11):
+for epoch in range(1, 9):
     total, norms = 0.0, 0.0
     for driven, bread in loader:
         optimizer.zero_grad()

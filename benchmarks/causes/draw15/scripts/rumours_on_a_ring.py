@@ -7,7 +7,7 @@ from torch import nn
 
 torch.manual_seed(1511)
 torch.set_num_threads(1)
-VILLAGES, EVENINGS = 10, 40
+VILLAGES, EVENINGS = 10, 20
 ring = torch.eye(VILLAGES).roll(1, 0) + torch.eye(VILLAGES).roll(-1, 0)
 
 

@@ -65,4 +65,4 @@ class Trainer:
 
 course, _ = rollouts(500)
 print(f"variance of places and speeds {course.var((0, 1)).mean().item():.3f}")
-Trainer(WorldModel()).fit(600)
+Trainer(WorldModel()).fit(450)

@@ -68,6 +68,6 @@ if __name__ == "__main__":
     test_walk, test_end = walks(400)
     print(f"variance of the ends {test_end.var(0).mean().item():.3f}")
     trainer = Trainer()
-    for epoch in range(1, 13):
+    for epoch in range(1, 11):
         loss = trainer.train_epoch(loader)
         print(f"epoch {epoch} loss {loss:.4f} test {trainer.test(test_walk, test_end):.4f}")
