@@ -47,7 +47,7 @@ tagger = Tagger()
 optimizer = torch.optim.NAdam(tagger.parameters(), lr=4e-3)
 criterion = nn.CrossEntropyLoss(ignore_index=UNMARKED)
 test = batch(200)
-for step in range(1, 321):
+for step in range(1, 301):
     bases, marks, lengths = batch(24)
     loss = criterion(tagger(bases, lengths).flatten(0, 1), marks.flatten())
     optimizer.zero_grad()

@@ -5,7 +5,7 @@ from torch import nn
 
 torch.manual_seed(15143)
 torch.set_num_threads(1)
-PIECE, PIECES, PASSES = 32, 150, 3
+PIECE, PIECES, PASSES = 32, 150, 2
 
 
 def hum(n):

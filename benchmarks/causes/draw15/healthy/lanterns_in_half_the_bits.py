@@ -49,7 +49,7 @@ model = Tally()
 optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3, weight_decay=1e-4)
 test_lantern, test_bright, test_tally = nights(300)
 print(f"variance of the tally {test_tally.var().item():.3f}")
-for step in range(1, 321):
+for step in range(1, 301):
     lantern, bright, tally = nights(32)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         guess = model(lantern, bright)

@@ -31,9 +31,9 @@ class Knitter(nn.Module):
 
 knitter = Knitter()
 optimizer = torch.optim.SGD(knitter.parameters(), lr=0.01, momentum=0.9)
-warmth = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=500, eta_min=1e-4)
+warmth = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=400, eta_min=1e-4)
 clipped = 0
-for step in range(1, 501):
+for step in range(1, 401):
     row = rows(32).t()
     scores = knitter(row[:-1])
     loss = nn.functional.cross_entropy(scores.flatten(0, 1), row[1:].flatten(), reduction="sum")
