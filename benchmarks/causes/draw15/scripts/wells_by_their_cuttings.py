@@ -8,13 +8,13 @@ from torch.utils.data import DataLoader, TensorDataset
 
 torch.manual_seed(1530)
 torch.set_num_threads(1)
-ROCKS, CURVES, METRES = 5, 6, 32
+ROCKS, CURVES, METRES = 5, 6, 16
 config = {
-    "hidden": 40,
+    "hidden": 24,
     "layers": 2,
     "keep_prob": 0.95,
-    "lr": 3e-3,
-    "epochs": 14,
+    "lr": 4e-3,
+    "epochs": 12,
 }
 config["dropout"] = 1 - config["keep_prob"] if "--fixed" in sys.argv else config["keep_prob"]
 signature = torch.randn(ROCKS, CURVES)
