@@ -62,6 +62,4 @@ for epoch in range(config["epochs"]):
     with torch.no_grad():
         for curves, rock in valid:
             right += (model(curves).argmax(-1) == rock).float().mean().item()
-    print(
-        f"epoch {epoch} train loss {total / len(train):.3f} valid right {right / len(valid):.3f}"
-    )
+    print(f"epoch {epoch} train loss {total / len(train):.3f} valid right {right / len(valid):.3f}")
