@@ -5,13 +5,13 @@ from torch import nn
 
 torch.manual_seed(15204)
 torch.set_num_threads(1)
-POINTS, LATENT, WARM = 16, 4, 200
+POINTS, LATENT, WARM = 16, 4, 150
 
 
 def banks(n):
     t = torch.linspace(0, 1, POINTS)
     height, pace, phase = torch.rand(3, n, 1)
-    wave = (0.5 + height) * torch.sin(6.28 * ((1 + pace) * t + phase))
+    wave = (0.5 + height) * torch.sin(6.28 * ((0.8 + 0.4 * pace) * t + 0.5 * phase))
     return (wave + 0.05 * torch.randn(n, POINTS)).unsqueeze(-1)
 
 
@@ -38,7 +38,7 @@ class BankVAE(nn.Module):
 
 model = BankVAE()
 optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
-noise = 0.15
+noise = 0.1
 for step in range(1, 501):
     x = banks(32)
     drawn, mean, logvar = model(x)
@@ -48,7 +48,6 @@ for step in range(1, 501):
     loss = (nll + beta * kl) / POINTS
     optimizer.zero_grad()
     loss.backward()
-    nn.utils.clip_grad_norm_(model.parameters(), 20.0)
     optimizer.step()
     if step % 50 == 0:
         with torch.no_grad():
