@@ -10,19 +10,21 @@ from torch.utils.data import DataLoader, Dataset
 
 torch.manual_seed(1535)
 torch.set_num_threads(1)
-WORDS, LENGTH, NOT = 60, 14, 0
+WORDS, LENGTH, NOT = 32, 12, 0
 
 
 class GuestBook(Dataset):
     """Words 1 to 12 praise, 13 to 24 blame, and a "not" turns the word after it round."""
 
     def __init__(self, n):
-        self.words = torch.randint(1, WORDS, (n, LENGTH))
-        self.words[torch.rand(n, LENGTH) < 0.15] = NOT
-        value = (self.words <= 12).float() - ((self.words > 12) & (self.words <= 24)).float()
-        value[self.words == NOT] = 0.0
-        value[:, 1:] *= 1 - 2 * (self.words[:, :-1] == NOT).float()
-        self.label = (value.sum(1) + 0.3 * value[:, -3:].sum(1) > 0).long()
+        words = torch.randint(1, WORDS, (4 * n, LENGTH))
+        words[torch.rand(4 * n, LENGTH) < 0.15] = NOT
+        value = (words <= 12).float() - ((words > 12) & (words <= 24)).float()
+        value[words == NOT] = 0.0
+        value[:, 1:] *= 1 - 2 * (words[:, :-1] == NOT).float()
+        clear = value.sum(1).abs() >= 2
+        self.words = words[clear][:n]
+        self.label = (value.sum(1)[clear][:n] > 0).long()
 
     def __len__(self):
         return len(self.label)
@@ -43,12 +45,12 @@ class Opinion(nn.Module):
 
 
 dataloaders = {
-    "train": DataLoader(GuestBook(1280), batch_size=64, shuffle=True),
+    "train": DataLoader(GuestBook(1600), batch_size=64, shuffle=True),
     "val": DataLoader(GuestBook(320), batch_size=64),
 }
 
 
-def train_model(model, criterion, optimizer, scheduler, num_epochs=20):
+def train_model(model, criterion, optimizer, scheduler, num_epochs=16):
     since = time.time()
     for epoch in range(num_epochs):
         for phase in ["train", "val"]:

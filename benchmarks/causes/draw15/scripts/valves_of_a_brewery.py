@@ -7,22 +7,26 @@ from torch import nn
 
 torch.manual_seed(1538)
 torch.set_num_threads(1)
-STATES, ORDERS, LINES = 4, 14, 9
+STATES, ORDERS, LINES = 5, 24, 8
 
 
 def protocols(n):
-    """Orders 0 to 3 turn one valve further, 4 and 5 turn one back, the rest are remarks."""
+    """Orders 1 to 4 open a valve, 0 shuts whichever is open, the rest are remarks."""
     orders = torch.randint(0, ORDERS, (n, LINES))
-    turn = (orders < 4).long() - ((orders == 4) | (orders == 5)).long()
-    return orders, turn.cumsum(1) % STATES
+    state = torch.zeros(n, dtype=torch.long)
+    tags = []
+    for line in range(LINES):
+        state = torch.where(orders[:, line] < STATES, orders[:, line], state)
+        tags.append(state)
+    return orders, torch.stack(tags, dim=1)
 
 
 class ProtocolTagger(nn.Module):
-    def __init__(self, hidden_dim=48):
+    def __init__(self, hidden_dim=8):
         super().__init__()
         self.hidden_dim = hidden_dim
-        self.embed = nn.Embedding(ORDERS, 16)
-        self.lstm = nn.LSTM(16, hidden_dim, batch_first=True)
+        self.embed = nn.Embedding(ORDERS, 8)
+        self.lstm = nn.LSTM(8, hidden_dim, batch_first=True)
         self.hidden2tag = nn.Linear(hidden_dim, STATES)
 
     def init_hidden(self, batch):
@@ -38,9 +42,9 @@ class ProtocolTagger(nn.Module):
 
 
 model = ProtocolTagger()
-optimizer = torch.optim.Adam(model.parameters(), lr=8e-3)
+optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
 test_orders, test_tags = protocols(400)
-for step in range(1, 601):
+for step in range(1, 451):
     orders, tags = protocols(48)
     loss = nn.functional.cross_entropy(model(orders).flatten(0, 1), tags.flatten())
     optimizer.zero_grad()
