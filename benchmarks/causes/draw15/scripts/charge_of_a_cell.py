@@ -7,7 +7,7 @@ from torch import nn
 
 torch.manual_seed(1545)
 torch.set_num_threads(1)
-SECONDS, SIGNALS = 140, 2
+SECONDS, SIGNALS = 100, 2
 STATE = torch.float32 if "--fixed" in sys.argv else torch.bfloat16
 
 
@@ -50,7 +50,7 @@ def drives(n):
 
 
 class Trainer:
-    def __init__(self, model, steps=400):
+    def __init__(self, model, steps=300):
         self.model, self.steps = model, steps
         self.optimizer = torch.optim.Adam(model.parameters(), lr=4e-3)
 
@@ -62,7 +62,7 @@ class Trainer:
             loss.backward()
             nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
             self.optimizer.step()
-            if step % 40 == 0:
+            if step % 30 == 0:
                 with torch.no_grad():
                     test = nn.functional.mse_loss(self.model(x_test), y_test).item()
                 print(f"step {step} loss {loss.item():.4f} test {test:.4f}")

@@ -78,4 +78,6 @@ for step in range(1, 501):
         with torch.no_grad():
             test = nn.functional.mse_loss(model(x_test), y_test).item()
             longest = (1 / model.ssm.A_log.exp()).max().item()
-        print(f"step {step} loss {loss.item():.4f} test {test:.4f} longest memory {longest:.0f} min")
+        print(
+            f"step {step} loss {loss.item():.4f} test {test:.4f} longest memory {longest:.0f} min"
+        )

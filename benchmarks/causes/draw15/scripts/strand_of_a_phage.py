@@ -61,7 +61,9 @@ class StrandReader(nn.Module):
         return self.head(self.norm(self.layer(x)[:, -1]))
 
 
-MOTIFS = torch.tensor([[0, 1, 2, 3, 0, 0], [2, 2, 1, 0, 3, 1], [3, 0, 3, 1, 2, 2], [1, 3, 0, 2, 1, 3]])
+MOTIFS = torch.tensor(
+    [[0, 1, 2, 3, 0, 0], [2, 2, 1, 0, 3, 1], [3, 0, 3, 1, 2, 2], [1, 3, 0, 2, 1, 3]]
+)
 
 
 def strands(n):
