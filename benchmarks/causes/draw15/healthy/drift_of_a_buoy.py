@@ -14,8 +14,7 @@ def drifts(n):
     moves = [torch.zeros(n, 2) for _ in range(3)]
     for t in range(HOURS + 9):
         moves.append(0.5 * moves[-1] - 0.5 * moves[-3] + chance[:, t])
-    place = torch.stack(moves[11:], 1).cumsum(1) + 10 * torch.randn(n, 1, 2)
-    return place
+    return torch.stack(moves[11:], 1).cumsum(1) + 10 * torch.randn(n, 1, 2)
 
 
 class DriftNet(nn.Module):
