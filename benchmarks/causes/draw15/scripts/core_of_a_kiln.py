@@ -63,11 +63,12 @@ def firings(n):
 model = Kiln()
 x, y = firings(256)
 x_test, y_test = firings(64)
-slow = [p for name, p in model.named_parameters() if name.endswith("A_log")]
-rest = [p for name, p in model.named_parameters() if not name.endswith("A_log")]
-decay = 0.0 if "--fixed" in sys.argv else 0.02
-groups = [{"params": rest, "weight_decay": 1e-4}, {"params": slow, "weight_decay": decay}]
-optimizer = torch.optim.Adam(groups, lr=5e-3)
+parameters = model.parameters()
+if "--fixed" in sys.argv:
+    slow = [p for name, p in model.named_parameters() if name.endswith("A_log")]
+    rest = [p for name, p in model.named_parameters() if not name.endswith("A_log")]
+    parameters = [{"params": rest}, {"params": slow, "weight_decay": 0.0}]
+optimizer = torch.optim.Adam(parameters, lr=5e-3, weight_decay=1e-2)
 for step in range(1, 501):
     rows = torch.randint(0, len(x), (16,))
     loss = nn.functional.mse_loss(model(x[rows]), y[rows])
