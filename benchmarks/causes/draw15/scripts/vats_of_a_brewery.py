@@ -65,14 +65,14 @@ held_out = vats(100)
 still = ((held_out[1].unsqueeze(1) - held_out[2]) / 10).pow(2).mean().item()
 model = Follower()
 optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
-for step in range(1, 401):
+for step in range(1, 301):
     rows = torch.randint(0, len(litres), (32,))
     loss = error(model, valves[rows], litres[rows], volumes[rows])
     optimizer.zero_grad()
     loss.backward()
     nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     optimizer.step()
-    if step % 40 == 0:
+    if step % 30 == 0:
         with torch.no_grad():
             test = error(model, *held_out).item()
         print(f"step {step} loss {loss.item():.4f} test {test:.4f} if nothing flowed {still:.4f}")
