@@ -195,3 +195,78 @@ def test_a_loop_from_a_learned_state(tmp_path: Path, caplog: pytest.LogCaptureFi
 
     assert not findings("BKS408", loss, tmp_path, modules)
     assert "failed" not in caplog.text
+
+
+POOLED: dict[str, Callable[[Tensor, int], Tensor]] = {
+    "max": lambda z, dim: z.max(dim).values,
+    "mean": lambda z, dim: z.mean(dim),
+    "mean and max": lambda z, dim: torch.cat([z.mean(dim), z.amax(dim)], 1),
+}
+WHOLE = torch.randint(CLASSES, (4 * BATCH, STEPS), generator=torch.manual_seed(1))
+LABELS = torch.randint(2, (4 * BATCH,), generator=torch.manual_seed(2)).float()
+
+
+def pooling() -> dict[str, nn.Module]:
+    return {
+        "embed": nn.Embedding(CLASSES, UNITS), "rnn": rnn(inputs=UNITS),
+        "sound": rnn(inputs=UNITS, batch_first=True), "one": nn.Linear(UNITS, 1),
+        "two": nn.Linear(2 * UNITS, 1),
+    }  # fmt: skip
+
+
+def in_any_order(m: nn.ModuleDict, how: str, layer: str = "rnn") -> Tensor:
+    """Rows of a data set, each with its label: pooled along the axis that should be time."""
+    rows = torch.randperm(len(WHOLE))[:BATCH]
+    z = POOLED[how](m[layer](m["embed"](WHOLE[rows]))[0], 1)
+    answer = m["two" if how == "mean and max" else "one"](z).squeeze(1)
+    return functional.binary_cross_entropy_with_logits(answer, LABELS[rows])
+
+
+@pytest.mark.parametrize("how", POOLED)
+def test_sequences_that_are_pooled_while_rows_are_kept_apart(how: str, tmp_path: Path) -> None:
+    loss = partial(in_any_order, how=how)
+    (found,) = findings("BKS408", loss, tmp_path / "sick", pooling(), 16)
+    assert found.severity == "error"
+    assert "sequences are pooled at each step of rnn" in found.message
+    assert not findings("BKS408", partial(loss, layer="sound"), tmp_path / "well", pooling(), 16)
+
+
+def seen_together(m: nn.ModuleDict, *, fresh: bool) -> Tensor:
+    """Objects of a film, which are pooled at each of its steps: its parts are read in order."""
+    start = int(torch.randint(3 * BATCH, ()))
+    x = torch.randint(CLASSES, (BATCH, STEPS)) if fresh else WHOLE[start : start + BATCH]
+    y = LABELS[start : start + BATCH]
+    answer = m["one"](m["rnn"](m["embed"](x))[0].mean(1)).squeeze(1)
+    return functional.binary_cross_entropy_with_logits(answer, y)
+
+
+def contrasted(m: nn.ModuleDict) -> Tensor:
+    """The middle of all sequences, of which no answer is asked."""
+    z: Tensor = m["rnn"](m["embed"](WHOLE[torch.randperm(len(WHOLE))[:BATCH]]))[0]
+    return (z - z.mean(1, keepdim=True)).square().mean()
+
+
+def square(m: nn.ModuleDict) -> Tensor:
+    """As many steps as sequences."""
+    rows = torch.randperm(len(WHOLE))[:STEPS]
+    answer = m["one"](m["rnn"](m["embed"](WHOLE[rows]))[0].mean(1)).squeeze(1)
+    return functional.binary_cross_entropy_with_logits(answer, LABELS[rows])
+
+
+def attended(m: nn.ModuleDict) -> Tensor:
+    """A sequence gets one answer, made of all of its steps by weights."""
+    rows = torch.randperm(len(WHOLE))[:BATCH]
+    z = m["rnn"](m["embed"](WHOLE[rows].t()))[0]
+    answer = m["one"]((m["one"](z).softmax(0) * z).sum(0)).squeeze(1)
+    return functional.binary_cross_entropy_with_logits(answer, LABELS[rows])
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        *(partial(seen_together, fresh=fresh) for fresh in (True, False)),
+        *(contrasted, square, attended),
+    ],
+)
+def test_what_is_pooled_may_be_seen_together(loss: Loss, tmp_path: Path) -> None:
+    assert not findings("BKS408", loss, tmp_path, pooling(), 16)

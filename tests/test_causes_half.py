@@ -149,15 +149,19 @@ def test_an_eps_that_is_zero_in_half_precision_is_named_where_it_divides(tmp_pat
 class Sums(nn.Module):
     """A state that steps add to, which fades a little between them."""
 
-    def __init__(self, steps: int, state: torch.dtype) -> None:
+    def __init__(self, steps: int, state: torch.dtype, *, all_read: bool = False) -> None:
         super().__init__()
         self.head, self.steps, self.state = linear(), steps, state
+        self.all_read = all_read
 
     def forward(self, x: Tensor) -> Tensor:
         state, step = torch.zeros_like(x, dtype=self.state), torch.tanh(self.head(x)[:, :1])
+        states = []
         for _ in range(self.steps):
             state = (0.9 * state.float() + step).to(self.state)
-        result: Tensor = self.head(state.float())
+            states.append(state)
+        read = torch.stack(states) if self.all_read else state
+        result: Tensor = self.head(read.float())
         return result
 
 
@@ -169,7 +173,19 @@ def test_a_state_that_adds_up_in_half_precision_is_a_note(
     assert (found.severity, found.evidence) == ("info", {"sums in half precision": 16.0})
 
 
-@pytest.mark.parametrize("net", [Sums(8, torch.bfloat16), Sums(16, torch.float32)])
+def test_so_is_one_that_the_loss_reads_after_each_step(tmp_path: Path) -> None:
+    net = Sums(16, torch.bfloat16, all_read=True)
+    (found,) = found_in(trained(net, tmp_path / "run", rate=1e-3))
+    assert (found.severity, found.evidence) == ("info", {"sums in half precision": 16.0})
+
+
+@pytest.mark.parametrize(
+    "net",
+    [
+        *(Sums(8, torch.bfloat16), Sums(16, torch.float32)),
+        *(Sums(8, torch.bfloat16, all_read=True), Sums(16, torch.float32, all_read=True)),
+    ],
+)
 def test_few_sums_or_exact_ones_are_not(net: Sums, tmp_path: Path) -> None:
     assert found_in(trained(net, tmp_path / "run", rate=1e-3)) == []
 

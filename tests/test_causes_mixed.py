@@ -547,3 +547,47 @@ def test_heads_that_are_made_of_steps_are_found(
     )
     assert [one.evidence["views"] for one in each] == [found] * bool(found)
     assert all("steps mix" in one.message for one in each[:1]) or parted == "rows"
+
+
+@pytest.mark.parametrize("taken", ["selected", "unbound", "sliced"])
+@pytest.mark.parametrize(
+    ("along", "view", "found"),
+    [
+        (0, (1, BATCH, 2 * UNITS), True),
+        (0, (2, BATCH, UNITS), False),
+        (-1, (1, BATCH, 2 * UNITS), False),
+    ],
+)
+def test_states_that_are_put_behind_each_other_along_the_batch(
+    taken: str, along: int, view: tuple[int, ...], found: bool, tmp_path: Path
+) -> None:
+    """Those of two directions: a decoder begins with rows of two sequences each."""
+
+    def loss(m: nn.ModuleDict) -> Tensor:
+        states: Tensor = m["rnn"](drawn(STEPS, BATCH))[1]
+        if taken == "sliced":
+            joined = torch.cat((states[2:3], states[3:4]), along or 1)
+        else:
+            both = states.unbind() if taken == "unbound" else [states[n] for n in range(4)]
+            joined = torch.stack([torch.cat((both[2], both[3]), along)])
+        if len(view) == 3 and view[0] == 1:
+            output: Tensor = m["decoder"](drawn(STEPS, BATCH), joined.view(view))[0]
+            return output.square().mean()
+        return joined.view(view).square().mean()
+
+    modules: dict[str, nn.Module] = {
+        "rnn": rnn(num_layers=2, bidirectional=True), "decoder": nn.GRU(INPUTS, 2 * UNITS),
+    }  # fmt: skip
+    each = findings("BKS413", loss, tmp_path, modules)
+    assert [one.severity for one in each] == ["error"] * found
+    assert all(one.message.endswith("and sequences mix") for one in each)
+
+
+def test_of_an_ensemble_rows_may_be_grouped(tmp_path: Path) -> None:
+    """As many parts as rows: what each of the new rows should hold is not known."""
+
+    def loss(m: nn.ModuleDict) -> Tensor:
+        states: Tensor = m["rnn"](drawn(STEPS, 2))[1]
+        return torch.cat((states[0], states[1])).view(2, -1).square().mean()
+
+    assert not findings("BKS413", loss, tmp_path, {"rnn": rnn(bidirectional=True)})

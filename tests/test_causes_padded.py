@@ -205,3 +205,32 @@ def test_a_last_state_behind_padding_that_the_embedding_names(
     }  # fmt: skip
     each = findings("BKS415", loss, tmp_path, modules)
     assert [one.severity for one in each] == ["warning"] * found
+
+
+@pytest.mark.parametrize("features", [False, True])
+@pytest.mark.parametrize(("filled", "found"), [("before", False), ("behind", True), ("", True)])
+def test_what_sequences_end_in_alike_is_no_padding_if_they_are_filled_up_before(
+    filled: str, found: bool, features: bool, tmp_path: Path
+) -> None:
+    """Words of a few endings, at the right edge; and the same, read from their ends, at the left.
+
+    That sequences begin alike, over few steps, is a beginning.
+    """
+    alike = torch.tensor([1, 0, 2, 3, 1, 0, 2, 1, 3, 0])
+    steps = torch.arange(2 * STEPS)
+    there = steps >= 2 * STEPS - 3 - LENGTHS[:, None] // 2
+    ending = steps >= 2 * STEPS - alike[:, None]
+
+    def loss(m: nn.ModuleDict) -> Tensor:
+        symbols = torch.randint(2, SYMBOLS, there.shape).masked_fill(ending, 1)
+        if filled:
+            symbols = symbols * there
+        symbols = symbols.flip(1) if filled == "behind" else symbols
+        x = functional.one_hot(symbols, SYMBOLS).float() if features else m["embed"](symbols)
+        read: Tensor = m["wide"](x)[1]
+        return read.square().mean()
+
+    modules = {
+        "embed": nn.Embedding(SYMBOLS, SYMBOLS), "wide": rnn(inputs=SYMBOLS, batch_first=True),
+    }  # fmt: skip
+    assert bool(findings("BKS415", loss, tmp_path, modules)) is found

@@ -423,11 +423,11 @@ def test_a_schedule_that_fits_is_not_accused(
     assert of_fit(values, learned=learned) == []
 
 
-def climbing(length: float, count: int = 600, aim: float = 0.1) -> list[Finding]:
+def climbing(length: float, count: int = 600, aim: float = 0.1, held: int = 1) -> list[Finding]:
     """Of BKS423, where the rate rises for so many iterations and the loss falls."""
     judge = Judge(rules=[RateCourse()])
     for i in range(count):
-        share = min(1.0, (i + 1) / length)
+        share = min(1.0, (i // held + 1) * held / length)
         values = {"loss": falling(count)[i], "lr": aim * share}
         if i % 10 == 0:
             values |= {"group_lr/0": aim * share, "group_lr_share": share}
@@ -448,6 +448,28 @@ def test_a_warm_up_longer_than_the_run_is_noted() -> None:
     assert over.resolved_at == 500
     assert climbing(50_000) == []  # a factor whose highest value is not 1
     assert len(climbing(50_000, aim=3e-3)) == 1  # the rate is one that Adam is given
+
+
+def test_so_is_one_in_steps_that_is_moved_once_an_epoch() -> None:
+    (found,) = climbing(3000, held=50)
+    assert (found.severity, found.iteration, found.resolved_at) == ("info", 300, None)
+    assert found.evidence["warm-up"] == pytest.approx(3000, rel=0.2)
+    assert "moved once an epoch" in found.message
+    assert climbing(3000, held=50, count=290) == []  # somebody tries it
+    assert climbing(500, held=50) == []  # ten epochs, and at its aim
+    assert climbing(3000, held=15) == []  # epochs of few steps
+    (over,) = climbing(1000, held=50)  # a long one that arrives
+    assert over.resolved_at == 450
+
+
+def test_a_rate_that_also_falls_or_rises_by_other_amounts_is_not_noted() -> None:
+    for step, epochs in ((0.02, [1, 2, 1, 2, 3, 4, 5, 6, 7]), (2e-3, [1, 2, 4, 8, 16, 32, 64])):
+        shares = [step * epochs[i // 50] for i in range(50 * len(epochs))]
+        judge = Judge(rules=[RateCourse()])
+        for i in range(0, len(shares), 10):
+            values = {"group_lr/0": shares[i], "lr": shares[i], "group_lr_share": shares[i]}
+            judge.update(i, {"loss": falling(len(shares))[i]} | values)
+        assert not judge.diagnosis().findings
 
 
 def test_a_note_does_not_soften_what_is_found_later() -> None:

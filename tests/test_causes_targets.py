@@ -1,6 +1,7 @@
 """Targets that are the input, and everything that only looks like it."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -452,3 +453,64 @@ def test_no_graph_is_kept_alive(tmp_path: Path) -> None:
             del x, loss
             gc.collect()
             assert alive[-1]() is None
+
+
+def beside(
+    m: Parts, *, lag: int = 0, flags: bool = False, whole: bool = False, noise: float = 0.0
+) -> Tensor:
+    """A decoder that is given known features, and the number that it is asked for at a step, or at
+    the ``lag`` steps before."""
+    y = torch.randn(BATCH, 2 * STEPS, 1).cumsum(1)
+    y = (y > 0).float() if flags else y
+    known = torch.randn(BATCH, 2 * STEPS, 2)
+    _, state = m["past"](torch.cat([y, known], 2)[:, :STEPS])
+    given = y[:, STEPS - lag : 2 * STEPS - lag]
+    given = given + noise * torch.randn_like(given)
+    out = m["rnn"](torch.cat([given, known[:, STEPS:]], 2), state)[0]
+    if whole:  # an answer that depends on all steps
+        out = out + out.mean(1, keepdim=True)
+    return functional.smooth_l1_loss(m["head"](out)[..., 0], y[:, STEPS:, 0])
+
+
+@pytest.mark.parametrize("lag", [0, 1])
+@pytest.mark.parametrize("units", [2, 4])
+def test_a_decoder_that_is_given_its_answer_beside_what_is_known(
+    lag: int, units: int, tmp_path: Path
+) -> None:
+    """A layer that is narrower than its input may be that of an autoencoder."""
+    modules: dict[str, nn.Module] = {
+        "past": nn.LSTM(3, units, batch_first=True), "rnn": nn.LSTM(3, units, batch_first=True),
+        "head": nn.Linear(units, 1),
+    }  # fmt: skip
+    found = findings("BKS431", partial(beside, lag=lag), tmp_path, modules)
+    severity = "error" if units > 3 else "info"
+    assert [one.severity for one in found] == [severity] * (not lag)
+    assert units < 3 or all("among the numbers that are read" in one.message for one in found)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [partial(beside, flags=True), partial(beside, whole=True), partial(beside, noise=0.1)],
+)
+def test_what_is_beside_what_is_known_may_be_no_answer(loss: LossOf, tmp_path: Path) -> None:
+    modules: dict[str, nn.Module] = {
+        "past": nn.LSTM(3, UNITS, batch_first=True), "rnn": nn.LSTM(3, UNITS, batch_first=True),
+        "head": nn.Linear(UNITS, 1),
+    }  # fmt: skip
+    assert not findings("BKS431", loss, tmp_path, modules)
+
+
+def test_an_encoder_that_reads_a_column_which_another_layer_is_asked_for(tmp_path: Path) -> None:
+    """As an autoencoder of one of several series is, by its last state: no answer is given."""
+
+    def loss(m: Parts) -> Tensor:
+        x = torch.randn(BATCH, STEPS, 3).cumsum(1)
+        code = m["past"](x)[1][0][0]
+        out = m["rnn"](code[:, None, :3].expand(-1, STEPS, -1))[0]
+        return functional.mse_loss(m["head"](out), x[..., :1])
+
+    modules: dict[str, nn.Module] = {
+        "past": nn.LSTM(3, UNITS, batch_first=True), "rnn": nn.LSTM(3, UNITS, batch_first=True),
+        "head": nn.Linear(UNITS, 1),
+    }  # fmt: skip
+    assert not findings("BKS431", loss, tmp_path, modules)

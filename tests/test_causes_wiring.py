@@ -266,6 +266,53 @@ def test_gradients_that_are_not_zeroed(
     assert told(found) == ([] if severity is None else [("BKS410", severity)])
 
 
+def accumulated(
+    path: Path, passes: int, over: float, *, kept: str = "", clip: bool = False, steps: int = 8
+) -> Diagnosis:
+    """Zeroed before each of several passes, whose losses are divided by ``over``."""
+    torch.manual_seed(0)
+    net = Net()
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.01)
+    with watch(net, optimizer, path, every=10):
+        for _ in range(steps):
+            sums: list[Tensor] = [torch.zeros_like(p) for p in net.parameters()]
+            for _ in range(passes):
+                optimizer.zero_grad()
+                (net(torch.randn(STEPS, BATCH, 2)).square().mean() / over).backward()
+                for total, parameter in zip(sums, net.parameters(), strict=True):
+                    if parameter.grad is not None:
+                        total += parameter.grad
+            for total, parameter in zip(sums, net.parameters(), strict=True):
+                if kept == "anew":
+                    parameter.grad = total
+                elif kept == "in place" and parameter.grad is not None:
+                    parameter.grad.data.copy_(total)
+            if clip:
+                nn.utils.clip_grad_norm_(net.parameters(), 1e-3)
+            optimizer.step()
+    return diagnose(path)
+
+
+@pytest.mark.parametrize(("passes", "clip"), [(3, False), (4, True), (8, False)])
+def test_gradients_that_are_zeroed_before_each_pass(
+    passes: int, clip: bool, run_path: Path
+) -> None:
+    """They were to add up: the step reads those of the last pass alone."""
+    found = accumulated(run_path, passes, passes, clip=clip)
+    assert told(found) == [("BKS410", "warning")]
+    assert f"of {passes - 1} of {passes} backward passes" in found.findings[0].message
+
+
+@pytest.mark.parametrize(
+    ("passes", "over", "kept"),
+    [(1, 4, ""), (2, 2, ""), (4, 1, ""), (4, 3, ""), (4, 4, "anew"), (4, 4, "in place")],
+)
+def test_passes_that_measure_or_whose_gradients_are_kept(
+    passes: int, over: float, kept: str, run_path: Path
+) -> None:
+    assert told(accumulated(run_path, passes, over, kept=kept)) == []
+
+
 def test_gradients_of_which_a_part_is_zeroed(run_path: Path) -> None:
     net = Net()
     found = trained(run_path, net, net.parameters(), between=lambda i, o: net.head.zero_grad())

@@ -731,6 +731,18 @@ def test_no_timeline_where_the_loss_was_not_lost(series: Any, run_path: Path) ->
     assert timeline(write(run_path, series)) is None
 
 
+@pytest.mark.parametrize(("every", "lost"), [(25, False), (1, True)])
+def test_no_timeline_of_a_batch_that_is_nan_in_each_epoch(
+    every: int, lost: bool, run_path: Path
+) -> None:
+    """The last one of an epoch may be empty; the run ends with it."""
+    with Recorder(run_path) as recorder:
+        for i in range(100):
+            bad = i >= 24 and (i + 1) % every == 0
+            recorder.scalars(i, {"loss": math.nan if bad else 2.0, "grad_norm": 1.0})
+    assert (timeline(run_path) is not None) == lost
+
+
 def test_no_timeline_of_one_bad_batch_that_was_survived(run_path: Path) -> None:
     """A NaN that was skipped at 100; the loss goes on down to the end."""
     series = healthy(600)

@@ -682,6 +682,8 @@ def test_ours_declare_what_they_record(kind: type[Measurement], every_family: se
     seldom |= {"answers_unrelated", "answers_untied", "rows_out_of_order", "rows_sorted"}
     seldom |= {"answer_in_input", "guess_answer", "guess_loss", "one_class", "one_number"}
     seldom |= {"decay_ratio", "decayed_norm", "eval_dropout"}
+    seldom |= {"passes_thrown"}  # of several passes a step
+    seldom |= {"clips_unread", "state_taught"}
     seldom |= {"group_lr_share", "plateau_best", "plateau_first"}  # with a schedule
     seldom |= {"schedule_calls", "schedule_periods", "schedule_share"}
     seldom |= {"gate_growth"}  # from the fourth sample on

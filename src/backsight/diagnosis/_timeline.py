@@ -145,11 +145,15 @@ def timeline(run: Run | Path | str, found: Diagnosis | None = None) -> Timeline 
     """
     run = run if isinstance(run, Run) else Run(run)
     found = diagnose(run) if found is None else found
-    ends = [
+    lost = [
         (int(finding.evidence.get("since", finding.iteration)), finding.code)
         for finding in found.lasting
-        if (finding.code in ("BKS203", "BKS204") and finding.severity == "error")
-        or (finding.code == "BKS201" and not _ends_well(run))
+        if finding.severity == "error" or finding.code == "BKS201"
+    ]
+    ends = [
+        (end, code)
+        for end, code in lost
+        if code in ("BKS203", "BKS204") or (code == "BKS201" and not _is_survived(run, end))
     ]
     if not ends:
         return None
@@ -171,9 +175,17 @@ def timeline(run: Run | Path | str, found: Diagnosis | None = None) -> Timeline 
     return Timeline(end, code, tuple(_one_a_family(moves)))
 
 
-def _ends_well(run: Run) -> bool:
-    """Whether every last loss is a number: what was not finite has been survived."""
-    return all(math.isfinite(run.last(name)[1]) for name in run.members("loss", profile=False))
+def _is_survived(run: Run, end: int) -> bool:
+    """Whether the last losses are numbers, or most of those since are: where weights are lost, none
+    is, and a single batch may come in each epoch whose loss is none."""
+    for name in run.members("loss", profile=False):
+        if math.isfinite(run.last(name)[1]):
+            continue
+        series = run.series(name)
+        since = np.isfinite(series.values[series.iterations > end])
+        if not since.size or since.mean() < 0.5:
+            return False
+    return True
 
 
 def _move(

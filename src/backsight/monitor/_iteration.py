@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 
 from backsight.layers import LayerAdapter
 from backsight.monitor._followed import Followed, those_followed
+from backsight.monitor._thrown_passes import ThrownPasses
 from backsight.probes import (
     GradientProfile,
     LossOperations,
@@ -303,12 +304,12 @@ class Iteration:
     ``functional.dropout`` and told it not to drop; of the first few such forwards."""
     evaluations: int = 0
     """How often a model had begun to run without gradients before it; not counted for ever."""
+    thrown: ThrownPasses = field(default_factory=ThrownPasses)
+    """Passes before it whose gradients were thrown away."""
     opposed: bool = False
-    """Whether the model has met another one whose losses go through it, or through which its own
-    do, and which does not step on them: a GAN's. Known when the iteration ends."""
+    """Whether it is a GAN's: losses go through both models, and one does not step on them."""
     idle: int = 0
-    """Parameters of an optimizer that has stepped beside this model, which none moves, and that no
-    backward pass has ever given a gradient. Known when the iteration ends."""
+    """Parameters without any gradient, of an optimizer that steps beside this model of no one's."""
     told: dict[str, float | Tensor] = field(default_factory=dict)
     """Numbers of the caller's own: they take the place of what was measured."""
     steps: int | None = None
@@ -320,7 +321,7 @@ class Iteration:
     spent: float = 0.0
     """Seconds that sampling took in it."""
     aside: float = 0.0
-    """Seconds that are neither training nor sampling, as somebody has asked for what took them."""
+    """Seconds of neither training nor sampling, but of what somebody has asked for."""
     numbers: dict[str, float | Tensor] = field(default_factory=dict)
     """Scalars that were recorded."""
     clips: list[Clip] = field(default_factory=list)

@@ -358,6 +358,7 @@ class Observation:
             drops_in_eval=self.forwards.drops_in_eval,
             silent=self.forwards.evaluations.silent,
             evaluations=self.forwards.evaluations.begun,
+            thrown=self.detector.thrown,
             _ran=self.forwards.now,
         )
         if sampled or self._armed:  # else the readers have kept nothing

@@ -197,6 +197,8 @@ class ConstantInput(Rule):
     def _look_at_steps(self, now: Sample) -> None:
         for member, steps in now.numbers("steps_alike").items():
             where = member or STEPS
+            if not self.finite(where, steps):
+                continue
             looks = self._row[where] = self._row.get(where, 0) + 1 if steps else 0
             if looks >= self.samples:
                 self.found(
@@ -213,6 +215,8 @@ class ConstantInput(Rule):
 
     def _look_at_zeros(self, now: Sample) -> None:
         for layer, rows in now.numbers("silent_input").items():
+            if not self.finite(layer, rows):
+                continue
             before = self._zeros.get(layer, 0)
             looks = self._zeros[layer] = before + 1 if rows else 0
             if looks >= self.samples:

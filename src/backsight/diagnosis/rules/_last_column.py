@@ -12,7 +12,7 @@ from backsight.diagnosis.rules._in_a_row import InARow
 __all__ = ["LastColumn"]
 
 
-CURVES = 3.0
+CURVES, POOLED = 3.0, 7.0
 
 TOLD = {
     1.0: "sequences end in padding",
@@ -66,11 +66,14 @@ class LastColumn(InARow):
         "an info: the sequences of a batch may be neighbours. Or all attentions of a model run "
         "along an axis that has a target for each element, or along which symbols do not move on, "
         "as they do along the other one; or a softmax runs along the axis that a layer takes for "
-        "the batch."
+        "the batch. Or a mean, a maximum or a sum is taken along that axis alone, the loss asks "
+        "for one answer of each step, and the same steps come again, with the same answers, each "
+        "behind another one: no time does that."
     )
     causes: ClassVar = (
         "batch_first=True was forgotten: output[:, -1] is the last sequence then",
         "output[-1] where the batch comes first",
+        "output.mean(1), or output.max(1), of a layer that was created without batch_first=True",
         "an input of shape (batch, time, features) for a layer that expects time first, such as a "
         "TransformerEncoderLayer without batch_first=True",
         "softmax(dim=0) of attention weights (batch, time)",
@@ -109,6 +112,12 @@ class LastColumn(InARow):
         """Of how many sequences, or by what."""
         if -value in ALONG:
             return ALONG[-value], {"told by": -value}
+        if value == -POOLED:
+            return (
+                f"sequences are pooled at each step{of_module(where)}, for an answer of its own: "
+                "these steps are the rows of a data set, which come again in another order",
+                {"told by": POOLED},
+            )
         if value < 0:
             layer = "a loop" if where == "loop" else where
             told = f"{TOLD[-value]} along the axis that {layer} takes for the batch"

@@ -72,7 +72,8 @@ class ShortTerm(Rule):
     )
     remedies: ClassVar = (
         "state the memory demand if you know it, with watch(…, lag=…): a note may be no fault",
-        "measure the reach, and extend it with orthogonal initialisation, a GRU or an LSTM",
+        "measure the reach, and extend it: orthogonal initialisation, a GRU or an LSTM in place of "
+        "a plain recurrence, or, where there are gates, a forget bias of 1 or more",
         remedy("use a window of at least twice the memory demand, or carry the state", window=1),
         "train for longer",
     )

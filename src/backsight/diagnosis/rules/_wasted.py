@@ -42,7 +42,8 @@ class WastedWindow(Rule):
         remedy(
             "with a loss at every step, shorten the window to about twice the horizon", window=-1
         ),
-        "or extend the reach with orthogonal initialisation, a GRU or an LSTM",
+        "or extend the reach: orthogonal initialisation, a GRU or an LSTM in place of a plain "
+        "recurrence, or, where there are gates, a forget bias of 1 or more",
     )
     studied_remedies: ClassVar = ("orthogonal", "gru", "lstm")
     source: ClassVar[str] = "Backsight"

@@ -3,11 +3,11 @@
 An iteration ends when the next one shows itself, by a forward or a backward after a step.
 Gradient accumulation, several optimizers that step one after the other, and a closure that is
 evaluated many times inside a step are each one iteration. Where a closure is evaluated once, the
-step begins when that is done. One whose gradients are thrown away
-without a step is an iteration, too, unless they were left there by a loss that another model
-stepped on (a GAN's judge, when the maker learns). So is, without an optimizer or beside one that
-has never stepped, one after which the parameters have moved, whatever becomes of their gradients,
-and a call of ``autograd.grad`` that counts as a pass (``_gradient_queries``).
+step begins when that is done. One whose gradients are thrown away without a step is an iteration,
+too, unless they were left there by a loss that another model stepped on (a GAN's judge, when the
+maker learns). So is, without an optimizer or beside one that has never stepped, one after which the
+parameters have moved, and a call of ``autograd.grad`` that counts as a pass
+(``_gradient_queries``).
 """
 
 import threading
@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from backsight.monitor._iteration import BackwardPass, Gradients, OptimizerStep
+from backsight.monitor._thrown_passes import ThrownPasses
 from backsight.monitor.events._backward import Listener, in_backward, listen, tell_step
 from backsight.monitor.events._gradient_queries import GradientQueries, GradientQuery
 from backsight.monitor.events._harmless import harmless, harmless_end
@@ -84,10 +85,9 @@ class IterationDetector:
         self.opposed = False
         self.idle = 0
         """Parameters of an optimizer without gradients, which steps beside a model of no one's."""
-        self.observer = observer
-        self._parameters = parameters
-        self._automatic = automatic
-        self.clock = clock
+        self.thrown = ThrownPasses()
+        self.observer, self._parameters = observer, parameters
+        self._automatic, self.clock = automatic, clock
         self._in_step = False
         """Whether a closure's step is under way."""
         self._before: dict[int, list[tuple[int, int]]] = {}
@@ -294,6 +294,7 @@ class IterationDetector:
         self._stepped_without_backward(self._parameters.of(optimizer))
         if self._automatic and self._parameters.number(optimizer) >= 0 and self._passes:
             self._ended = self.clock()
+            self.thrown = ThrownPasses()
 
     # -- told by hooks ---------------------------------------------------------------------
 
@@ -328,6 +329,9 @@ class IterationDetector:
             self._begin_step(step)
 
     def _begin_step(self, step: OptimizerStep) -> None:
+        if any(self.thrown) and not self._steppers:
+            alone = self._passes == 1 and not step.closure
+            self.thrown = self.thrown.stepped(alone, self._marks, self._parameters.marks)
         self._steppers.add(id(step.optimizer))
         self._open[id(step.optimizer)] = step
         if not self._passes:
@@ -349,8 +353,7 @@ class IterationDetector:
     def forward_begins(self) -> bool:
         """Asked at every call of a module that is watched: whether it is to be looked at.
 
-        A forward after a step belongs to the next iteration. Most calls, such as those of a cell
-        in a loop, find nothing to do.
+        A forward after a step belongs to the next iteration. Most calls find nothing to do.
         """
         if self.paused or self.failed or not torch.is_grad_enabled() or in_backward():
             return False
@@ -374,8 +377,6 @@ class IterationDetector:
         self.failed = True
         self.observer.events_failed(error)
 
-    # -- inside ----------------------------------------------------------------------------
-
     def _notice_discarded(self) -> None:
         """A forward after a backward without a step: unless its gradients are gone or used, they
         add up."""
@@ -395,21 +396,19 @@ class IterationDetector:
             self._marks = marks
 
     def _notice_moved(self) -> None:
-        """No optimizer has stepped: if parameters have moved all the same, the user's own code
-        moves them, until one does."""
+        """No optimizer has stepped: if parameters have moved, the user's own code moves them."""
         moved = self._moved.since(self._parameters.of().values())
         self._parameters.by_hand = self._parameters.by_hand or moved
 
     def _discard(self) -> None:
-        """Gradients were thrown away without a step: a loop's own doing, and an iteration.
-
-        Unless they were left there by a loss that another model stepped on.
-        """
+        """Gradients were thrown away without a step: an iteration, unless they were left there by a
+        loss that another model stepped on."""
         if self._lent:
             for one in (self, *self._lent):
                 one.opposed = True
             self.observer.gradients_discarded()
         else:
+            self.thrown = self.thrown.another(self._passes)
             self.observer.iteration_ended(at=self._passed)
 
     @property

@@ -1,7 +1,6 @@
 """Losses that ask for what the model has just been given."""
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Literal
@@ -11,10 +10,26 @@ from torch import Tensor
 from torch.autograd.graph import GradientEdge, Node
 
 from backsight.probes._autograd import gradients_of
-from backsight.probes._operations import saved, shape_of
+from backsight.probes._operations import shape_of
 from backsight.probes._time_axis import symbols_of
 from backsight.probes.loss._answer_ahead import ahead_of, from_behind, next_ones, summed_up
-from backsight.probes.loss._answer_windows import STEPS, in_packing, same, varies, windows
+from backsight.probes.loss._answer_streams import (
+    LayerInput,
+    LayerInputs,
+    Stream,
+    embedded_streams,
+    marked_streams,
+    packed_streams,
+)
+from backsight.probes.loss._answer_windows import (
+    STEPS,
+    among,
+    in_both_orders,
+    in_packing,
+    same,
+    varies,
+    windows,
+)
 from backsight.probes.loss._delayed import another, lag_of
 from backsight.probes.loss._errors_by_hand import error_by_hand
 from backsight.probes.loss._loss_operations import LossOperations
@@ -24,41 +39,18 @@ __all__ = ["AnswerGiven", "LayerInput", "answers_given", "inputs_read", "mark_in
 
 MARK, FINAL = "backsight input", "backsight final"
 
-AnswerKind = Literal["this step", "next step", "seen", "two ahead", "reproduced", "earlier step"]
+AnswerKind = Literal[
+    "this step", "among", "next step", "seen", "two ahead", "reproduced", "earlier step"
+]
+
+MOST_ASKED = 8
+"""Numbers of a step that are looked for among its features."""
 
 MOST = 64
 """Losses of one graph that are looked at: a loop has one a step."""
 
 OVER_THE_BATCH = frozenset({"CudnnBatchNorm", "NativeBatchNorm", "NativeGroupNorm"})
 """They let each answer depend on all inputs, a little."""
-
-BEFORE_PACKING = {"Clone", "IndexSelect", "Mul", "NativeDropout", "Transpose"}
-"""Between an embedding and the packing: sorted, dropped in part."""
-
-
-@dataclass(frozen=True, slots=True)
-class LayerInput:
-    """What a call of a recurrent layer was given; it lives as long as the graph of the call.
-
-    Example:
-        >>> import torch
-        >>> from backsight.probes import LayerInput
-        >>> LayerInput("rnn", torch.zeros(5, 2, 3), steps=0).width
-        3
-    """
-
-    layer: str
-    given: Tensor
-    """``(T, B, F)`` or ``(B, T, F)``; or ``(B, F)`` of one step."""
-    steps: int | None = None
-    """The axis of steps; None of one step."""
-    both_ways: bool = False
-    """Whether the layer is bidirectional."""
-
-    @property
-    def width(self) -> int:
-        """Features."""
-        return self.given.shape[-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +64,8 @@ class AnswerGiven:
     """
 
     kind: AnswerKind
-    """``this step``: the newest input that an answer depends on is the answer. ``next step``: a
+    """``this step``: the newest input that an answer depends on is the answer. ``among``: it is
+    some of the features of that input. ``next step``: a
     bidirectional layer reads the input after it, which is. ``reproduced``: as the first, but of
     numbers and by a model that may be an autoencoder. ``earlier step``: it was read some steps
     before, as where a delay is to be learned. ``seen``: the answer depends on the input after it,
@@ -139,7 +132,7 @@ def answers_given(made: LossOperations) -> list[AnswerGiven] | None:
     if not losses:
         return None
     marks = _marks(made)
-    streams = [*_embedded(made), *_marked(marks), *_packed(made)]
+    streams = [*embedded_streams(made), *marked_streams(marks), *packed_streams(made)]
     if len(losses) > 1 and all(len(_rows(loss)) == len(_rows(losses[0])) for loss in losses):
         by_step = _step_by_step(losses, streams)
         if by_step is not None:
@@ -151,6 +144,9 @@ def answers_given(made: LossOperations) -> list[AnswerGiven] | None:
         one = next((answer for answer in chain(ways, late) if answer is not None), None)
         if one is not None:
             found.append(one)
+    if not found and len(losses) == 1:
+        ways = (_among(losses[0], stream, marks) for stream in streams)
+        found += [one for one in [next((one for one in ways if one is not None), None)] if one]
     if not found and len(losses) == 1:
         one = _later(losses[0], streams, causal=bool(marks or made.those(OVER_THE_BATCH)))
         found += [] if one is None else [one]
@@ -176,12 +172,8 @@ def inputs_read(made: LossOperations) -> list[LayerInput]:
     if not marks:
         found = (node.metadata.get(FINAL) for _, node in made.named())  # type: ignore[attr-defined]
         return [*{id(one): one for one in found if isinstance(one, LayerInput)}.values()]
-    read = ((one.layer, one.given) for one in _marked(marks))
+    read = ((one.layer, one.given) for one in marked_streams(marks))
     return [replace(one, given=given, steps=one.steps or 0) for one, given in read if one]
-
-
-LayerInputs = list[tuple[Node, LayerInput]]
-"""Calls of recurrent layers, the last one first."""
 
 
 def _marks(made: LossOperations) -> LayerInputs:
@@ -195,83 +187,12 @@ def _marks(made: LossOperations) -> LayerInputs:
     return marks
 
 
-@dataclass(frozen=True, slots=True)
-class _Stream:
-    """Inputs of ``(a, b)`` positions; one tensor ``(a, b, …)``, or ``a`` of ``(b, …)``."""
-
-    given: Tensor
-    """``(a, b)`` of symbols, ``(a, b, f)`` of numbers."""
-    edges: Sequence[tuple[Node, int]]
-    layer: LayerInput | None = None
-    places: Tensor | None = None
-    """``(N,)``: of sequences that were packed, which position comes when, counted row by row."""
-
-
-def _packed(made: LossOperations) -> Iterator[_Stream]:
-    """Symbols whose embeddings were packed."""
-    for _, node in made.those({"PackPaddedSequence"}):
-        below, order = node.next_functions[0][0], None
-        while below is not None and LossOperations.name(below) in BEFORE_PACKING:
-            if LossOperations.name(below) == "IndexSelect":  # which sorts the rows
-                if order is not None:
-                    break
-                order = saved(below, "index")
-            below = below.next_functions[0][0]
-        if below is None or LossOperations.name(below) != "Embedding":
-            continue
-        indices, rows_first = saved(below, "indices").detach(), bool(saved(node, "batch_first"))
-        if indices.dim() != 2:
-            continue
-        rows, steps = indices.shape if rows_first else indices.shape[::-1]
-        if tuple(saved(node, "input_sym_sizes"))[:2] != tuple(indices.shape):
-            continue
-        places = torch.arange(indices.numel(), device=indices.device).view(indices.shape)
-        places = places if rows_first else places.t()
-        places = places if order is None else places[order.to(places.device)]
-        sizes = saved(node, "result1").tolist()
-        if max(sizes) == rows and len(sizes) <= steps:
-            packed = torch.cat([places[:size, step] for step, size in enumerate(sizes)])
-            yield _Stream(indices, [(below, 0)], None, packed)
-
-
-def _embedded(made: LossOperations) -> Iterator[_Stream]:
-    singly: dict[tuple[object, tuple[int, ...]], list[tuple[Node, Tensor]]] = defaultdict(list)
-    for _, node in made.those({"Embedding"}):
-        try:
-            indices = saved(node, "indices").detach()
-        except RuntimeError:
-            continue
-        if indices.dim() == 2 and min(indices.shape) > 1:
-            yield _Stream(indices, [(node, 0)])
-        elif indices.dim() == 2 or indices.dim() == 1:
-            key = node.next_functions[0][0], tuple(indices.shape)
-            singly[key].append((node, indices.reshape(-1)))
-    for calls in singly.values():
-        if len(calls) >= STEPS:
-            calls.sort(key=lambda call: call[0]._sequence_nr())
-            yield _Stream(torch.stack([i for _, i in calls]), [(n, 0) for n, _ in calls])
-
-
-def _marked(marks: LayerInputs) -> Iterator[_Stream]:
-    singly: dict[tuple[str, tuple[int, ...]], LayerInputs] = defaultdict(list)
-    for node, mark in marks:
-        if mark.steps is None:
-            singly[mark.layer, tuple(mark.given.shape)].append((node, mark))
-        elif mark.given.dim() == 3 and mark.given.shape[mark.steps] > 1:
-            yield _Stream(mark.given, [(node, 0)], mark)
-    for calls in singly.values():
-        if len(calls) >= STEPS:
-            calls.sort(key=lambda call: call[0]._sequence_nr())
-            given = torch.stack([mark.given for _, mark in calls])
-            yield _Stream(given, [(node, 0) for node, _ in calls], calls[0][1])
-
-
 def _rows(loss: LossTarget) -> Tensor:
     """Its targets in one row; of numbers, a row of features each."""
     return loss.target.reshape(-1)
 
 
-def _judge(loss: LossTarget, stream: _Stream, marks: LayerInputs) -> AnswerGiven | None:
+def _judge(loss: LossTarget, stream: Stream, marks: LayerInputs) -> AnswerGiven | None:
     target, counted = _rows(loss), loss.counted
     a, b = stream.given.shape[:2]
     places = stream.places
@@ -294,8 +215,27 @@ def _judge(loss: LossTarget, stream: _Stream, marks: LayerInputs) -> AnswerGiven
     return None
 
 
+def _among(loss: LossTarget, stream: Stream, marks: LayerInputs) -> AnswerGiven | None:
+    """Whether what is asked for at each step is among the numbers that are read there."""
+    given = stream.given
+    if loss.of_classes or stream.layer is None or given.dim() != 3 or given.dtype.is_complex:
+        return None
+    target = _rows(loss)
+    (a, b, _), positions = given.shape, given.shape[0] * given.shape[1]
+    if max(a, b) < STEPS or not positions or len(target) % positions:
+        return None
+    asked = target.view(positions, -1)
+    if not asked.shape[1] < min(given.shape[2], MOST_ASKED + 1) or not bool(loss.counted.all()):
+        return None
+    if not any(among(rows, asked, rounded=loss.rounded) for rows in in_both_orders(given)):
+        return None
+    if not _newest(loss, stream, (0, 0)):
+        return None
+    return AnswerGiven("among" if _plain(stream, marks) else "reproduced", len(target))
+
+
 def _behind(
-    loss: LossTarget, stream: _Stream, marks: LayerInputs, streams: Sequence[_Stream]
+    loss: LossTarget, stream: Stream, marks: LayerInputs, streams: Sequence[Stream]
 ) -> AnswerGiven | None:
     """Whether what is asked for was read some steps before; a mark first, where none counts or
     other symbols are read as well: what a decoder is to say is no delay."""
@@ -332,7 +272,7 @@ def _support(loss: LossTarget, edges: Sequence[tuple[Node, int]]) -> list[Tensor
     return gradients_of([GradientEdge(*loss.edge)], asked, [out])
 
 
-def _positions(loss: LossTarget, stream: _Stream) -> Tensor | None:
+def _positions(loss: LossTarget, stream: Stream) -> Tensor | None:
     """``(a, b)`` bool: what the first answer depends on."""
     found = _support(loss, stream.edges)
     if not all(one is None or bool(one.isfinite().all()) for one in found):
@@ -352,7 +292,7 @@ def _positions(loss: LossTarget, stream: _Stream) -> Tensor | None:
     return (one != 0).reshape(*stream.given.shape[:2], -1).any(2)
 
 
-def _newest(loss: LossTarget, stream: _Stream, first: tuple[int, int]) -> bool:
+def _newest(loss: LossTarget, stream: Stream, first: tuple[int, int]) -> bool:
     """Whether the first answer depends on the input at ``first``, and on none after it."""
     seen = _positions(loss, stream)
     if seen is None or not bool(seen[first]):
@@ -362,7 +302,7 @@ def _newest(loss: LossTarget, stream: _Stream, first: tuple[int, int]) -> bool:
     return not bool(seen.any())
 
 
-def _plain(stream: _Stream, marks: LayerInputs) -> bool:
+def _plain(stream: Stream, marks: LayerInputs) -> bool:
     """Whether the last recurrent layer reads the answer, and is no narrower than that."""
     assert stream.layer is not None
     width = shape_of(*stream.edges[0])[-1]
@@ -387,7 +327,7 @@ def _ahead(loss: LossTarget, given: Tensor, marks: LayerInputs) -> AnswerGiven |
     return None
 
 
-def _later(loss: LossTarget, streams: Sequence[_Stream], *, causal: bool) -> AnswerGiven | None:
+def _later(loss: LossTarget, streams: Sequence[Stream], *, causal: bool) -> AnswerGiven | None:
     """Whether a model that may not be ``causal`` sees the next symbol, which is the answer; or
     whether each answer is the symbol after the next."""
     given = [(symbols_of(stream.given), stream) for stream in streams if stream.places is None]
@@ -412,7 +352,7 @@ def _later(loss: LossTarget, streams: Sequence[_Stream], *, causal: bool) -> Ans
     return AnswerGiven("seen", int(counted.sum()))
 
 
-def _step_by_step(losses: Sequence[LossTarget], streams: Sequence[_Stream]) -> AnswerGiven | None:
+def _step_by_step(losses: Sequence[LossTarget], streams: Sequence[Stream]) -> AnswerGiven | None:
     """Of a loop that adds a loss at each step: the first few of them, each by its newest input."""
     ordered = sorted(losses, key=lambda loss: loss.node._sequence_nr())
     if not ordered[0].of_classes or len(ordered) < STEPS:
@@ -434,7 +374,7 @@ def _step_by_step(losses: Sequence[LossTarget], streams: Sequence[_Stream]) -> A
     return None
 
 
-def _newest_step(loss: LossTarget, stream: _Stream, step: int, turned: bool) -> bool:
+def _newest_step(loss: LossTarget, stream: Stream, step: int, turned: bool) -> bool:
     seen = _positions(loss, stream)
     if seen is None:
         return False

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-__all__ = ["STEPS", "in_packing", "same", "varies", "windows"]
+__all__ = ["STEPS", "among", "in_both_orders", "in_packing", "same", "varies", "windows"]
 
 STEPS = 3
 """The fewest steps of a window: in a shorter one, equality may be chance."""
@@ -41,6 +41,34 @@ def in_packing(given: Tensor, places: Tensor) -> Iterator[tuple[Tensor, tuple[in
     first, columns = int(places[0]), given.shape[1]
     yield given.flatten()[places], (first // columns, first % columns)
 
+
+def in_both_orders(given: Tensor) -> Iterator[Tensor]:
+    """``(a · b, f)`` of ``(a, b, f)``, whichever of the first two axes the targets run along."""
+    yield given.flatten(0, 1)
+    yield given.transpose(0, 1).flatten(0, 1)
+
+
+def among(rows: Tensor, asked: Tensor, *, rounded: bool = False) -> bool:
+    """Whether each column of ``asked`` is one of ``rows``: a number that is known, not a flag, of
+    which two may go with each other by how the data were made.
+
+    Args:
+        rows: ``(N, F)``.
+        asked: ``(N, K)``.
+        rounded: whether to rounding errors only.
+    """
+    if rows.device != asked.device or not rows.is_floating_point():
+        return False
+    for column in asked.unbind(1):
+        near = ROUNDED * column.abs().max() if rounded else 0.0
+        differ = (rows.to(column.dtype) - column[:, None]).abs() > near
+        if not bool((~differ.any(0)).any()) or len(torch.unique(column)) <= FLAG:
+            return False
+    return True
+
+
+FLAG = 2
+"""Values of what is yes or no."""
 
 ROUNDED = 1e-5
 """Of the largest number."""

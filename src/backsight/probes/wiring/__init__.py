@@ -20,6 +20,7 @@ from backsight.probes.wiring._dropout import (
     rows_silenced,
 )
 from backsight.probes.wiring._elements import some_elements
+from backsight.probes.wiring._filled_before import begins_in_padding
 from backsight.probes.wiring._graph_tags import GraphTags
 from backsight.probes.wiring._half_overflow import overflow_in_half
 from backsight.probes.wiring._half_sums import additions_in_half
@@ -49,6 +50,7 @@ from backsight.probes.wiring._mixed_rows import (
 )
 from backsight.probes.wiring._output_taken import one_output_asked
 from backsight.probes.wiring._packed_lengths import lengths_unlike, packed_from, packed_of
+from backsight.probes.wiring._pooled_across import SameRows, pooled_across
 from backsight.probes.wiring._put_back_wrongly import put_back_alike, put_back_wrongly
 from backsight.probes.wiring._row_order import row_orders, rows_lost, rows_out_of_order, rows_sorted
 from backsight.probes.wiring._row_ties import RowTies
@@ -68,6 +70,7 @@ __all__ = [
     "LoopCarried",
     "LoopStates",
     "RowTies",
+    "SameRows",
     "StepCalls",
     "StepsRead",
     "TurnedRound",
@@ -77,6 +80,7 @@ __all__ = [
     "asks_of_rows",
     "attends_across",
     "batch_axes",
+    "begins_in_padding",
     "channels_mixed",
     "columns_taken",
     "convolved_mixed",
@@ -113,6 +117,7 @@ __all__ = [
     "packed_of",
     "parts_steps",
     "places_of",
+    "pooled_across",
     "put_back_alike",
     "put_back_wrongly",
     "put_elsewhere",

@@ -6,7 +6,7 @@ from torch.autograd.graph import Node
 
 from backsight.probes._operations import POINTWISE, SAME_ORDER, operation, saved
 
-__all__ = ["data_behind", "data_below"]
+__all__ = ["data_behind", "data_below", "is_weight"]
 
 FAR = 24
 """Operations between the data and the cell."""
@@ -70,7 +70,7 @@ def data_below(node: Node, order: Tensor | None = None) -> Tensor | None:
         elif name not in ONE_WAY:
             return None
         given = [
-            below for below, _ in node.next_functions if below is not None and not _is_weight(below)
+            below for below, _ in node.next_functions if below is not None and not is_weight(below)
         ]
         if not given and name in KEPT:
             try:
@@ -84,7 +84,7 @@ def data_below(node: Node, order: Tensor | None = None) -> Tensor | None:
     return None
 
 
-def _is_weight(node: Node) -> bool:
+def is_weight(node: Node) -> bool:
     """Whether it is a parameter, or one that is turned."""
     while operation(node) in ("T", "Transpose"):
         below = node.next_functions[0][0]

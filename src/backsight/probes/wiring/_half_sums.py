@@ -25,7 +25,7 @@ def additions_in_half(operations: Sequence[tuple[str, Node]]) -> int:
     """The most sums in a row of which each is rounded to half precision before the next.
 
     Args:
-        operations: of a graph, with their names, nearest to the loss first.
+        operations: of a graph, with their names, the loss's own first.
 
     Example:
         >>> import torch
@@ -43,9 +43,10 @@ def additions_in_half(operations: Sequence[tuple[str, Node]]) -> int:
     if not operations or not (_is_half(operations[0][1]) or "ToCopy" in dict(operations)):
         return 0
     lengths: dict[Node, int] = {}
-    for name, node in reversed(operations):
-        if name in SUMS:
-            lengths[node] = max(1 * _is_half(node), _longest(node, lengths))
+    # As they were computed: of states that a loss reads all of, each is as near to it as the next.
+    sums = [node for name, node in operations if name in SUMS]
+    for node in sorted(sums, key=lambda one: one._sequence_nr()):
+        lengths[node] = max(1 * _is_half(node), _longest(node, lengths))
     return max(lengths.values(), default=0)
 
 

@@ -14,6 +14,7 @@ from backsight.probes._operations import (
     blocks,
     operation,
     saved,
+    saved_axes,
     shape_of,
     unpacked,
 )
@@ -164,7 +165,9 @@ def views_that_mix(
         if below[0] is None or operation(below[0]) == "AccumulateGrad":
             continue
         old, new = shape_of(below[0], below[1]), shape_of(node, 0)
-        if len(old) > 1 and _mixed((below[0], below[1]), old, new, axes, states, tokens):
+        if len(old) > 1 and _joined_along_rows(below[0], old, new, states):
+            found[node] = old[-2:], new[-2:]  # without layers
+        elif len(old) > 1 and _mixed((below[0], below[1]), old, new, axes, states, tokens):
             found[node] = old, new
     alike = compared_alike(made, found, data) if found else ()
     mixed = [shapes for node, shapes in found.items() if node not in alike]
@@ -308,6 +311,33 @@ def _is_of_states(node: Node, old: Shape, states: Collection[Shape]) -> bool:
     if operation(node) not in ("Index", "IndexSelect", "Slice", "Stack"):
         return False
     return any(old[1:] == shape[1:] and old[0] <= shape[0] for shape in states)
+
+
+def _joined_along_rows(node: Node, old: Shape, new: Shape, states: Collection[Shape]) -> bool:
+    """Whether final states were put one behind the other along the batch, and a view makes units
+    of them: rows ``(2·B, H)`` as ``(B, 2·H)``, each of two sequences and one direction."""
+    while operation(node) in ("Stack", "Unsqueeze") and saved_axes(node, len(old))[0] == 0:
+        if not node.next_functions or node.next_functions[0][0] is None:
+            return False
+        node = node.next_functions[0][0]
+    parts, shape = node.next_functions, shape_of(node, 0)
+    if operation(node) != "Cat" or len(parts) < 2 or len(new) < 2 or shape[-2:] != old[-2:]:
+        return False
+    if saved_axes(node, len(shape)) != [len(shape) - 2] or old[:-2] != new[:-2]:
+        return False
+    rows, units = old[-2] // len(parts), old[-1]
+    if rows < 2 or rows == len(parts) or new[-2:] != (rows, units * len(parts)):
+        return False
+    return all(below is not None and _is_one_of(below, rows, units, states) for below, _ in parts)
+
+
+def _is_one_of(node: Node, rows: int, units: int, states: Collection[Shape]) -> bool:
+    """Whether it takes the states ``(B, H)`` of one layer and direction."""
+    if operation(node) not in ("Select", "Slice", "Unbind") or not node.next_functions:
+        return False
+    below, number = node.next_functions[0]
+    whole = () if below is None else shape_of(below, number)
+    return whole in states and whole[1:] == (rows, units) and saved_axes(node, 3) == [0]
 
 
 def _shape_before(edge: Edge) -> Shape:

@@ -181,7 +181,9 @@ SIGNALS = (
         "axis (by 0.4 or less), 4 if targets depend on an input near theirs along it, and not "
         "on those along the other axis; 0 otherwise; where no fused layer runs, all of it of a "
         "loop of one's own; 5 if all attentions run along an axis that has a target for each "
-        "element (as 'attention'), 6 if a softmax runs along the batch of a layer (as 'softmax')",
+        "element (as 'attention'), 6 if a softmax runs along the batch of a layer (as 'softmax'), "
+        "7 if sequences are pooled for one answer of each step, and at least 8 steps come again, "
+        "with the same answers, each behind another one",
         axes=("iteration",),
         unit="1",
         reduction="none where a layer is called more than once",

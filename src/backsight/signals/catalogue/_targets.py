@@ -8,10 +8,11 @@ SIGNALS = (
     Signal(
         name="answer_in_input",
         title="targets that their model reads",
-        formula="targets of a loss that are the newest input their answer depends on (this step), "
-        "that a bidirectional layer reads one step later (next step), or any other model (seen), "
-        "that are numbers to be reproduced, that were read some steps before (earlier step), or "
-        "that are the symbols after the next (two ahead); in all, and by kind",
+        formula="targets of a loss that are the newest input their answer depends on (this step) "
+        "or some of its features (among), that a bidirectional layer reads one step later (next "
+        "step), or any other model (seen), that are numbers to be reproduced, that were read "
+        "some steps before (earlier step), or that are the symbols after the next "
+        "(two ahead); in all, and by kind",
         axes=("iteration",),
         unit="targets",
         reduction="none",

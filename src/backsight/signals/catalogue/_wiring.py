@@ -56,6 +56,18 @@ SIGNALS = (
         per="module, and in all",
     ),
     Signal(
+        name="passes_thrown",
+        title="passes thrown away before a step",
+        formula="backward passes before the last step, each zeroed before the next one, where the "
+        "loss is divided by the number of all passes and the step reads what the last one has "
+        "brought, up to a factor; 0 where that is not so",
+        axes=("iteration",),
+        unit="1",
+        reduction="none",
+        cost="a look at the last operations of the loss, where passes are thrown away",
+        source="Backsight",
+    ),
+    Signal(
         name="loss_squashed",
         title="losses whose input is squashed before",
         formula="losses of PyTorch's that apply a softmax or a sigmoid to what a softmax or a "

@@ -36,7 +36,9 @@ class TargetIsInput(InARow):
         "target, and it depends on no later one. A target one step ahead counts where a "
         "bidirectional layer reads that step. An encoder whose input is to be reproduced does not "
         "count, nor do masked inputs or a delay; where numbers are to be reproduced by a model "
-        "that may be an autoencoder, this is told as a note. Or the one number that each row is "
+        "that may be an autoencoder, this is told as a note. Or the numbers asked for at each "
+        "step are some of the features that the last recurrent layer, no narrower than its input, "
+        "reads there. Or the one number that each row is "
         "asked for is a feature of the last step of what the model was given. Or each target was "
         "read some steps before, and the first ones, which were not, are neither one value nor the "
         "end of the window, or, one step before, a mark that is never read and does not count, or "
@@ -77,6 +79,11 @@ class TargetIsInput(InARow):
         kinds = self._kinds(where, now)
         if "this step" in kinds:
             message = "the target of each step is the input of that very step: it is not shifted"
+        elif "among" in kinds:
+            message = (
+                "the target of each step is among the numbers that are read at that very step: "
+                "what is to be said has to be given one step later"
+            )
         elif "last step" in kinds:
             message = (
                 "the target is the last value of the very window that the model reads: a forecast "

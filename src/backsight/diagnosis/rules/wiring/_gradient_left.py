@@ -19,12 +19,13 @@ class GradientKept(Rule):
     severity: ClassVar = "warning"
     cause: ClassVar[bool] = True
     spares: ClassVar = ("BKS402",)
-    reads: ClassVar = ("gradient_left",)
+    reads: ClassVar = ("gradient_left", "passes_thrown")
     explanation: ClassVar[str] = (
         "backward() adds to the gradients that are there. They still hold those of the steps "
         "before, so that every step repeats what earlier batches asked for: the gradient grows, "
         "and the training behaves as with a far too large momentum. Zeroed between backward() and "
-        "step(), they tell the step nothing, and the model stays as it is."
+        "step(), they tell the step nothing, and the model stays as it is. Zeroed before each of "
+        "several passes that are to add up, they tell it of the last one alone."
     )
     criterion: ClassVar[str] = (
         "In at least {samples:.0f} of the last {window:.0f} samples, and in half of them, "
@@ -33,7 +34,8 @@ class GradientKept(Rule):
         "are zeroed. Without an optimizer, a step is when the parameters move. What is there on "
         "purpose (gradients that are scaled down instead of zeroed) is told as a note. Or, in as "
         "many samples, an optimizer begins its step without any of the gradients that backward has "
-        "brought: an error."
+        "brought: an error. Or, before as many steps in a row, the loss of each of three passes or "
+        "more is divided by their number, and all but the last one's gradients are zeroed."
     )
     causes: ClassVar = (
         "optimizer.zero_grad() is missing",
@@ -41,6 +43,7 @@ class GradientKept(Rule):
         "zero_grad() of another optimizer, of a part of the model, or of a model that does not "
         "hold these parameters",
         "zero_grad() between backward() and step()",
+        "zero_grad() before each of the passes whose gradients are to add up",
     )
     remedies: ClassVar = (
         "call optimizer.zero_grad() before each backward(), or after each step()",
@@ -55,6 +58,8 @@ class GradientKept(Rule):
     _shares: dict[str, "deque[float]"] = field(default_factory=dict, init=False, repr=False)
     _lost: int = field(default=0, init=False, repr=False)
     """Samples in a row in which a step finds no gradient."""
+    _alone: int = field(default=0, init=False, repr=False)
+    """Samples in a row in which a step reads the last of several passes alone."""
 
     @property
     def requirement(self) -> Requirement:
@@ -65,6 +70,13 @@ class GradientKept(Rule):
         )  # fmt: skip
 
     def _update(self, now: Sample) -> None:
+        for where, thrown in now.numbers("passes_thrown").items():
+            if not self.finite(where, thrown):
+                continue
+            self._alone = self._alone + 1 if thrown > 0 else 0
+            if self._alone >= self.samples:
+                self.ready = True
+                self._tell_thrown(now.iteration, thrown)
         for where, share in now.numbers("gradient_left").items():
             if not self.finite(where, share):
                 continue
@@ -82,7 +94,8 @@ class GradientKept(Rule):
             self.usable(where, len(kept))
             if share == 0:
                 self.ready = True
-                if not kept:  # a look at each epoch's first step alone may find none in a row
+                # A look at each epoch's first step alone may find none in a row.
+                if not kept and self._alone < self.samples:
                     self.resolve(where, now.iteration)
             elif len(kept) >= max(self.samples, len(recent) / 2):
                 self.ready = True
@@ -97,6 +110,17 @@ class GradientKept(Rule):
             {"share": 0.0},
             signals=(named("gradient_left", where),),
             severity="error",
+        )
+
+    def _tell_thrown(self, iteration: int, thrown: float) -> None:
+        self.found(
+            "",
+            iteration,
+            f"the gradients of {thrown:.0f} of {thrown + 1:.0f} backward passes are zeroed before "
+            "the next one begins, though the loss of each is divided by their number: they are to "
+            "add up, and the step reads the last one alone",
+            {"passes thrown away": thrown},
+            signals=("passes_thrown",),
         )
 
     def _tell(self, where: str, iteration: int, share: float, unchanged: bool) -> None:

@@ -34,14 +34,15 @@ class MixedSequences(InARow):
         "and the input or the initial states of a layer, has an axis of the size of the batch "
         "that is not the axis of the batch before it. Which axis that is follows from the calls "
         "of the recurrent layers, or, for data, from the memory that both share. A view that "
-        "keeps the axis, or joins it with another one, does not count. Or a view gives the sizes "
-        "of other axes to each other, makes the steps that a layer or an attention is given of an "
-        "axis that came behind features or channels, or, where there is an attention, makes heads "
-        "of steps or joins heads to steps: (B, T, H · D) as (B, H, T, D) or (B · H, T, D). Or the "
-        "targets of a loss are the next inputs, or end in padding as the inputs do, or go with "
-        "the inputs of their steps, in the one order of steps and sequences alone in which the "
-        "predictions are not flattened. Or the output of a layer that was given sequences from "
-        "their end, by a flip along time, is flipped along the batch."
+        "keeps the axis, or joins it with another one, does not count. Or final states were put "
+        "one behind the other along the batch, and a view makes units of them. Or a view gives "
+        "the sizes of other axes to each other, makes the steps that a layer or an attention is "
+        "given of an axis that came behind features or channels, or, where there is an "
+        "attention, makes heads of steps or joins heads to steps: (B, T, H · D) as (B, H, T, D) "
+        "or (B · H, T, D). Or the targets of a loss are the next inputs, or end in padding as the "
+        "inputs do, or go with the inputs of their steps, in the one order of steps and sequences "
+        "alone in which the predictions are not flattened. Or the output of a layer that "
+        "was given sequences from their end, by a flip along time, is flipped along the batch."
     )
     causes: ClassVar = (
         "x.view(T, B, -1) of an x of shape (B, T, features), to change the layout",
@@ -51,6 +52,7 @@ class MixedSequences(InARow):
         "x.view(B, T, -1) of what a convolution returns, of shape (B, channels, T, ...)",
         "predictions (T, B, classes) and targets (B, T), both flattened",
         "output.flip(1), to put the steps of a reversed layer back, where time comes first",
+        "torch.cat([h_n[0], h_n[1]], dim=0), which is (2 · B, hidden), viewed as (B, 2 · hidden)",
         "states that were stored by sequence, (B, layers, hidden), and reshaped to (layers, B, "
         "hidden); a linear layer's output, (B, layers · hidden), likewise",
     )

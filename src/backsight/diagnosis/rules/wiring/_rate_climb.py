@@ -26,6 +26,8 @@ class Climb:
     step: float = 0.0
     share: float = 0.0
     least: int = 20
+    only: bool = True
+    """Whether nothing else has become of it."""
     _since: int | None = None
     _newest: int = 0
 
@@ -37,7 +39,9 @@ class Climb:
             # The rate before has stood up to the newest sample, at least.
             step, held = share - self.share, self._newest - self._since >= self.least
             even = self.rises == 0 or abs(step - self.step) <= EVEN * self.step
-            self.rises = self.rises + 1 if step > 0 and held and even else 0
+            rises = step > 0 and held and even
+            self.rises = self.rises + 1 if rises else 0
+            self.only = self.only and rises
             self.step = step
             self._since, self.share = iteration, share
         self._newest = iteration

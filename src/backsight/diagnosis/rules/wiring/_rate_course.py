@@ -83,8 +83,9 @@ class RateCourse(Rule):
         "after 150 losses, and a schedule was not called at all, has had less than a tenth of its "
         "calls, one in five iterations or more, or the rate still rises from sample to sample "
         "while a step moves weights by less than 1e-4. A note tells of a rate that has only risen "
-        "for 300 iterations and is below half of what its schedule was given, if a twentieth of "
-        "the rise is done; another one of a cosine that was called for a quarter more than its "
+        "for 300 iterations, from sample to sample or by equal steps of {epoch:.0f} iterations or "
+        "more, and is below half of what its schedule was given, if a twentieth of the rise is "
+        "done; another one of a cosine that was called for a quarter more than its "
         "T_max and swings back up, until it has swung down and up once."
     )
     causes: ClassVar = (

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from backsight.diagnosis._finding import Evidence
 from backsight.diagnosis._rule import Sample, percent, short
 from backsight.diagnosis.rules._updates import matrices, middle_of
+from backsight.diagnosis.rules.wiring._rate_climb import Climb
 
 __all__ = ["Fit", "Misfit"]
 
@@ -43,6 +44,8 @@ class _Rise:
     """Whether it was higher in each sample than in the one before."""
     share: float | None = None
     """Of what its schedule was given, at first."""
+    climb: Climb = field(default_factory=Climb)
+    """By equal steps, each held for an epoch."""
 
 
 @dataclass
@@ -87,6 +90,8 @@ class Fit:
     """A rise that would take more of them may have another aim than 1, as that of Vaswani et al."""
     aim: float = 0.05
     """Theirs is given to a rate of 1; where an optimizer was given less than this, the aim is 1."""
+    climbs: int = 3
+    """Rises that are each held for an epoch."""
     _shares: dict[str, _Share] = field(default_factory=dict)
     _rises: dict[str, _Rise] = field(default_factory=dict)
 
@@ -196,8 +201,11 @@ class Fit:
                     "norm, and the loss has not fallen; the warm-up is too long",
                     {"learning rate": rate, "update ratio": middle_of(ratios)}, "lr",
                 )  # fmt: skip
-            elif known.whole and member in aims:
-                yield from self._far(member, known, aims[member], now.iteration)
+            elif member in aims:
+                climb = known.climb
+                climb.add(now.iteration, aims[member])
+                if known.whole or (climb.only and climb.rises >= self.climbs):
+                    yield from self._far(member, known, aims[member], now.iteration)
 
     def _far(self, member: str, known: _Rise, share: float, iteration: int) -> Iterator[Misfit]:
         """A warm-up that is far from its end: too long, unless the training is much longer."""
@@ -207,11 +215,12 @@ class Fit:
         if lasted < self.long or not (gained > 0 and share < self.half):
             return
         length = iteration + (1 - share) * lasted / gained
+        counts = "" if known.whole else ", or counts steps and is moved once an epoch"
         if length <= self.runs * lasted or known.last < self.aim * share:
             yield Misfit(
                 member,
                 f"has only risen in {lasted:,} iterations and is {percent(share)} of what its "
                 f"schedule was given: the warm-up takes about {length:,.0f} iterations; it is too "
-                "long for a training that is not several times as long",
+                f"long for a training that is not several times as long{counts}",
                 {"share": share, "warm-up": length}, "group_lr_share", note=True,
             )  # fmt: skip

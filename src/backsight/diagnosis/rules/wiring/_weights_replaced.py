@@ -109,6 +109,8 @@ class Reinitialised(Rule):
             if share >= self.share and where not in self.findings:
                 self._tell_lost(where, share, now.iteration)
         for where, restored in now.numbers("weights_restored").items():
+            if not self.finite(where, restored):
+                continue
             self._back[where] = self._back.get(where, 0) + (restored > 0)
             if self._back[where] >= self.back:
                 self._tell_restored(where, now.iteration)

@@ -27,6 +27,7 @@ from backsight.monitor.measurements.wiring._one_feature import OneFeature
 from backsight.monitor.measurements.wiring._one_series import OneSeries
 from backsight.monitor.measurements.wiring._optimizer_anew import OptimizerAnew
 from backsight.monitor.measurements.wiring._packed_lengths import PackedLengths
+from backsight.monitor.measurements.wiring._passes_thrown import PassesThrown
 from backsight.monitor.measurements.wiring._persistence import PersistenceLoss
 from backsight.monitor.measurements.wiring._phase import Phase
 from backsight.monitor.measurements.wiring._plateau import PlateauUpward
@@ -68,6 +69,7 @@ __all__ = [
     "OneSeries",
     "OptimizerAnew",
     "PackedLengths",
+    "PassesThrown",
     "PersistenceLoss",
     "Phase",
     "PlateauUpward",
@@ -88,6 +90,7 @@ __all__ = [
 
 WIRING: tuple[type[Measurement], ...] = (
     GradientLeft,
+    PassesThrown,
     LossInput,
     Unowned,
     MixedRows,

@@ -25,7 +25,8 @@ class AnswerInInput(Measurement):
     """Targets that are the very inputs their answers are made from.
 
     In all, and by kind: ``this step`` where the newest input that an answer depends on is the
-    answer, ``next step`` where a bidirectional layer reads it, ``reproduced`` where the model may
+    answer, ``among`` where it is some of that input's features,
+    ``next step`` where a bidirectional layer reads it, ``reproduced`` where the model may
     be an autoencoder of numbers, ``last step`` where one number is asked for, and it is the last
     one of the window.
 

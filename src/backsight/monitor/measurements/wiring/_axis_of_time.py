@@ -9,7 +9,11 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
 from backsight.monitor._iteration import BackwardPass, Iteration, LayerCall
-from backsight.monitor.measurements._measurement import FIRST_AND_RARELY, Measurement
+from backsight.monitor.measurements._measurement import (
+    FIRST_AND_RARELY,
+    LookedAtAndAsked,
+    Measurement,
+)
 from backsight.probes import (
     LossOperations,
     LossTarget,
@@ -27,11 +31,11 @@ from backsight.probes import (
     symbols_of,
     tensors_in,
 )
-from backsight.probes.wiring import sums_across
+from backsight.probes.wiring import SameRows, pooled_across, sums_across
 
 __all__ = ["AxisOfTime"]
 
-PADDING, NEXT, SMOOTH, NEIGHBOUR, ATTENTION, SOFTMAX = 1.0, 2.0, 3.0, 4.0, 5.0, 6.0
+PADDING, NEXT, SMOOTH, NEIGHBOUR, ATTENTION, SOFTMAX, POOLED = 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0
 """What tells."""
 
 LOOKS = 4
@@ -49,7 +53,9 @@ class AxisOfTime(Measurement):
     target of each step is the next input along it, 3 where curves run along it, of the input or of
     the targets, 4 where targets depend on an input near theirs along it; 0 otherwise. Where no such
     layer runs, all of it but curves of the input is told of a loop of one's own as well. 5 of
-    attentions that run over the batch, and 6 of a softmax that does; both by these names.
+    attentions that run over the batch, and 6 of a softmax that does; both by these names. 7 where
+    sequences are pooled for one answer of each step, and the steps are rows of a data set, which
+    come again in another order.
 
     Example:
         >>> import torch
@@ -71,11 +77,16 @@ class AxisOfTime(Measurement):
     schedule = FIRST_AND_RARELY
 
     def __init__(self) -> None:
+        self._wanted: list[bool] = []
+        """In sampled iterations, while rows are waited for that come again."""
+        self.schedule = LookedAtAndAsked(1, self._wanted)
         self._calls: dict[str, list[_Call]] = {}
         self._found: dict[str, float] = {}
         self._depend: dict[str, list[bool]] = {}
         """By layer, whether targets depend on an input near theirs along the batch, of the first
         looks."""
+        self._rows: dict[str, SameRows] = {}
+        """By layer, what it takes for steps, where its sequences are pooled at each of them."""
 
     def on_iteration_begin(self, now: Iteration) -> None:
         """No layer has run."""
@@ -126,11 +137,23 @@ class AxisOfTime(Measurement):
             if known:
                 alone = len(known) == 1
                 self._found[path] = self._told(path, known[0], targets) if alone else 0.0
+                if alone and not self._found[path] and len(targets) == 1:
+                    steps = pooled_across(made, batch_axes(sizes))
+                    if steps == len(known[0]) and self._shuffled(path, known[0], targets[0]):
+                        self._found[path] = POOLED
 
     def on_iteration_end(self, now: Iteration) -> None:
         """Record it by layer."""
         for path, told in self._found.items():
             now.record(f"time_across/{path}", told)
+
+    def _shuffled(self, path: str, given: Tensor, asked: LossTarget) -> bool:
+        """Whether the steps of a layer are known to be rows of a data set."""
+        rows = self._rows.setdefault(path, SameRows())
+        if not rows.shuffled:
+            rows.add(given, asked.target)
+        self._wanted[:] = [True] * rows.may_tell
+        return rows.shuffled
 
     def _told(self, path: str, given: Tensor, targets: list[LossTarget]) -> float:
         """What tells that time is where the batch should be; 0 if nothing does."""

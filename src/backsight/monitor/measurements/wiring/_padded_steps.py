@@ -14,6 +14,7 @@ from backsight.probes import (
     pad_of,
     padding_of,
 )
+from backsight.probes.wiring import begins_in_padding
 
 __all__ = ["SHORTEST", "PaddedSteps"]
 
@@ -30,6 +31,8 @@ class PaddedSteps:
 
     def __init__(self, at_end: Tensor, inside: Tensor, symbols: Tensor | None = None) -> None:
         self.at_end, self._inside, self._symbols = at_end, inside, symbols
+        self._rows, self._exact = symbols, True
+        """``(B, T)`` or ``(B, T, I)``, where their values have told."""
         self._certain: bool | None = None
         self._declared = False
         """Whether an embedding calls it padding."""
@@ -43,7 +46,11 @@ class PaddedSteps:
             if named is not None and named._is_uneven:
                 return named
             return cls(*padding_of(symbols), symbols)
-        return cls(*padding_of(x if batch_first else x.transpose(0, 1), exact=x.grad_fn is None))
+        exact = x.grad_fn is None
+        rows = (x if batch_first else x.transpose(0, 1)).detach()
+        one = cls(*padding_of(rows, exact=exact))
+        one._rows, one._exact = rows, exact
+        return one
 
     @classmethod
     def packed(cls, x: PackedSequence, read: StepsRead) -> "PaddedSteps":
@@ -98,8 +105,15 @@ class PaddedSteps:
     def certain(self) -> bool:
         """Whether it is padding; to ask waits for the device."""
         if self._certain is None:
-            self._certain = is_padding(self.at_end, self._inside)
+            self._certain = is_padding(self.at_end, self._inside) and not self._filled_before
+            self._rows = None
         return self._certain
+
+    @property
+    def _filled_before(self) -> bool:
+        """Whether the sequences are filled up at their beginning."""
+        rows = self._rows
+        return rows is not None and begins_in_padding(rows, self.at_end, exact=self._exact)
 
     def may_be_text(self, target: Tensor) -> bool:
         """Whether the filler may be a symbol of a text that is never left once it is reached.
