@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-import torch
 from torch import Tensor
 
 from backsight.probes._operations import (
@@ -14,7 +13,7 @@ from backsight.probes._operations import (
     saved_axes,
     shape_of,
 )
-from backsight.probes.loss import LossOperations, loss_targets
+from backsight.probes.loss import LossOperations, loss_targets, row_keys
 from backsight.probes.wiring._data_behind import is_weight
 
 __all__ = ["SameRows", "pooled_across"]
@@ -121,7 +120,11 @@ class SameRows:
             given: ``(T, B)`` or ``(T, B, F)``, as the layer takes it.
             asked: ``(T, ·)``, what the loss asks for.
         """
-        rows, answers = _marks(given), _marks(asked)
+        keys, asked_keys = row_keys(given), row_keys(asked)
+        if keys is None or asked_keys is None:
+            self._told = False
+            return
+        rows, answers = keys.tolist(), asked_keys.tolist()
         self._told = self._told and len({*rows}) == len(rows) == len(answers)
         if not self._told:
             return
@@ -144,15 +147,3 @@ class SameRows:
     def shuffled(self) -> bool:
         """Whether that is known."""
         return self._told and len(self._again) >= AGAIN
-
-
-@torch.no_grad()
-def _marks(x: Tensor) -> list[int]:
-    """A number for each row, the same for the same numbers wherever they are."""
-    x = x.detach().reshape(len(x), -1)
-    if x.is_floating_point():
-        x = x.double().view(torch.int64)
-    own = torch.Generator().manual_seed(0)
-    weights = torch.randint(1 << 62, (x.shape[1],), generator=own, device="cpu").to(x.device)
-    found: list[int] = ((x.long() ^ (x.long() >> 29)) * weights).sum(1).tolist()
-    return found
