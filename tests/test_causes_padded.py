@@ -129,6 +129,25 @@ def test_a_text_may_begin_with_a_symbol_that_it_does_not_leave(
     assert [one.severity for one in found] == ["info" if few else "warning"]
 
 
+@pytest.mark.parametrize(("left", "severity"), [(0, "warning"), (1, "info")])
+def test_a_text_may_leave_the_symbol_that_it_ends_in(
+    left: int, severity: str, tmp_path: Path
+) -> None:
+    def loss(m: nn.ModuleDict) -> Tensor:
+        lengths = torch.arange(BATCH) % (STEPS - 2) + 2
+        text = torch.randint(1, SYMBOLS, (BATCH, STEPS)) * (torch.arange(STEPS) < lengths[:, None])
+        text[:left, 0] = 0
+        logits = m["head"](m["rnn"](m["embed"](text[:, :-1]))[0])
+        return functional.cross_entropy(logits.flatten(0, 1), text[:, 1:].flatten())
+
+    modules = {
+        "embed": nn.Embedding(SYMBOLS, INPUTS), "rnn": rnn(batch_first=True),
+        "head": nn.Linear(UNITS, SYMBOLS),
+    }  # fmt: skip
+    found = findings("BKS420", loss, tmp_path, modules)
+    assert [one.severity for one in found] == [severity]
+
+
 @pytest.mark.parametrize("told", [0, None])
 @pytest.mark.parametrize("counted", [True, False])
 def test_padding_that_the_embedding_names_may_have_two_lengths(

@@ -1710,6 +1710,17 @@ def test_large_steps_that_pay_are_no_runaway(falls: float, fires: bool) -> None:
     assert bool(verdict("BKS207", {"loss": loss, **growing(0.04)}).findings) == fires
 
 
+@pytest.mark.parametrize(("after", "severity"), [(150, "info"), (195, "warning")])
+def test_large_steps_after_which_learning_takes_off_are_a_note(after: int, severity: str) -> None:
+    loss = [4 - 2 * min(max(0, i - after) / 20, 1) for i in range(220)]  # down to 2
+    steps = every(10, [0.05] * 3 + [0.005] * 8 + [0.04] * 11)
+    one = the(verdict("BKS207", {"loss": loss, "update_ratio/w": steps}))
+    assert (one.iteration, one.severity) == (140, severity)
+    again = [*loss, *[2.0] * 200]
+    longer = {**steps, **{10 * i: 0.04 for i in range(22, 42)}}
+    assert the(verdict("BKS207", {"loss": again, "update_ratio/w": longer})).severity == "warning"
+
+
 def test_weights_that_rested_say_nothing_of_steps() -> None:
     rested = every(10, [0.0] * 8 + [0.05] * 20)
     assert verdict("BKS207", {"update_ratio/w": rested}).outcome == "healthy"

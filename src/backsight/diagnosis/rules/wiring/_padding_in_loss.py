@@ -35,9 +35,9 @@ class PaddingInLoss(InARow):
         "a note; so is a filler that the targets of a mean or sum end in, over different lengths, "
         "where no data are given at each step: a class that is nowhere else in them, behind others "
         "that vary and neither only rise nor only fall; or one number, which they are in no other "
-        "step and do not come near to before. It is a note, too, as soon as a few of the "
-        "sequences hold nothing but that symbol, which no embedding calls padding: a text may come "
-        "to a symbol that it does not leave."
+        "step and do not come near to before. It is a note, too, as soon as a sequence holds that "
+        "symbol, which no embedding calls padding, before its end, or a few hold nothing else: a "
+        "text may come to a symbol that it seldom leaves."
     )
     causes: ClassVar = (
         "cross_entropy without ignore_index, on targets that are padded",
@@ -65,8 +65,8 @@ class PaddingInLoss(InARow):
         if value < -1:
             return (
                 f"{percent(-1 - value)} of the steps that the loss compares are one symbol up to "
-                "the end, and some sequences hold no other: padding that counts, or a symbol that "
-                "a text does not leave again",
+                "the end, which some sequences hold before it, or throughout: padding that counts, "
+                "or a symbol that a text seldom leaves",
                 {"padding": float(short(-1 - value))},
             )
         if value < 0:

@@ -116,15 +116,17 @@ class PaddedSteps:
         return rows is not None and begins_in_padding(rows, self.at_end, exact=self._exact)
 
     def may_be_text(self, target: Tensor) -> bool:
-        """Whether the filler may be a symbol of a text that is never left once it is reached.
+        """Whether the filler may be a symbol of a text that is seldom left, or never, once reached.
 
-        A few texts begin with such a one, which no sequence does that was filled up.
+        A few texts hold it before their end, or begin with it: what was filled up does neither.
 
         Args:
             target: of a loss that the padding counts in.
         """
         if self._declared or self._symbols is None or target.is_floating_point():
             return False
+        if bool(self._inside.any()):
+            return True
         whole = self.at_end.all(1)
         if not 0 < float(whole.float().mean()) <= FEW:
             return False
