@@ -19,9 +19,6 @@ LASTED = 5
 """Iterations in a row in which it has answered with the same weights: a model that is evaluated now
 and then is called in one, and an average of weights changes in each."""
 
-TRIES = 3
-"""Calls in which the model that it is a copy of has to be known."""
-
 
 @dataclass
 class _Copy:
@@ -72,12 +69,12 @@ class TargetCopies:
         weight = None if one is None else next(parameters_of(model), None)
         if one is None or weight is None:
             return
-        one.calls += 1
         if one.trained is None and not weight.is_inference():
+            one.calls += 1
+            if one.calls & (one.calls - 1):  # ever more seldom: it may act before anything trains
+                return
             one.trained, one.version = self._trained_alike(model), weight._version
         if one.trained is None:
-            if one.calls >= TRIES:
-                del self._known[model]
             return
         now = one.trained.next_iteration
         changed, one.version = weight._version != one.version, weight._version
