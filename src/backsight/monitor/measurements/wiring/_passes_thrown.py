@@ -1,13 +1,18 @@
 """Whether of the passes that a step is to add up, all but the last are thrown away."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 from torch.autograd.graph import Node
 
 from backsight.monitor._iteration import BackwardPass, Iteration, OptimizerStep
-from backsight.monitor.measurements._measurement import SAMPLED_AND_LOOKED_AT, Measurement
+from backsight.monitor.measurements._measurement import (
+    SAMPLED_AND_LOOKED_AT,
+    Measurement,
+    Schedule,
+)
 from backsight.probes import on_host, tensor_norms
 from backsight.probes.loss import LossOperations
 
@@ -19,8 +24,28 @@ FACTORS = 3
 FEWEST = 3
 """Passes: a half is a common factor, and a pass before the step's may be there to measure."""
 
+FORM = 16
+"""Operations of a loss, from its end on, that tell it from another one."""
+
 SAME = 1e-3
 """Relative difference of norms that one limit has cut."""
+
+
+ASKED = 64
+"""Iterations in a row, at most, that are looked at until the pass of a step is among them."""
+
+
+@dataclass(frozen=True, slots=True)
+class _UntilTheStep(Schedule):
+    """As :data:`SAMPLED_AND_LOOKED_AT`; and in every iteration while the measurement asks for it:
+    samples may never be that of a step, where each of its passes is an iteration."""
+
+    asked: list[bool] = field(default_factory=list)
+    """Empty while it does not."""
+
+    def due(self, sample: int | None, iteration: int | None = None) -> bool:
+        """Whether it is one of them."""
+        return bool(self.asked) or SAMPLED_AND_LOOKED_AT.due(sample, iteration)
 
 
 class PassesThrown(Measurement):
@@ -28,9 +53,11 @@ class PassesThrown(Measurement):
     each loss is divided by the number of all of them.
 
     So they were to add up. Not so where a pass measures, attacks the input or belongs to another
-    model: nobody divides it. Nor where the step reads anything else than what the last pass has
-    brought, up to a factor: then the user's own code has kept the gradients of the others. How many
-    there are is known from the step before.
+    model: nobody divides it. Nor where the step's loss is made by other operations than those of
+    the passes before it, as the mean of several tasks of which each was measured alone: what adds
+    up is the same line of a loop. Nor where the step reads anything else than what the last pass
+    has brought, up to a factor: then the user's own code has kept the gradients of the others. How
+    many there are is known from the step before.
 
     Example:
         >>> import torch
@@ -52,8 +79,13 @@ class PassesThrown(Measurement):
     schedule = SAMPLED_AND_LOOKED_AT
 
     def __init__(self) -> None:
+        self._asked: list[bool] = []
+        self._left = ASKED
+        self.schedule = _UntilTheStep(1, self._asked)
         self._passes = 0
         self._divided = False
+        self._forms: dict[int, list[str]] = {}
+        """By a pass's place before the step, how its loss is made."""
         self._norms: list[float] = []
         self._others_read = False
         """Whether a step has read something else than what the last pass has brought."""
@@ -64,19 +96,27 @@ class PassesThrown(Measurement):
 
     def on_graph_whole(self, passed: BackwardPass, now: Iteration) -> None:
         """Is the loss divided by the number of passes that the newest step came after?"""
-        near = (
-            abs(one - now.thrown.group) <= 1e-6 * now.thrown.group for one in divisors(passed.roots)
-        )
-        self._divided = now.thrown.group >= FEWEST and any(near)
+        group = now.thrown.group
+        near = (abs(one - group) <= 1e-6 * group for one in divisors(passed.roots))
+        self._divided = group >= FEWEST and any(near)
+        if self._divided or self._asked:
+            self._forms[now.thrown.since] = [name for name, _ in passed.operations.named(FORM)]
 
     def on_backward_end(self, passed: BackwardPass, now: Iteration) -> None:
         """What a step would read, if this pass is the last."""
         self._passes += 1
         if now.thrown.since + 1 >= FEWEST:
             self._norms = _norms(now.parameters.values())
-        if now.thrown.group >= FEWEST:
-            alone = self._divided and self._passes == 1 and not self._others_read
-            now.record("passes_thrown", now.thrown.group - 1.0 if alone else 0.0)
+        group = now.thrown.group
+        if group < FEWEST:
+            return
+        known = group - 1 in self._forms and len(self._forms) > 1
+        alike = known and all(one == self._forms[group - 1] for one in self._forms.values())
+        alone = self._divided and self._passes == 1 and not self._others_read and alike
+        now.record("passes_thrown", group - 1.0 if alone else 0.0)
+        self._left -= len(self._asked)
+        wanted = (self._divided or bool(self._asked)) and not known and self._left > 0
+        self._asked[:] = [True] * wanted
 
     def on_step_begin(self, step: OptimizerStep, now: Iteration) -> None:
         """It reads this pass alone, or something else."""
