@@ -433,6 +433,31 @@ def test_an_autoencoder_of_numbers_is_a_note_at_most(tmp_path: Path) -> None:
     assert not findings("BKS431", by_its_state, tmp_path / "code", numbers())
 
 
+def test_numbers_that_are_written_again_beside_something_else(tmp_path: Path) -> None:
+    """A sparse code, or a world that is to be known and foreseen; a penalty of weights is none."""
+
+    def sparse(m: Parts) -> Tensor:
+        code: Tensor = m["rnn"](x := wave())[0].relu()
+        return functional.mse_loss(m["head"](code), x) + 0.001 * code.abs().mean()
+
+    def now_and_next(m: Parts) -> Tensor:
+        code = m["rnn"]((x := wave())[:, :-1])[0]
+        now, later = m["head"](code), m["head"](code.roll(1, 2))
+        return functional.mse_loss(now, x[:, :-1]) + 2 * functional.mse_loss(later, x[:, 1:])
+
+    def decayed(m: Parts) -> Tensor:
+        loss = functional.mse_loss(m["head"](m["rnn"](x := wave())[0]), x)
+        return loss + 0.001 * next(m["head"].parameters()).square().sum()
+
+    def root(m: Parts) -> Tensor:
+        return functional.mse_loss(m["head"](m["rnn"](x := wave())[0]), x).sqrt()
+
+    for severity, losses in (("info", (sparse, now_and_next)), ("error", (decayed, root))):
+        for loss in losses:
+            (finding,) = findings("BKS431", loss, tmp_path / loss.__name__, numbers())
+            assert finding.severity == severity
+
+
 def test_no_graph_is_kept_alive(tmp_path: Path) -> None:
     import gc
     import weakref

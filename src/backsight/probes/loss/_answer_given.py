@@ -30,6 +30,7 @@ from backsight.probes.loss._answer_windows import (
     varies,
     windows,
 )
+from backsight.probes.loss._beside import made_beside
 from backsight.probes.loss._delayed import another, lag_of
 from backsight.probes.loss._errors_by_hand import error_by_hand
 from backsight.probes.loss._loss_operations import LossOperations
@@ -65,9 +66,9 @@ class AnswerGiven:
 
     kind: AnswerKind
     """``this step``: the newest input that an answer depends on is the answer. ``among``: it is
-    some of the features of that input. ``next step``: a
-    bidirectional layer reads the input after it, which is. ``reproduced``: as the first, but of
-    numbers and by a model that may be an autoencoder. ``earlier step``: it was read some steps
+    some of the features of that input. ``next step``: a bidirectional layer reads the input after
+    it, which is. ``reproduced``: as the first two, but of numbers and by a model that may be an
+    autoencoder, or that has something else to learn. ``earlier step``: it was read some steps
     before, as where a delay is to be learned. ``seen``: the answer depends on the input after it,
     which is its target, without a bidirectional layer. ``two ahead``: the target is the symbol
     after the next."""
@@ -137,16 +138,25 @@ def answers_given(made: LossOperations) -> list[AnswerGiven] | None:
         by_step = _step_by_step(losses, streams)
         if by_step is not None:
             return [by_step]
-    found = []
+    found, asking = [], []
     for loss in losses[:MOST]:
         ways = (_judge(loss, stream, marks) for stream in streams)
         late = (_behind(loss, stream, marks, streams) for stream in streams)
         one = next((answer for answer in chain(ways, late) if answer is not None), None)
         if one is not None:
             found.append(one)
+            asking.append(loss)
     if not found and len(losses) == 1:
         ways = (_among(losses[0], stream, marks) for stream in streams)
         found += [one for one in [next((one for one in ways if one is not None), None)] if one]
+        asking += losses[: len(found)]
+    if any(_may_be_meant(*one) for one in zip(asking, found, strict=True)) and made_beside(
+        made, {loss.node for loss in asking}, {node for node, _ in marks}
+    ):
+        return [
+            replace(one, kind="reproduced") if _may_be_meant(loss, one) else one
+            for loss, one in zip(asking, found, strict=True)
+        ]
     if not found and len(losses) == 1:
         one = _later(losses[0], streams, causal=bool(marks or made.those(OVER_THE_BATCH)))
         found += [] if one is None else [one]
@@ -185,6 +195,11 @@ def _marks(made: LossOperations) -> LayerInputs:
         made.told[MARK] = [(node, mark) for node, mark in found if isinstance(mark, LayerInput)]
     marks: LayerInputs = made.told[MARK]
     return marks
+
+
+def _may_be_meant(loss: LossTarget, found: AnswerGiven) -> bool:
+    """Whether numbers are written again as they are read: so a code, or a world, is learned."""
+    return not loss.of_classes and found.kind in ("this step", "among")
 
 
 def _rows(loss: LossTarget) -> Tensor:
