@@ -1,6 +1,7 @@
 """Trainings in which nothing is moved, or a part is not, and what looks like it."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -180,8 +181,26 @@ def of_measured_tasks(net: Net, optimizer: Optimizer, x: Tensor) -> None:
     optimizer.step()
 
 
+def of_the_hardest(net: Net, optimizer: Optimizer, x: Tensor, *, stacked: bool) -> None:
+    """Two candidates are tried, and the step takes one of them again: each loss is a mean of as
+    many parts as there are passes."""
+    for _ in range(3):
+        optimizer.zero_grad()
+        parts = [(net(x) - wanted).square().mean() for wanted in range(TASKS)]
+        ((torch.stack(parts).sum() if stacked else sum(parts)) / TASKS).backward()
+    optimizer.step()
+
+
 @pytest.mark.parametrize("every", [1, TASKS])
-@pytest.mark.parametrize(("step", "count"), [(of_parts, 1), (of_measured_tasks, 0)])
+@pytest.mark.parametrize(
+    ("step", "count"),
+    [
+        (of_parts, 1),
+        (of_measured_tasks, 0),
+        (partial(of_the_hardest, stacked=False), 0),
+        (partial(of_the_hardest, stacked=True), 0),
+    ],
+)
 def test_passes_that_are_thrown_away_or_measured(
     step: Step, count: int, every: int, tmp_path: Path
 ) -> None:

@@ -24,6 +24,9 @@ FACTORS = 3
 FEWEST = 3
 """Passes: a half is a common factor, and a pass before the step's may be there to measure."""
 
+MOST_TERMS = 64
+"""Of a loss that are counted."""
+
 FORM = 16
 """Operations of a loss, from its end on, that tell it from another one."""
 
@@ -65,13 +68,13 @@ class PassesThrown(Measurement):
         >>> rnn = torch.nn.RNN(3, 4)
         >>> optimizer = torch.optim.SGD(rnn.parameters(), lr=0.1)
         >>> with backsight.watch(rnn, optimizer, "runs/mine", every=1):
-        ...     for _ in range(2):
+        ...     for _ in range(3):
         ...         for _ in range(4):
         ...             optimizer.zero_grad()  # it belongs before this loop
         ...             (rnn(torch.randn(20, 2, 3))[0].square().mean() / 4).backward()
         ...         optimizer.step()
         >>> backsight.Run("runs/mine")["passes_thrown"].tolist()
-        [3.0, 3.0, 3.0, 3.0]
+        [3.0, 3.0, 3.0, 3.0, 3.0]
     """
 
     name = "passes thrown away"
@@ -113,7 +116,8 @@ class PassesThrown(Measurement):
         known = group - 1 in self._forms and len(self._forms) > 1
         alike = known and all(one == self._forms[group - 1] for one in self._forms.values())
         alone = self._divided and self._passes == 1 and not self._others_read and alike
-        now.record("passes_thrown", group - 1.0 if alone else 0.0)
+        if known or not self._divided:
+            now.record("passes_thrown", group - 1.0 if alone else 0.0)
         self._left -= len(self._asked)
         wanted = (self._divided or bool(self._asked)) and not known and self._left > 0
         self._asked[:] = [True] * wanted
@@ -126,7 +130,8 @@ class PassesThrown(Measurement):
 
 
 def divisors(roots: tuple[Tensor, ...]) -> list[float]:
-    """Numbers that the last operations of a loss divide by.
+    """Numbers that the last operations of a loss divide by, without that of a mean of its own: of
+    as many terms, which were added one by one.
 
     Example:
         >>> import torch
@@ -134,6 +139,8 @@ def divisors(roots: tuple[Tensor, ...]) -> list[float]:
         >>> x = torch.ones(3, requires_grad=True)
         >>> divisors((x.mean() / 4,)), divisors((0.25 * x.mean(),)), divisors((x.mean(),))
         ([4.0], [4.0], [])
+        >>> divisors((sum(x.mean() * one for one in range(3)) / 3,))
+        []
     """
     found: list[float] = []
     node: Node | None = roots[0].grad_fn if roots else None
@@ -147,7 +154,26 @@ def divisors(roots: tuple[Tensor, ...]) -> list[float]:
             if number:
                 found.append(number if name == "Div" else 1 / number)
         node = next((below for below, _ in LossOperations.inputs(node)), None)
-    return found
+    terms = 1 if node is None else _terms(node)
+    return [one for one in found if terms == 1 or abs(one - terms) > 1e-6 * terms]
+
+
+def _terms(node: Node) -> int:
+    """How many numbers are added, by a loop or in a stack."""
+    if LossOperations.name(node) == "Sum":
+        (node, _), *_ = LossOperations.inputs(node)
+        return len(LossOperations.inputs(node)) if LossOperations.name(node) == "Stack" else 1
+    waiting, terms = [node], 0
+    for _ in range(MOST_TERMS):
+        if not waiting:
+            break
+        one = waiting.pop()
+        below = [each for each, _ in LossOperations.inputs(one)]
+        if LossOperations.name(one) == "Add" and below:
+            waiting += below
+        else:
+            terms += 1
+    return terms + len(waiting)
 
 
 def _norms(parameters: Iterable[Tensor]) -> list[float]:
