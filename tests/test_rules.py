@@ -2217,6 +2217,23 @@ def test_a_gradient_that_is_lost_in_rounding_may_grow(
 
 
 @pytest.mark.parametrize(
+    ("rate", "gradient", "samples", "fires"),
+    [(0.0, 0.1, 6, False), (0.0, 0.1, 14, True), (0.0, 0.0, 6, True), (0.01, 0.1, 6, True)],
+)
+def test_a_group_may_be_thawed(rate: float, gradient: float, samples: int, fires: bool) -> None:
+    """It begins at a learning rate of 0, and has a gradient."""
+    series = {
+        "update_ratio/rnn.weight_hh_l0": every(10, [0.0] * samples),
+        "update_ratio/out.weight": every(10, [1e-3] * samples),
+        "grad_norm/rnn.weight_hh_l0": every(10, [gradient] * samples),
+        "grad_norm/out.weight": every(10, [0.3] * samples),
+        "group_lr/group0": every(10, [0.01] * samples),
+        "group_lr/group1": every(10, [rate] * samples),
+    }
+    assert bool(verdict("BKS402", series).findings) == fires
+
+
+@pytest.mark.parametrize(
     ("gradient", "severity"), [(3e-7, "info"), (1e-3, "error"), (0.0, "error")]
 )
 def test_a_number_that_cancels_but_for_rounding_is_no_fault(gradient: float, severity: str) -> None:
@@ -2353,9 +2370,15 @@ def test_clipping_that_is_loosened_is_over() -> None:
     assert the(one).resolved_at is not None
 
 
-@pytest.mark.parametrize(("end", "severity"), [(0.5, "info"), (3.0, "warning")])
-def test_clipping_of_a_loss_that_falls_to_a_tenth_is_a_note(end: float, severity: str) -> None:
-    losses = [max(10 * 0.9**n, end) for n in range(150)]
+@pytest.mark.parametrize(
+    ("start", "end", "severity"),
+    [(10, 0.5, "info"), (10, 3.0, "warning"), (10, -20.0, "info"), (-20, -24.0, "warning")],
+)
+def test_clipping_of_a_loss_that_falls_to_a_tenth_is_a_note(
+    start: float, end: float, severity: str
+) -> None:
+    """Below 0, too, where a density's loss may begin."""
+    losses = [max(start - 10 * (1 - 0.9**n) - n * (end < 0), end) for n in range(150)]
     series = {**clipped(0.01, 150), "loss": losses}
     assert the(verdict("BKS403", series)).severity == severity
 
