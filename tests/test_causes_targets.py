@@ -428,6 +428,23 @@ def test_an_autoencoder_of_numbers_is_a_note_at_most(tmp_path: Path) -> None:
         out = m["second"](code[:, None].expand(-1, STEPS, -1))[0]
         return functional.mse_loss(m["last"](out), x)
 
+    def through_a_bottleneck(m: Parts) -> Tensor:
+        x = wave().repeat(1, 1, 2) * torch.tensor([1.0, 0.5])
+        return functional.mse_loss(m["back"](m["narrow"](m["wide"](x)[0]).tanh()), x)
+
+    def without_one(m: Parts) -> Tensor:
+        x = wave().repeat(1, 1, 2) * torch.tensor([1.0, 0.5])
+        return functional.mse_loss(m["out"](m["wide"](x)[0]), x)
+
+    narrow = {
+        "wide": nn.LSTM(2, UNITS, batch_first=True), "narrow": nn.Linear(UNITS, 1),
+        "back": nn.Linear(1, 2), "out": nn.Linear(UNITS, 2),
+    }  # fmt: skip
+    (finding,) = findings("BKS431", through_a_bottleneck, tmp_path / "narrow", narrow)
+    assert finding.severity == "info"
+    (finding,) = findings("BKS431", without_one, tmp_path / "none", narrow)
+    assert finding.severity == "error"
+
     (finding,) = findings("BKS431", loss, tmp_path / "two", numbers())
     assert finding.severity == "info"
     assert not findings("BKS431", by_its_state, tmp_path / "code", numbers())
