@@ -889,6 +889,18 @@ def test_a_loss_near_zero_swings_by_more_than_its_level() -> None:
     assert verdict("BKS205", {"loss": swinging(0.03)}).findings
 
 
+def test_tasks_in_turn_of_which_another_becomes_the_hardest_are_no_swing() -> None:
+    """Its phase turns a little against that of the loop; that of a swing of its own goes on."""
+    first, last = (0.1, 0.4, 0.6, 1.0), (0.1, 0.5, 1.0, 0.3)
+    tasks = []
+    for n, noise in enumerate(wavy(500, 1.0, 0.1)):
+        share = min(max((n - 100) / 200, 0.0), 1.0)
+        tasks.append(3 * noise * ((1 - share) * first[n % 4] + share * last[n % 4]))
+    assert not verdict("BKS205", {"loss": tasks}).findings
+    own = [1 + 0.3 * math.sin(2 * math.pi * n / 3.95) for n in range(500)]
+    assert the(verdict("BKS205", {"loss": own})).resolved_at is None
+
+
 @pytest.mark.parametrize(("steps", "severity"), [(1.0, "info"), (2.0, "warning")])
 def test_a_swing_of_single_steps_may_be_that_of_a_series(steps: float, severity: str) -> None:
     values = swinging(0.1)
