@@ -34,8 +34,8 @@ class PaddedSteps:
         self._rows, self._exact = symbols, True
         """``(B, T)`` or ``(B, T, I)``, where their values have told."""
         self._certain: bool | None = None
-        self._declared = False
-        """Whether an embedding calls it padding."""
+        self.declared = False
+        """Whether the script says so: an embedding calls it padding, or lengths leave it out."""
 
     @classmethod
     def of(cls, x: Tensor, read: StepsRead, batch_first: bool) -> "PaddedSteps":
@@ -59,7 +59,9 @@ class PaddedSteps:
         if x.unsorted_indices is not None:
             lengths = lengths[x.unsorted_indices.to(lengths.device)]
         at_end = torch.arange(read.steps, device=lengths.device) >= lengths[:, None]
-        return cls(at_end, torch.zeros_like(at_end))
+        one = cls(at_end, torch.zeros_like(at_end))
+        one.declared = True
+        return one
 
     @classmethod
     def embedded(cls, symbols: Tensor, filler: int | None = None) -> "PaddedSteps | None":
@@ -98,7 +100,7 @@ class PaddedSteps:
         if not bool((at_end.sum(1) > 1).any()) or not torch.equal(at_end, like):
             return None
         one = cls(at_end, like & ~at_end, rows)
-        one._certain = one._declared = True
+        one._certain = one.declared = True
         return one
 
     @property
@@ -123,7 +125,7 @@ class PaddedSteps:
         Args:
             target: of a loss that the padding counts in.
         """
-        if self._declared or self._symbols is None or target.is_floating_point():
+        if self.declared or self._symbols is None or target.is_floating_point():
             return False
         whole = self.at_end.all(1)
         if not 0 < float(whole.float().mean()) <= FEW:
