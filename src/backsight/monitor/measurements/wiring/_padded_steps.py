@@ -6,9 +6,12 @@ from torch.nn.utils.rnn import PackedSequence
 
 from backsight.probes import (
     LossOperations,
+    LossTarget,
     StepsRead,
+    compares_padding,
     data_entries,
     embedded_from,
+    error_compares_padding,
     is_padding,
     may_be_padded,
     pad_of,
@@ -34,7 +37,7 @@ class PaddedSteps:
         self._rows, self._exact = symbols, True
         """``(B, T)`` or ``(B, T, I)``, where their values have told."""
         self._certain: bool | None = None
-        self.declared = False
+        self._declared = False
         """Whether the script says so: an embedding calls it padding, or lengths leave it out."""
 
     @classmethod
@@ -60,7 +63,7 @@ class PaddedSteps:
             lengths = lengths[x.unsorted_indices.to(lengths.device)]
         at_end = torch.arange(read.steps, device=lengths.device) >= lengths[:, None]
         one = cls(at_end, torch.zeros_like(at_end))
-        one.declared = True
+        one._declared = True
         return one
 
     @classmethod
@@ -100,7 +103,7 @@ class PaddedSteps:
         if not bool((at_end.sum(1) > 1).any()) or not torch.equal(at_end, like):
             return None
         one = cls(at_end, like & ~at_end, rows)
-        one._certain = one.declared = True
+        one._certain = one._declared = True
         return one
 
     @property
@@ -117,6 +120,16 @@ class PaddedSteps:
         rows = self._rows
         return rows is not None and begins_in_padding(rows, self.at_end, exact=self._exact)
 
+    def counts_in(self, loss: LossTarget, *, by_hand: bool = False) -> bool:
+        """Whether a loss takes it for targets.
+
+        Args:
+            loss: its targets.
+            by_hand: whether that is an error by hand.
+        """
+        compares = error_compares_padding if by_hand else compares_padding
+        return self.certain and compares(loss, self.at_end, told=self._declared)
+
     def may_be_text(self, target: Tensor) -> bool:
         """Whether the filler may be a symbol of a text that is never left once it is reached.
 
@@ -125,7 +138,7 @@ class PaddedSteps:
         Args:
             target: of a loss that the padding counts in.
         """
-        if self.declared or self._symbols is None or target.is_floating_point():
+        if self._declared or self._symbols is None or target.is_floating_point():
             return False
         whole = self.at_end.all(1)
         if not 0 < float(whole.float().mean()) <= FEW:
