@@ -1,18 +1,13 @@
 """Whether of the passes that a step is to add up, all but the last are thrown away."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 from torch.autograd.graph import Node
 
 from backsight.monitor._iteration import BackwardPass, Iteration, OptimizerStep
-from backsight.monitor.measurements._measurement import (
-    SAMPLED_AND_LOOKED_AT,
-    Measurement,
-    Schedule,
-)
+from backsight.monitor.measurements._measurement import SAMPLED_AND_LOOKED_AT, Measurement
 from backsight.probes import on_host, tensor_norms
 from backsight.probes.loss import LossOperations
 
@@ -32,23 +27,6 @@ FORM = 16
 
 SAME = 1e-3
 """Relative difference of norms that one limit has cut."""
-
-
-ASKED = 64
-"""Iterations in a row, at most, that are looked at until the pass of a step is among them."""
-
-
-@dataclass(frozen=True, slots=True)
-class _UntilTheStep(Schedule):
-    """As :data:`SAMPLED_AND_LOOKED_AT`; and in every iteration while the measurement asks for it:
-    samples may never be that of a step, where each of its passes is an iteration."""
-
-    asked: list[bool] = field(default_factory=list)
-    """Empty while it does not."""
-
-    def due(self, sample: int | None, iteration: int | None = None) -> bool:
-        """Whether it is one of them."""
-        return bool(self.asked) or SAMPLED_AND_LOOKED_AT.due(sample, iteration)
 
 
 class PassesThrown(Measurement):
@@ -74,7 +52,7 @@ class PassesThrown(Measurement):
         ...             (rnn(torch.randn(20, 2, 3))[0].square().mean() / 4).backward()
         ...         optimizer.step()
         >>> backsight.Run("runs/mine")["passes_thrown"].tolist()
-        [3.0, 3.0, 3.0, 3.0, 3.0]
+        [3.0, 3.0, 3.0, 3.0, 3.0, 3.0, 3.0, 3.0]
     """
 
     name = "passes thrown away"
@@ -82,13 +60,11 @@ class PassesThrown(Measurement):
     schedule = SAMPLED_AND_LOOKED_AT
 
     def __init__(self) -> None:
-        self._asked: list[bool] = []
-        self._left = ASKED
-        self.schedule = _UntilTheStep(1, self._asked)
         self._passes = 0
         self._divided = False
         self._forms: dict[int, list[str]] = {}
-        """By a pass's place before the step, how its loss is made."""
+        """By a pass's place before the step, how its loss is made: of six passes or fewer, that of
+        the step is among the first iterations."""
         self._norms: list[float] = []
         self._others_read = False
         """Whether a step has read something else than what the last pass has brought."""
@@ -102,7 +78,7 @@ class PassesThrown(Measurement):
         group = now.thrown.group
         near = (abs(one - group) <= 1e-6 * group for one in divisors(passed.roots))
         self._divided = group >= FEWEST and any(near)
-        if self._divided or self._asked:
+        if self._divided or now.thrown.since > 0:  # the first iterations are looked at in a row
             self._forms[now.thrown.since] = [name for name, _ in passed.operations.named(FORM)]
 
     def on_backward_end(self, passed: BackwardPass, now: Iteration) -> None:
@@ -110,17 +86,13 @@ class PassesThrown(Measurement):
         self._passes += 1
         if now.thrown.since + 1 >= FEWEST:
             self._norms = _norms(now.parameters.values())
-        group = now.thrown.group
-        if group < FEWEST:
+        if now.thrown.group < FEWEST:
             return
-        known = group - 1 in self._forms and len(self._forms) > 1
-        alike = known and all(one == self._forms[group - 1] for one in self._forms.values())
+        forms = list(self._forms.values())
+        alike = all(one == forms[0] for one in forms)
         alone = self._divided and self._passes == 1 and not self._others_read and alike
-        if known or not self._divided:
-            now.record("passes_thrown", group - 1.0 if alone else 0.0)
-        self._left -= len(self._asked)
-        wanted = (self._divided or bool(self._asked)) and not known and self._left > 0
-        self._asked[:] = [True] * wanted
+        if len(forms) > 1 or not self._divided:
+            now.record("passes_thrown", now.thrown.group - 1.0 if alone else 0.0)
 
     def on_step_begin(self, step: OptimizerStep, now: Iteration) -> None:
         """It reads this pass alone, or something else."""
