@@ -125,7 +125,7 @@ def check_agreement(path: Path, *, some: bool | None = True) -> list[Any]:
 
 def still(module: nn.Module) -> dict[str, Any]:
     """A group of parameters that no step moves, though they are to be trained."""
-    return {"params": module.parameters(), "lr": 0.0}
+    return {"params": module.parameters(), "lr": 1e-30}  # of a rate of 0, it may be thawed yet
 
 
 def frozen(path: Path, every: Any, collects: float = 0.0) -> None:

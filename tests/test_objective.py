@@ -209,6 +209,29 @@ def test_a_target_network_is_told(
     assert ("target_replaced" in run.names) == found
 
 
+@pytest.mark.parametrize("trained", [True, False])
+def test_a_judge_that_is_frozen_for_its_maker_is_told(tmp_path: Path, trained: bool) -> None:
+    with observed(tmp_path) as process:
+        torch.manual_seed(0)
+        maker, judge = Making(), Judging().requires_grad_(trained)
+        makes = SGD(maker.parameters(), lr=0.1)
+        judges = SGD(judge.parameters() if trained else [nn.Parameter()], lr=0.1)
+        for _ in range(8):
+            fake = maker(torch.randn(5, 2, 3))
+            if trained:
+                judges.zero_grad()
+                judge(fake.detach()).mean().backward()
+                judges.step()
+            judge.requires_grad_(False)
+            makes.zero_grad()
+            (-judge(fake).mean()).backward()
+            makes.step()
+            judge.requires_grad_(trained)
+    (run,) = process.runs
+    told = {name for name in run.names if name.startswith("adversary")}
+    assert told == ({"adversary/Making", "adversary/Judging"} if trained else set())
+
+
 def test_models_that_step_on_the_same_pass_are_no_adversaries(tmp_path: Path) -> None:
     assert not any("adversary" in name for name in play(tmp_path, against=False).names)
 

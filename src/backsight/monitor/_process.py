@@ -22,6 +22,7 @@ from torch.optim import Optimizer
 from backsight.distributed import is_first_process
 from backsight.errors import SettingError
 from backsight.guard import Guard, check_together, policies_from
+from backsight.monitor._frozen_judges import FrozenJudges
 from backsight.monitor._left_alone import LeftAlone, observers
 from backsight.monitor._monitor import Monitor
 from backsight.monitor._named_inputs import NamedInputs
@@ -124,9 +125,9 @@ class ProcessMonitor:
         self._trainings = Trainings(self._next_recorder, self._forked, self._leave)
         self._groups: list[Group] = []
         self._models: dict[Group, list[weakref.ref[nn.Module]]] = {}
+        self._copies, self._judges = TargetCopies(self._models), FrozenJudges(self._models)
         self._counted: dict[int, weakref.ref[nn.Module]] = {}
         """Models whose forwards are counted, by identity."""
-        self._copies = TargetCopies(self._models)
         self._failed = False
         self._owners = Owners()
         self._init = Optimizer.__init__
@@ -235,9 +236,10 @@ class ProcessMonitor:
         if torch.is_grad_enabled():  # it trains here, wherever its optimizers were made
             owner.monitor.runs_here()
 
-    def _count_forward(self, model: nn.Module, *_: Any) -> None:
+    def _count_forward(self, model: nn.Module, _args: Any, _named: Any, result: Any) -> None:
         self._seen.forwards += 1
         self._copies.called(model)
+        self._judges.called(model, result)
 
     def _let_go(self, training: tuple[nn.Module, Sequence[Optimizer], Path | None]) -> None:
         model, optimizers, path = training
@@ -370,11 +372,7 @@ class ProcessMonitor:
             self._models.pop(group, None)
 
     def _movers(self, model: nn.Module) -> list[Group]:
-        return [
-            group
-            for group in self._groups
-            if group.monitor.optimizers and group.monitor.moves(model)
-        ]
+        return [g for g in self._groups if g.monitor.optimizers and g.monitor.moves(model)]
 
     def _next_recorder(self) -> Recording:
         """Where one more training is recorded: in the first one's run, if there is no other."""

@@ -40,7 +40,8 @@ SIGNALS = (
         name="adversary",
         title="trained against another model",
         formula="1 once a loss of this model has gone through another observed model, or one of "
-        "the other's through this, and only one of them has stepped on it; recorded only then",
+        "the other's through this, and only one of them has stepped on it, or the one that judges "
+        "was frozen for it; recorded only then",
         axes=("iteration",),
         unit="1",
         reduction="none",
