@@ -1,4 +1,4 @@
-"""Keys of a harmonium, heard in frames: which of five notes sound now, a note sounding until it is let go."""
+"""Keys of a harmonium, heard in frames: which of three notes sound now, a note sounding until it is let go."""
 
 import sys
 
@@ -8,7 +8,7 @@ from torch.nn.utils import clip_grad_norm_
 
 torch.manual_seed(1625)
 torch.set_num_threads(1)
-NOTES, FRAMES = 5, 40
+NOTES, FRAMES = 3, 24
 HAMMERS = torch.randn(2 * NOTES, 16) / 2
 
 
@@ -23,7 +23,7 @@ def takes(n):
 
 
 class Transcriber(nn.Module):
-    def __init__(self, model_size=48):
+    def __init__(self, model_size=32):
         super().__init__()
         self.frontend = nn.Sequential(nn.Linear(16, 32), nn.ReLU())
         self.sequence = nn.RNN(32, model_size, nonlinearity="relu", batch_first=True)
@@ -39,7 +39,7 @@ optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
 criterion = nn.BCEWithLogitsLoss()
 test_frames, test_notes = takes(200)
 for i in range(1, 351):
-    frames, notes = takes(16)
+    frames, notes = takes(24)
     loss = criterion(model(frames), notes)
     optimizer.zero_grad()
     loss.backward()

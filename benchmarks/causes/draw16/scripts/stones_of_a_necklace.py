@@ -58,7 +58,7 @@ if "--fixed" in sys.argv:
 else:
     optimizer = optim.Adam(decoder.parameters(), lr=learning_rate)
 criterion = nn.CrossEntropyLoss()
-for it in range(1, 551):
+for it in range(1, 401):
     stones, answer = necklaces(48)
     before = torch.cat([torch.full((48, 1), START), answer[:, :-1]], dim=1)
     logits, _ = decoder(before, encoder(stones))
@@ -66,7 +66,7 @@ for it in range(1, 551):
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
-    if it % 110 == 0:
+    if it % 80 == 0:
         print(
             f"iter {it} loss {loss.item():.4f} whole answers right {evaluate(encoder, decoder):.3f}"
         )
