@@ -19,12 +19,12 @@ def evenings(n):
 class Lamp(nn.Module):
     """Two layers of cells, one upon the other, and a linear layer that names the colour."""
 
-    def __init__(self, sizes=(12, 40, 40)):
+    def __init__(self, width=12, size=40):
         super().__init__()
-        self.button = nn.Embedding(3, sizes[0])
-        cells = [nn.GRUCell(a, b) for a, b in zip(sizes[:-1], sizes[1:], strict=True)]
+        self.button = nn.Embedding(3, width)
+        cells = [nn.GRUCell(width, size), nn.GRUCell(size, size)]
         self.cells = nn.ModuleList(cells) if FIXED else cells
-        self.colour = nn.Linear(sizes[-1], COLOURS)
+        self.colour = nn.Linear(size, COLOURS)
 
     def forward(self, presses):
         states = [torch.zeros(len(presses), cell.hidden_size) for cell in self.cells]
