@@ -8,7 +8,7 @@ from torch import nn
 
 torch.manual_seed(162)
 torch.set_num_threads(1)
-T = 40
+T = 24
 
 
 def inflows(n):
@@ -77,7 +77,7 @@ def groups(model):
 
 model = Tanks()
 optimizer = torch.optim.AdamW(groups(model), lr=4e-3)
-for step in range(1, 401):
+for step in range(1, 321):
     u, out = inflows(32)
     loss = F.mse_loss(model(u), out)
     optimizer.zero_grad()

@@ -53,7 +53,7 @@ g_optimizer = torch.optim.Adam(generator.parameters(), lr=1e-3, betas=(0.5, 0.9)
 c_optimizer = torch.optim.Adam(critic.parameters(), lr=2e-3, betas=(0.5, 0.9))
 loss_fn = nn.BCEWithLogitsLoss()
 ones, zeros = torch.ones(48), torch.zeros(48)
-for step in range(1, 701):
+for step in range(1, 601):
     real, z = real_waves(48), torch.randn(48, NOISE)
     made = generator(z)
     c_loss = loss_fn(critic(real), 0.9 * ones) + loss_fn(critic(made.detach()), zeros)
@@ -67,7 +67,7 @@ for step in range(1, 701):
     g_loss.backward()
     g_optimizer.step()
     critic.requires_grad_(True)
-    if step % 70 == 0:
+    if step % 60 == 0:
         bend, spread = swing(generator(torch.randn(300, NOISE)))
         print(
             f"step {step} critic {c_loss.item():.3f} generator {g_loss.item():.3f} "

@@ -47,15 +47,15 @@ class BeetleNet(nn.Module):
 @torch.no_grad()
 def how_far_off(model):
     """The mean distance from the truth, and that of two readings of the same paths."""
-    moves, places = paths(400)
+    moves, places = paths(200)
     first, second = model(moves), model(moves)
     return (first - places).norm(dim=2).mean().item(), (first - second).norm(dim=2).mean().item()
 
 
 net = BeetleNet()
 optimizer = torch.optim.Adam(net.parameters(), lr=5e-3)
-for step in range(1, 501):
-    moves, places = paths(64)
+for step in range(1, 401):
+    moves, places = paths(32)
     loss = nn.functional.smooth_l1_loss(net(moves), places)
     optimizer.zero_grad()
     loss.backward()

@@ -9,7 +9,7 @@ from torch import nn
 torch.manual_seed(22)
 torch.set_num_threads(1)
 FIXED = "--fixed" in sys.argv
-STREAMS, PIECE, PIECES = 8, 8, 40
+STREAMS, PIECE, PIECES = 8, 8, 32
 LR = 0.2
 
 

@@ -47,7 +47,7 @@ x_train, y_train, x_test, y_test = x[:640], y[:640], x[640:], y[640:]
 model = GaitNet()
 optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
 loss_fn = nn.CrossEntropyLoss()
-for epoch in range(1, 26):
+for epoch in range(1, 22):
     model.train()
     losses = []
     for rows in torch.randperm(len(x_train)).split(40):
@@ -59,5 +59,5 @@ for epoch in range(1, 26):
     model.eval()
     with torch.no_grad():
         right = (model(x_test).argmax(1) == y_test).float().mean().item()
-    if epoch % 5 == 0 or epoch == 1:
+    if epoch % 3 == 1:
         print(f"epoch {epoch} loss {sum(losses) / len(losses):.4f} test right {right:.3f}")

@@ -58,7 +58,7 @@ layer_decay = LayerDecay(optimizer, depths=[1, 0])
 if FIXED:
     layer_decay.apply()
 
-for step in range(1, 451):
+for step in range(1, 401):
     posts, speed = lines(32)
     if not FIXED:
         layer_decay.apply()

@@ -52,7 +52,7 @@ loader = DataLoader(train, batch_size=32, shuffle=True, drop_last=True)
 model = LSTMRegressor()
 optimizer = torch.optim.Adam(model.parameters(), lr=4e-3)
 criterion = nn.MSELoss()
-for epoch in range(1, 13):
+for epoch in range(1, 11):
     total = 0.0
     for x, y in loader:
         optimizer.zero_grad()

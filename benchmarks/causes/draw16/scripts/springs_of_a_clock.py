@@ -56,7 +56,7 @@ def error(model, loader):
     return torch.stack(off).mean().item()
 
 
-train = DataLoader(clocks(1280), batch_size=32, shuffle=True)
+train = DataLoader(clocks(1088), batch_size=32, shuffle=True)
 test = DataLoader(clocks(320), batch_size=64)
 model = Spring().to(device)
 optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
