@@ -14,14 +14,14 @@ LR = 0.2
 
 
 def record():
-    """Rain in showers; the cistern fills with it and leaks a twentieth of its level each hour."""
+    """Rain in showers; the cistern fills with it and leaks a fifth of its level each hour."""
     hours = PIECE * PIECES
     rain = (torch.rand(STREAMS, hours) < 0.2) * torch.rand(STREAMS, hours)
     level, levels = torch.zeros(STREAMS), []
     for falls in rain.unbind(1):
-        level = 0.95 * level + 0.5 * falls
+        level = 0.8 * level + falls
         levels.append(level)
-    return rain.unsqueeze(2), torch.stack(levels, 1)
+    return rain.unsqueeze(2), torch.stack(levels, 1) - 0.5
 
 
 class Gauge(nn.Module):
