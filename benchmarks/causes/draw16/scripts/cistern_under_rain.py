@@ -37,7 +37,7 @@ class Gauge(nn.Module):
 
 rnn = Gauge()
 loss_func = nn.MSELoss()
-for epoch in range(1, 11):
+for epoch in range(1, 15):
     rain, level = record()
     h_state, losses, began = None, [], time.process_time()
     for i in range(PIECES):
