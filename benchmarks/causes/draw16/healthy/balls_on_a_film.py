@@ -13,9 +13,9 @@ def films(n, stride):
     way = torch.randint(0, WAYS, (n,))
     heading = torch.tensor([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])[way]
     t = torch.arange(FRAMES).view(1, FRAMES, 1) * stride
-    place = torch.rand(n, 1, 2) * SIDE + 0.75 * t * heading.unsqueeze(1)
+    place = 2 + 3 * torch.rand(n, 1, 2) + 0.4 * t * heading.unsqueeze(1)
     cells = torch.arange(SIDE).float()
-    off = (place.unsqueeze(3) - cells + SIDE / 2) % SIDE - SIDE / 2
+    off = place.unsqueeze(3) - cells
     blob = torch.exp(-off.pow(2) / 2)
     frames = blob[:, :, 0].unsqueeze(3) * blob[:, :, 1].unsqueeze(2)
     frames = frames + 0.1 * torch.randn_like(frames)
@@ -26,9 +26,9 @@ class FilmReader(nn.Module):
     def __init__(self, size=40):
         super().__init__()
         self.eye = nn.Sequential(
-            nn.Conv2d(1, 8, 3, padding=1, padding_mode="circular"),
+            nn.Conv2d(1, 8, 3, padding=1),
             nn.ReLU(),
-            nn.Conv2d(8, 12, 3, stride=2, padding=1, padding_mode="circular"),
+            nn.Conv2d(8, 12, 3, stride=2, padding=1),
             nn.ReLU(),
             nn.Flatten(),
             nn.Linear(12 * (SIDE // 2) ** 2, 32),
