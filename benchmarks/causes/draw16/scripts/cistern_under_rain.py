@@ -9,7 +9,7 @@ from torch import nn
 torch.manual_seed(22)
 torch.set_num_threads(1)
 FIXED = "--fixed" in sys.argv
-STREAMS, PIECE, PIECES = 8, 8, 32
+STREAMS, PIECE, PIECES = 8, 8, 60
 LR = 0.2
 
 
@@ -37,7 +37,7 @@ class Gauge(nn.Module):
 
 rnn = Gauge()
 loss_func = nn.MSELoss()
-for epoch in range(1, 15):
+for epoch in range(1, 9):
     rain, level = record()
     h_state, losses, began = None, [], time.process_time()
     for i in range(PIECES):
