@@ -12,7 +12,9 @@ CLIP = 2.0 if "--fixed" in sys.argv else 0.01
 
 
 def lexicon(words=40):
-    return [torch.randint(1, LETTERS, (int(torch.randint(3, 7, (1,))),)).tolist() for _ in range(words)]
+    return [
+        torch.randint(1, LETTERS, (int(torch.randint(3, 7, (1,))),)).tolist() for _ in range(words)
+    ]
 
 
 def telegrams(n, words):

@@ -60,8 +60,8 @@ def evaluate(model):
 
 model = Listener()
 opt = optim.AdamW(model.parameters(), lr=3e-3, weight_decay=1e-3)
-for it in range(1, 401):
-    sound, bells = recordings(24)
+for it in range(1, 321):
+    sound, bells = recordings(20)
     logits = model(sound)
     loss = F.cross_entropy(logits.reshape(-1, BELLS), bells.reshape(-1))
     opt.zero_grad(set_to_none=True)

@@ -1,4 +1,4 @@
-"""Thirty spices told by how four sensors of an electronic nose answer to a sniff: an LSTM and mean over time."""
+"""Forty spices told by how four sensors of an electronic nose answer to a sniff: an LSTM and its mean over time."""
 
 import sys
 
@@ -8,7 +8,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 torch.manual_seed(1607)
 torch.set_num_threads(1)
-SPICES, SENSORS, STEPS = 30, 4, 24
+SPICES, SENSORS, STEPS = 40, 4, 16
 
 
 def sniffs(n, rise, fall, height):
@@ -21,7 +21,7 @@ def sniffs(n, rise, fall, height):
 
 
 class Nose(nn.Module):
-    def __init__(self, size=48):
+    def __init__(self, size=32):
         super().__init__()
         self.lstm = nn.LSTM(SENSORS, size, batch_first=True)
         self.fc = nn.Linear(size, SPICES)
@@ -43,12 +43,16 @@ def accuracy(model, loader):
 
 
 def main():
-    traits = 2 + 6 * torch.rand(SPICES, SENSORS), 3 * torch.rand(SPICES, SENSORS), 2 * torch.randn(SPICES, SENSORS)
+    traits = (
+        2 + 6 * torch.rand(SPICES, SENSORS),
+        3 * torch.rand(SPICES, SENSORS),
+        2 * torch.randn(SPICES, SENSORS),
+    )
     train = DataLoader(TensorDataset(*sniffs(1920, *traits)), batch_size=32, shuffle=True)
-    test = DataLoader(TensorDataset(*sniffs(480, *traits)), batch_size=240)
+    test = DataLoader(TensorDataset(*sniffs(400, *traits)), batch_size=200)
     model = Nose()
     criterion = nn.CrossEntropyLoss()
-    optimizer = torch.optim.Adam(model.parameters(), lr=4e-3)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.2, momentum=0.9)
     for epoch in range(1, 11):
         model.train()
         total = 0.0

@@ -16,7 +16,9 @@ def days(n):
     stir = (torch.rand(n, STEPS + AHEAD) < 0.2).float()
     warmth = torch.zeros(n, STEPS + AHEAD)
     for t in range(1, STEPS + AHEAD):
-        warmth[:, t] = 0.85 * warmth[:, t - 1] + 0.3 * fire[:, max(t - 6, 0)] - 0.25 * stir[:, t - 1]
+        warmth[:, t] = (
+            0.85 * warmth[:, t - 1] + 0.3 * fire[:, max(t - 6, 0)] - 0.25 * stir[:, t - 1]
+        )
     warmth += 0.02 * torch.randn_like(warmth)
     seen = torch.stack((warmth, fire, stir), dim=2)[:, :STEPS]
     return seen, warmth[:, STEPS + AHEAD - 1 :]
@@ -42,7 +44,7 @@ def main():
     optimizer = torch.optim.RMSprop(model.parameters(), lr=1e-3)
     held_seen, held_next = days(12)
     smooth = None
-    for step in range(1, 401):
+    for step in range(1, 321):
         seen, following = days(24)
         optimizer.zero_grad()
         loss = criterion(model(seen), following)
@@ -53,7 +55,9 @@ def main():
             held_loss = held_loss.item()
         smooth = held_loss if smooth is None else 0.95 * smooth + 0.05 * held_loss
         if step % 40 == 0:
-            print(f"step {step} loss {loss.item():.4f} held out {float(smooth):.4f} memory {memory():.0f} MB")
+            print(
+                f"step {step} loss {loss.item():.4f} held out {float(smooth):.4f} memory {memory():.0f} MB"
+            )
 
 
 main()
