@@ -12,13 +12,13 @@ WORDS, NOUNS, VERBS, LENGTH, WISHES = 60, 20, 24, 16, 12
 
 
 class Sentences(Dataset):
-    """A noun stands first, the verb last, and small words between; noun and verb together tell the wish."""
+    """A noun stands near the end, the verb last, small words around; noun and verb together tell the wish."""
 
     def __init__(self, size):
         noun = torch.randint(0, NOUNS, (size,))
         verb = torch.randint(0, VERBS, (size,))
         self.text = torch.randint(NOUNS + VERBS, WORDS, (size, LENGTH))
-        self.text[:, 0] = noun
+        self.text[:, -4] = noun
         self.text[:, -1] = NOUNS + verb
         self.wish = verb % 6 + 6 * (noun % 2)
 
