@@ -1,4 +1,4 @@
-"""Which of six hands wrote the first lines of a diary, told after sixty more symbols: a bank of slow leaky states."""
+"""Which of six hands wrote the first lines of a diary, told after fifty more symbols: a bank of slow leaky states."""
 
 import math
 import sys
@@ -8,7 +8,7 @@ from torch import nn
 
 torch.manual_seed(1643)
 torch.set_num_threads(1)
-HANDS, SYMBOLS, LENGTH = 6, 18, 64
+HANDS, SYMBOLS, LENGTH = 6, 18, 56
 
 
 def diaries(n):
@@ -22,7 +22,7 @@ def diaries(n):
 class StateSpace(nn.Module):
     """Every channel keeps a sum of what it was given, and forgets it at its own pace."""
 
-    def __init__(self, size, slowest=0.0005, fastest=0.05):
+    def __init__(self, size, slowest=0.002, fastest=0.05):
         super().__init__()
         self.B = nn.Linear(size, size, bias=False)
         self.A_log = nn.Parameter(torch.linspace(math.log(slowest), math.log(fastest), size))
@@ -62,7 +62,7 @@ def groups(model, weight_decay):
 
 model = Diary()
 optimizer = torch.optim.AdamW(groups(model, 0.5), lr=1e-2)
-for step in range(1, 501):
+for step in range(1, 651):
     symbols, hand = diaries(32)
     loss = nn.functional.cross_entropy(model(symbols), hand)
     optimizer.zero_grad()
