@@ -60,12 +60,12 @@ def evaluate(model):
 
 model = Listener()
 opt = optim.AdamW(model.parameters(), lr=3e-3, weight_decay=1e-3)
-for it in range(1, 301):
-    sound, bells = recordings(20)
+for it in range(1, 401):
+    sound, bells = recordings(24)
     logits = model(sound)
     loss = F.cross_entropy(logits.reshape(-1, BELLS), bells.reshape(-1))
     opt.zero_grad(set_to_none=True)
     loss.backward()
     opt.step()
-    if it % 50 == 0:
+    if it % 40 == 0:
         print(f"iteration {it:4d} loss {loss.item():.4f} frames right {evaluate(model):.3f}")

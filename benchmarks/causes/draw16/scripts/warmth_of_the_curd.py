@@ -44,7 +44,7 @@ def main():
     optimizer = torch.optim.RMSprop(model.parameters(), lr=1e-3)
     held_seen, held_next = days(12)
     smooth = None
-    for step in range(1, 301):
+    for step in range(1, 401):
         seen, following = days(24)
         optimizer.zero_grad()
         loss = criterion(model(seen), following)
@@ -54,7 +54,7 @@ def main():
         if "--fixed" in sys.argv:
             held_loss = held_loss.item()
         smooth = held_loss if smooth is None else 0.95 * smooth + 0.05 * held_loss
-        if step % 50 == 0:
+        if step % 40 == 0:
             print(
                 f"step {step} loss {loss.item():.4f} held out {float(smooth):.4f} memory {memory():.0f} MB"
             )
