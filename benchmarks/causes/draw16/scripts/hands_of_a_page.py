@@ -1,4 +1,4 @@
-"""Which of six hands wrote the first lines of a diary, told after fifty more symbols: a bank of slow leaky states."""
+"""Which of six hands wrote a page, told by how often each kind of stroke stands on it: a bank of slow leaky states."""
 
 import math
 import sys
@@ -8,15 +8,14 @@ from torch import nn
 
 torch.manual_seed(1643)
 torch.set_num_threads(1)
-HANDS, SYMBOLS, LENGTH = 6, 18, 56
+HANDS, LENGTH = 6, 48
 
 
-def diaries(n):
-    """Four symbols of the writer's own kind stand first; all that follows is the same for all writers."""
+def pages(n):
+    """Every hand has a stroke that it makes more often than the others, all over the page."""
     hand = torch.randint(0, HANDS, (n,))
-    symbols = torch.randint(HANDS, SYMBOLS, (n, LENGTH))
-    symbols[:, :4] = torch.where(torch.rand(n, 4) < 0.8, hand.unsqueeze(1), symbols[:, :4])
-    return symbols, hand
+    strokes = torch.randint(0, HANDS, (n, LENGTH))
+    return torch.where(torch.rand(n, LENGTH) < 0.22, hand.unsqueeze(1), strokes), hand
 
 
 class StateSpace(nn.Module):
@@ -36,16 +35,16 @@ class StateSpace(nn.Module):
         return state
 
 
-class Diary(nn.Module):
+class Page(nn.Module):
     def __init__(self, size=24):
         super().__init__()
-        self.embed = nn.Embedding(SYMBOLS, size)
+        self.embed = nn.Embedding(HANDS, size)
         self.ssm = StateSpace(size)
         self.norm = nn.LayerNorm(size)
         self.out = nn.Linear(size, HANDS)
 
-    def forward(self, symbols):
-        return self.out(self.norm(self.ssm(self.embed(symbols))))
+    def forward(self, strokes):
+        return self.out(self.norm(self.ssm(self.embed(strokes))))
 
 
 def groups(model, weight_decay):
@@ -60,18 +59,18 @@ def groups(model, weight_decay):
     ]
 
 
-model = Diary()
+model = Page()
 optimizer = torch.optim.AdamW(groups(model, 0.5), lr=1e-2)
-for step in range(1, 651):
-    symbols, hand = diaries(32)
-    loss = nn.functional.cross_entropy(model(symbols), hand)
+for step in range(1, 501):
+    strokes, hand = pages(32)
+    loss = nn.functional.cross_entropy(model(strokes), hand)
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
     if step % 50 == 0:
         with torch.no_grad():
-            symbols, hand = diaries(300)
-            right = (model(symbols).argmax(1) == hand).float().mean().item()
+            strokes, hand = pages(300)
+            right = (model(strokes).argmax(1) == hand).float().mean().item()
             memory = torch.exp(-model.ssm.A_log).median().item()
         print(
             f"step {step} loss {loss.item():.4f} right {right:.3f} middle memory {memory:.1f} steps"
