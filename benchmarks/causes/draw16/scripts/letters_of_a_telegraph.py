@@ -8,7 +8,7 @@ from torch import nn
 torch.manual_seed(1627)
 torch.set_num_threads(1)
 LETTERS, LENGTH = 20, 32
-CLIP = 2.0 if "--fixed" in sys.argv else 0.004
+CLIP = 2.0 if "--fixed" in sys.argv else 0.01
 
 
 def lexicon(words=40):
