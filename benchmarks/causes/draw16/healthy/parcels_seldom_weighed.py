@@ -12,7 +12,7 @@ road = torch.randint(0, DEPOTS, (CODES, 3))
 
 def parcels(n):
     codes = torch.randint(0, CODES, (n, SCANS))
-    turn = (codes[:, :1] % 3).expand(-1, SCANS)
+    turn = torch.cat((codes[:, :1], codes[:, :-1]), dim=1) % 3
     return codes, road[codes, turn], load[codes].mean(1) * 2
 
 
