@@ -8,14 +8,14 @@ from torch import nn
 
 torch.manual_seed(1643)
 torch.set_num_threads(1)
-HANDS, LENGTH = 6, 48
+HANDS, LENGTH = 6, 90
 
 
 def pages(n):
     """Every hand has a stroke that it makes more often than the others, all over the page."""
     hand = torch.randint(0, HANDS, (n,))
     strokes = torch.randint(0, HANDS, (n, LENGTH))
-    return torch.where(torch.rand(n, LENGTH) < 0.26, hand.unsqueeze(1), strokes), hand
+    return torch.where(torch.rand(n, LENGTH) < 0.2, hand.unsqueeze(1), strokes), hand
 
 
 class StateSpace(nn.Module):
@@ -62,7 +62,7 @@ def groups(model, weight_decay):
 model = Page()
 optimizer = torch.optim.AdamW(groups(model, 0.5), lr=1e-2)
 for step in range(1, 601):
-    strokes, hand = pages(48)
+    strokes, hand = pages(32)
     loss = nn.functional.cross_entropy(model(strokes), hand)
     optimizer.zero_grad()
     loss.backward()
