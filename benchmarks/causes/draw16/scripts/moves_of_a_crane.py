@@ -1,0 +1,63 @@
+"""A crane driver's next move, learned from the load's swing over the last twenty instants."""
+
+import sys
+
+import torch
+from torch import nn
+
+torch.manual_seed(164010)
+torch.set_num_threads(1)
+STEPS, MOVES = 20, 5
+
+
+def drives(n):
+    """The driver acts on the swing's speed and on where it was eight instants ago; five moves."""
+    phase, pace = 6.283 * torch.rand(n, 1), 0.2 + 0.5 * torch.rand(n, 1)
+    wide = 0.5 + torch.rand(n, 1)
+    t = torch.arange(STEPS)
+    swing = wide * torch.sin(pace * t + phase) + 0.03 * torch.randn(n, STEPS)
+    wind = torch.randn(n, STEPS)
+    plan = swing[:, -1] - swing[:, -3] + 0.7 * swing[:, -9]
+    move = torch.bucketize(plan, torch.tensor([-0.9, -0.25, 0.25, 0.9]))
+    return torch.stack([swing, wind], dim=-1), move
+
+
+class Driver(nn.Module):
+    def __init__(self, hidden=40):
+        super().__init__()
+        self.lstm = nn.LSTM(2, hidden, batch_first=True)
+        self.head = nn.Sequential(nn.Linear(hidden, 32), nn.ReLU(), nn.Linear(32, MOVES))
+
+    def forward(self, x):
+        return self.head(self.lstm(x)[0][:, -1])
+
+
+class Trainer:
+    def __init__(self, model, lr=1.5e-3):
+        self.model, self.lr = model, lr
+        self.optimizer = self.make_optimizer()
+
+    def make_optimizer(self):
+        return torch.optim.RMSprop(self.model.parameters(), lr=self.lr)
+
+    def train(self, x, move):
+        optimizer = self.optimizer if "--fixed" in sys.argv else self.make_optimizer()
+        loss = nn.functional.cross_entropy(self.model(x), move)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss.item()
+
+    @torch.no_grad()
+    def right(self, x, move):
+        return (self.model(x).argmax(1) == move).float().mean().item()
+
+
+trainer = Trainer(Driver())
+held_out = drives(500)
+recent = []
+for step in range(1, 701):
+    recent.append(trainer.train(*drives(48)))
+    if step % 70 == 0:
+        mean = sum(recent[-70:]) / 70
+        print(f"step {step} loss {mean:.3f} moves right {trainer.right(*held_out):.3f}")
