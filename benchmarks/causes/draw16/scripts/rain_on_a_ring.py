@@ -8,7 +8,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 torch.manual_seed(162005)
 torch.set_num_threads(1)
-CELLS, FRAMES = 16, 12
+CELLS, FRAMES = 12, 10
 
 
 def films(n):
@@ -22,7 +22,7 @@ def films(n):
 
 
 class ConvLSTMCell(nn.Module):
-    def __init__(self, channels=12):
+    def __init__(self, channels=8):
         super().__init__()
         self.channels = channels
         self.gates = nn.Conv1d(1 + channels, 4 * channels, 3, padding=1, padding_mode="circular")
@@ -53,7 +53,7 @@ net = ConvLSTMCell()
 optimizer = torch.optim.Adam(net.parameters(), lr=5e-3)
 loss_fn = nn.MSELoss()
 hidden = None
-for epoch in range(1, 11):
+for epoch in range(1, 9):
     total = 0.0
     for film, fallen in loader:
         if "--fixed" in sys.argv:
