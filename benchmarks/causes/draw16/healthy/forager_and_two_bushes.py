@@ -6,7 +6,7 @@ from torch.distributions import Categorical
 
 torch.manual_seed(169101)
 torch.set_num_threads(1)
-PICKS, FORAGERS, GAMMA = 16, 64, 0.8
+PICKS, FORAGERS, GAMMA = 14, 48, 0.8
 
 
 class Forager(nn.Module):
@@ -41,7 +41,7 @@ def episode(agent):
 agent = Forager()
 optimizer = torch.optim.Adam(agent.parameters(), lr=3e-3)
 eaten = []
-for update in range(1, 361):
+for update in range(1, 301):
     log_probs, values, entropies, berries = episode(agent)
     returns, later = torch.zeros_like(berries), torch.zeros(FORAGERS)
     for t in reversed(range(PICKS)):
@@ -56,8 +56,8 @@ for update in range(1, 361):
     nn.utils.clip_grad_norm_(agent.parameters(), 1.0)
     optimizer.step()
     eaten.append(berries.mean().item())
-    if update % 40 == 0:
+    if update % 30 == 0:
         print(
             f"update {update} loss {loss.item():+.3f} value loss {value_loss.item():.3f} "
-            f"berries a pick {sum(eaten[-40:]) / 40:.3f}"
+            f"berries a pick {sum(eaten[-30:]) / 30:.3f}"
         )

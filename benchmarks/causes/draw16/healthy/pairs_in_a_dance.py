@@ -43,7 +43,7 @@ scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
 loss_fn = nn.BCEWithLogitsLoss(reduction="none")
 loader = DataLoader(TensorDataset(*rows(3840)), batch_size=48, shuffle=True)
 test_numbers, test_paired = rows(300)
-for epoch in range(1, 7):
+for epoch in range(1, 6):
     total = 0.0
     for numbers, paired in loader:
         danced = (numbers != 0).float()

@@ -5,7 +5,7 @@ from torch import nn
 
 torch.manual_seed(169202)
 torch.set_num_threads(1)
-NOTES, LENGTH, LATENT, RISE = 14, 12, 6, 300
+NOTES, LENGTH, LATENT, RISE = 14, 12, 6, 220
 
 
 def refrains(n):
@@ -44,7 +44,7 @@ class RefrainVAE(nn.Module):
 
 model = RefrainVAE()
 optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
-for step in range(1, 451):
+for step in range(1, 361):
     notes = refrains(32)
     logits, mean, logvar = model(notes)
     nll = nn.functional.cross_entropy(logits.transpose(1, 2), notes, reduction="none").sum(1).mean()
@@ -54,7 +54,7 @@ for step in range(1, 451):
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
-    if step % 50 == 0:
+    if step % 40 == 0:
         with torch.no_grad():
             notes = refrains(200)
             right = (model(notes)[0].argmax(-1) == notes).float().mean().item()

@@ -71,8 +71,8 @@ class LanguageModel(nn.Module):
 
 model = LanguageModel()
 optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3, weight_decay=0.0)
-for step in range(1, 401):
-    tokens, signal = lines(48)
+for step in range(1, 321):
+    tokens, signal = lines(32)
     loss = F.cross_entropy(model(tokens), signal)
     optimizer.zero_grad()
     loss.backward()

@@ -42,7 +42,7 @@ class Deck(nn.Module):
 model = Deck()
 optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
 test_x, test_y = wind(400)
-for step in range(1, 501):
+for step in range(1, 401):
     x, y = wind(32)
     optimizer.zero_grad()
     loss = nn.functional.mse_loss(model(x), y)

@@ -56,8 +56,8 @@ class Trainer:
 trainer = Trainer(Driver())
 held_out = drives(500)
 recent = []
-for step in range(1, 501):
-    recent.append(trainer.train(*drives(48)))
+for step in range(1, 451):
+    recent.append(trainer.train(*drives(40)))
     if step % 50 == 0:
         mean = sum(recent[-50:]) / 50
         print(f"step {step} loss {mean:.3f} moves right {trainer.right(*held_out):.3f}")

@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader, Dataset
 
 torch.manual_seed(163609)
 torch.set_num_threads(1)
-PAD, BOS, EOS, VOCAB, MAX_LEN, WIDE = 0, 1, 2, 10, 36, 32
+PAD, BOS, EOS, VOCAB, MAX_LEN, WIDE = 0, 1, 2, 10, 30, 32
 GLYPHS = torch.rand(VOCAB, 6, 4)
 
 
@@ -36,7 +36,7 @@ class Formulas(Dataset):
 
 
 class Reader(nn.Module):
-    def __init__(self, size=64):
+    def __init__(self, size=48):
         super().__init__()
         self.encoder = nn.Sequential(nn.Conv1d(6, 24, 4, stride=4), nn.ReLU(), nn.Flatten())
         self.bridge = nn.Linear(24 * (WIDE // 4), size)
@@ -61,7 +61,7 @@ loader = DataLoader(Formulas(1536), batch_size=32, shuffle=True)
 test_picture, test_tokens = next(iter(DataLoader(Formulas(200), batch_size=200)))
 model = Reader()
 optimizer = torch.optim.SGD(model.parameters(), lr=0.15, momentum=0.9)
-for epoch in range(1, 11):
+for epoch in range(1, 9):
     total = 0.0
     for picture, tokens in loader:
         loss = loss_fn(model(picture, tokens[:, :-1]), tokens[:, 1:])

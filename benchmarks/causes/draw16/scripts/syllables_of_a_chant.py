@@ -48,8 +48,8 @@ model = Acoustic()
 optimizer = torch.optim.Adam(model.parameters(), lr=3e-3, betas=(0.9, 0.98))
 scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, noam)
 test_frames, test_labels = chants(200)
-for step in range(1, 401):
-    frames, labels = chants(24)
+for step in range(1, 351):
+    frames, labels = chants(20)
     loss = nn.functional.cross_entropy(model(frames).transpose(1, 2), labels)
     optimizer.zero_grad()
     loss.backward()

@@ -44,7 +44,7 @@ loader = DataLoader(TensorDataset(x_train, (y_train - shift) / scale), batch_siz
 model = FairNet()
 optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
 mae = nn.L1Loss()
-for epoch in range(1, 11):
+for epoch in range(1, 8):
     model.train()
     total = 0.0
     for x, y in loader:

@@ -9,7 +9,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 torch.manual_seed(165213)
 torch.set_num_threads(1)
 WORDS, SHAPES, FIELDS, PAD = 60, 5, 5, -100
-config = {"learning_rate": 1e-6, "batch_size": 32, "max_steps": 400}
+config = {"learning_rate": 1e-6, "batch_size": 32, "max_steps": 320}
 if "--fixed" in sys.argv:
     config["learning_rate"] = 3e-3
 
@@ -54,8 +54,8 @@ class SequenceLabelling(nn.Module):
 model = SequenceLabelling()
 optimizer = torch.optim.Adam(model.parameters(), lr=config["learning_rate"])
 criterion = nn.CrossEntropyLoss(ignore_index=PAD)
-pool = [batch(config["batch_size"]) for _ in range(100)]
-test_words, test_shapes, test_lengths, test_fields = batch(200)
+pool = [batch(config["batch_size"]) for _ in range(60)]
+test_words, test_shapes, test_lengths, test_fields = batch(100)
 for step in range(1, config["max_steps"] + 1):
     words, shapes, lengths, fields = pool[int(torch.randint(0, len(pool), (1,)))]
     loss = criterion(model(words, shapes, lengths).transpose(1, 2), fields)
