@@ -16,7 +16,7 @@ class Days(Dataset):
     """Each doing lasts about its own time; which one follows depends on the one before."""
 
     def __init__(self, n):
-        self.days = [self.day(int(torch.randint(20, 49, (1,)))) for _ in range(n)]
+        self.days = [self.day(int(torch.randint(14, 33, (1,)))) for _ in range(n)]
 
     @staticmethod
     def day(length):

@@ -6,7 +6,7 @@ from torch.distributions import Categorical
 
 torch.manual_seed(169101)
 torch.set_num_threads(1)
-PICKS, FORAGERS, GAMMA = 14, 48, 0.8
+PICKS, FORAGERS, GAMMA = 12, 48, 0.8
 
 
 class Forager(nn.Module):

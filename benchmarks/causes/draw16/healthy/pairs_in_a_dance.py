@@ -41,7 +41,7 @@ model = Caller()
 optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3, weight_decay=0.01)
 scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
 loss_fn = nn.BCEWithLogitsLoss(reduction="none")
-loader = DataLoader(TensorDataset(*rows(3840)), batch_size=48, shuffle=True)
+loader = DataLoader(TensorDataset(*rows(2560)), batch_size=32, shuffle=True)
 test_numbers, test_paired = rows(300)
 for epoch in range(1, 6):
     total = 0.0

@@ -5,7 +5,7 @@ from torch import nn
 
 torch.manual_seed(169202)
 torch.set_num_threads(1)
-NOTES, LENGTH, LATENT, RISE = 14, 12, 6, 220
+NOTES, LENGTH, LATENT, RISE = 14, 12, 6, 200
 
 
 def refrains(n):
@@ -44,7 +44,7 @@ class RefrainVAE(nn.Module):
 
 model = RefrainVAE()
 optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
-for step in range(1, 361):
+for step in range(1, 321):
     notes = refrains(32)
     logits, mean, logvar = model(notes)
     nll = nn.functional.cross_entropy(logits.transpose(1, 2), notes, reduction="none").sum(1).mean()

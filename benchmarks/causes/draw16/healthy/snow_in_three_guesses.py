@@ -42,7 +42,7 @@ model = SnowNet()
 optimizer = torch.optim.Adam(model.parameters(), lr=4e-3)
 test_x, test_later = winters(600)
 recent = []
-for step in range(1, 401):
+for step in range(1, 351):
     x, later = winters(48)
     loss = pinball(model(x), later)
     optimizer.zero_grad()

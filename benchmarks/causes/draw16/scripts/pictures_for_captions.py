@@ -15,8 +15,8 @@ THING_CODE, PLACE_CODE = torch.randn(THINGS, PICTURE), torch.randn(PLACES, PICTU
 
 def pairs(n):
     """A caption begins with the thing that is shown and ends with its place; other things are named between."""
-    lengths = torch.randint(18, 31, (n,))
-    captions = torch.zeros(n, 30, dtype=torch.long)
+    lengths = torch.randint(14, 23, (n,))
+    captions = torch.zeros(n, 22, dtype=torch.long)
     both = torch.randperm(THINGS * PLACES)[:n]
     thing, place = both // PLACES, both % PLACES
     for i, length in enumerate(lengths):
@@ -58,15 +58,15 @@ class EncoderImage(nn.Module):
 
 text, image = EncoderText(), EncoderImage()
 optimizer = torch.optim.AdamW([*text.parameters(), *image.parameters()], lr=2e-3)
-right = torch.arange(32)
-for step in range(1, 321):
-    captions, lengths, pictures = pairs(32)
+right = torch.arange(24)
+for step in range(1, 301):
+    captions, lengths, pictures = pairs(24)
     scores = 8.0 * text(captions, lengths) @ image(pictures).T
     loss = (F.cross_entropy(scores, right) + F.cross_entropy(scores.T, right)) / 2
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
-    if step % 40 == 0:
+    if step % 30 == 0:
         with torch.no_grad():
             captions, lengths, pictures = pairs(100)
             found = (text(captions, lengths) @ image(pictures).T).argmax(1)
