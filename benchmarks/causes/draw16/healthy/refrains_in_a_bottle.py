@@ -44,8 +44,8 @@ class RefrainVAE(nn.Module):
 
 model = RefrainVAE()
 optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
-for step in range(1, 321):
-    notes = refrains(32)
+for step in range(1, 301):
+    notes = refrains(24)
     logits, mean, logvar = model(notes)
     nll = nn.functional.cross_entropy(logits.transpose(1, 2), notes, reduction="none").sum(1).mean()
     kl = 0.5 * (mean.pow(2) + logvar.exp() - 1 - logvar).sum(1).mean()
@@ -54,9 +54,9 @@ for step in range(1, 321):
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
-    if step % 40 == 0:
+    if step % 30 == 0:
         with torch.no_grad():
-            notes = refrains(200)
+            notes = refrains(100)
             right = (model(notes)[0].argmax(-1) == notes).float().mean().item()
         print(
             f"step {step} loss {loss.item():.3f} nll {nll.item():.3f} kl {kl.item():.2f} "

@@ -40,10 +40,10 @@ def pinball(quantiles, later):
 
 model = SnowNet()
 optimizer = torch.optim.Adam(model.parameters(), lr=4e-3)
-test_x, test_later = winters(600)
+test_x, test_later = winters(400)
 recent = []
-for step in range(1, 351):
-    x, later = winters(48)
+for step in range(1, 301):
+    x, later = winters(40)
     loss = pinball(model(x), later)
     optimizer.zero_grad()
     loss.backward()
