@@ -9,10 +9,10 @@ NOTES, LENGTH, LATENT, RISE = 14, 12, 6, 300
 
 
 def refrains(n):
-    """A run upwards or downwards from a first note, with a turn somewhere; few slips."""
+    """A run upwards or downwards from a first note, with an early or a late turn; few slips."""
     start = torch.randint(3, 10, (n, 1))
     way = torch.randint(0, 2, (n, 1)) * 2 - 1
-    turn = torch.randint(2, LENGTH - 2, (n, 1))
+    turn = 4 + 4 * torch.randint(0, 2, (n, 1))
     t = torch.arange(LENGTH)
     notes = start + way * torch.minimum(t, 2 * turn - t) // 2
     slip = torch.rand(n, LENGTH) < 0.03
