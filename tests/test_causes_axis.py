@@ -240,6 +240,26 @@ def seen_together(m: nn.ModuleDict, *, fresh: bool) -> Tensor:
     return functional.binary_cross_entropy_with_logits(answer, y)
 
 
+CUTS: dict[str, Callable[[], Tensor]] = {
+    "left out": lambda: torch.randperm(len(WHOLE))[:BATCH].sort().values,
+    "at a stride": lambda: (
+        int(torch.randint(BATCH, ())) + torch.arange(BATCH) * int(torch.randint(1, 4, ()))
+    ),
+    "either way": lambda: (
+        torch.arange(BATCH).flip(0) if torch.rand(()) < 0.5 else torch.arange(BATCH)
+    ),
+    "from anywhere": lambda: torch.arange(BATCH).roll(int(torch.randint(BATCH, ()))),
+}
+"""Frames of a film."""
+
+
+def cut(m: nn.ModuleDict, how: str) -> Tensor:
+    """The frames that two batches share follow each other as before, or all the other way."""
+    frames = CUTS[how]()
+    answer = m["one"](m["rnn"](m["embed"](WHOLE[frames]))[0].mean(1)).squeeze(1)
+    return functional.binary_cross_entropy_with_logits(answer, LABELS[frames])
+
+
 def contrasted(m: nn.ModuleDict) -> Tensor:
     """The middle of all sequences, of which no answer is asked."""
     z: Tensor = m["rnn"](m["embed"](WHOLE[torch.randperm(len(WHOLE))[:BATCH]]))[0]
@@ -265,6 +285,7 @@ def attended(m: nn.ModuleDict) -> Tensor:
     "loss",
     [
         *(partial(seen_together, fresh=fresh) for fresh in (True, False)),
+        *(partial(cut, how=how) for how in CUTS),
         *(contrasted, square, attended),
     ],
 )

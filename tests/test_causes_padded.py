@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.utils.rnn import pack_padded_sequence
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from backsight import diagnose, watch
 from backsight.diagnosis import Finding
@@ -108,6 +108,32 @@ def test_what_comes_next_is_padding(ignored: int, tmp_path: Path) -> None:
     assert [one.severity for one in each] == ["warning"] * (ignored < 0)
 
 
+@pytest.mark.parametrize("way", ["packed", "named", "neither"])
+@pytest.mark.parametrize("ignored", [-100, 0])
+def test_padding_with_the_most_frequent_label_counts_where_it_is_known_to_be_padding(
+    way: str, ignored: int, tmp_path: Path
+) -> None:
+    """Label 0 is what most words have, too; else it may be what the data say."""
+
+    def loss(m: nn.ModuleDict) -> Tensor:
+        x = text()
+        label = (x % 5 == 1).long().masked_fill(PADDING, ignored)
+        states = m["embed"](x)
+        if way == "packed":
+            states = pack_padded_sequence(states, LENGTHS, batch_first=True, enforce_sorted=False)
+        states = m["rnn"](states)[0]
+        if way == "packed":
+            states, _ = pad_packed_sequence(states, batch_first=True)
+        return functional.cross_entropy(m["head"](states).flatten(0, 1), label.flatten())
+
+    modules = {
+        "embed": nn.Embedding(SYMBOLS, INPUTS, padding_idx=0 if way == "named" else None),
+        "rnn": rnn(batch_first=True), "head": nn.Linear(UNITS, 2),
+    }  # fmt: skip
+    found = findings("BKS420", loss, tmp_path, modules)
+    assert [one.severity for one in found] == ["warning"] * (way != "neither" and ignored == 0)
+
+
 @pytest.mark.parametrize("told", [0, None])
 @pytest.mark.parametrize("whole", [0, 1, 4])
 def test_a_text_may_begin_with_a_symbol_that_it_does_not_leave(
@@ -127,6 +153,25 @@ def test_a_text_may_begin_with_a_symbol_that_it_does_not_leave(
     found = findings("BKS420", loss, tmp_path, modules)
     few = whole == 1 and told is None
     assert [one.severity for one in found] == ["info" if few else "warning"]
+
+
+@pytest.mark.parametrize(("left", "severity"), [(0, "warning"), (1, "info")])
+def test_a_text_may_leave_the_symbol_that_it_ends_in(
+    left: int, severity: str, tmp_path: Path
+) -> None:
+    def loss(m: nn.ModuleDict) -> Tensor:
+        lengths = torch.arange(BATCH) % (STEPS - 2) + 2
+        text = torch.randint(1, SYMBOLS, (BATCH, STEPS)) * (torch.arange(STEPS) < lengths[:, None])
+        text[:left, 0] = 0
+        logits = m["head"](m["rnn"](m["embed"](text[:, :-1]))[0])
+        return functional.cross_entropy(logits.flatten(0, 1), text[:, 1:].flatten())
+
+    modules = {
+        "embed": nn.Embedding(SYMBOLS, INPUTS), "rnn": rnn(batch_first=True),
+        "head": nn.Linear(UNITS, SYMBOLS),
+    }  # fmt: skip
+    found = findings("BKS420", loss, tmp_path, modules)
+    assert [one.severity for one in found] == [severity]
 
 
 @pytest.mark.parametrize("told", [0, None])

@@ -309,6 +309,16 @@ def test_a_rate_that_falls_faster_than_it_is_sampled_is_found() -> None:
     assert findings([0.1] * 150 + [1e-4] * 20 + [5e-5] * 130) == []
 
 
+@pytest.mark.parametrize("gamma", [1e-3, 1e-2])
+def test_a_rate_that_drops_again_and_again_is_found(gamma: float) -> None:
+    """Each time as far as to another phase, and never up."""
+    (found,) = findings(rates(lambda o: lr.StepLR(o, 40, gamma)))
+    assert (found.severity, found.resolved_at) == ("warning", None)
+    phases = [0.1, 1e-3, 1e-5]  # of what is a training each
+    assert findings([rate for rate in phases for _ in range(100)]) == []
+    assert findings(([0.1] * 60 + [1e-4] * 60) * 4) == []  # in turns
+
+
 def of_its_aim(shares: Sequence[float]) -> list[Finding]:
     """Of rule BKS423, with a sample every tenth iteration."""
     judge = Judge(rules=[RateCourse()])

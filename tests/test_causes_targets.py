@@ -428,9 +428,51 @@ def test_an_autoencoder_of_numbers_is_a_note_at_most(tmp_path: Path) -> None:
         out = m["second"](code[:, None].expand(-1, STEPS, -1))[0]
         return functional.mse_loss(m["last"](out), x)
 
+    def through_a_bottleneck(m: Parts) -> Tensor:
+        x = wave().repeat(1, 1, 2) * torch.tensor([1.0, 0.5])
+        return functional.mse_loss(m["back"](m["narrow"](m["wide"](x)[0]).tanh()), x)
+
+    def without_one(m: Parts) -> Tensor:
+        x = wave().repeat(1, 1, 2) * torch.tensor([1.0, 0.5])
+        return functional.mse_loss(m["out"](m["wide"](x)[0]), x)
+
+    narrow = {
+        "wide": nn.LSTM(2, UNITS, batch_first=True), "narrow": nn.Linear(UNITS, 1),
+        "back": nn.Linear(1, 2), "out": nn.Linear(UNITS, 2),
+    }  # fmt: skip
+    (finding,) = findings("BKS431", through_a_bottleneck, tmp_path / "narrow", narrow)
+    assert finding.severity == "info"
+    (finding,) = findings("BKS431", without_one, tmp_path / "none", narrow)
+    assert finding.severity == "error"
+
     (finding,) = findings("BKS431", loss, tmp_path / "two", numbers())
     assert finding.severity == "info"
     assert not findings("BKS431", by_its_state, tmp_path / "code", numbers())
+
+
+def test_numbers_that_are_written_again_beside_something_else(tmp_path: Path) -> None:
+    """A sparse code, or a world that is to be known and foreseen; a penalty of weights is none."""
+
+    def sparse(m: Parts) -> Tensor:
+        code: Tensor = m["rnn"](x := wave())[0].relu()
+        return functional.mse_loss(m["head"](code), x) + 0.001 * code.abs().mean()
+
+    def now_and_next(m: Parts) -> Tensor:
+        code = m["rnn"]((x := wave())[:, :-1])[0]
+        now, later = m["head"](code), m["head"](code.roll(1, 2))
+        return functional.mse_loss(now, x[:, :-1]) + 2 * functional.mse_loss(later, x[:, 1:])
+
+    def decayed(m: Parts) -> Tensor:
+        loss = functional.mse_loss(m["head"](m["rnn"](x := wave())[0]), x)
+        return loss + 0.001 * next(m["head"].parameters()).square().sum()
+
+    def root(m: Parts) -> Tensor:
+        return functional.mse_loss(m["head"](m["rnn"](x := wave())[0]), x).sqrt()
+
+    for severity, losses in (("info", (sparse, now_and_next)), ("error", (decayed, root))):
+        for loss in losses:
+            (finding,) = findings("BKS431", loss, tmp_path / loss.__name__, numbers())
+            assert finding.severity == severity
 
 
 def test_no_graph_is_kept_alive(tmp_path: Path) -> None:

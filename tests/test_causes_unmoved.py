@@ -1,6 +1,7 @@
 """Trainings in which nothing is moved, or a part is not, and what looks like it."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -157,6 +158,62 @@ def test_a_closure_that_does_not_zero_gradients(zeroes: bool, tmp_path: Path) ->
             by_closure(net, optimizer, torch.randn(5, 6, 3), zeroes=zeroes)
     found = [one for one in diagnose(Run(tmp_path / "run")).findings if one.code == "BKS410"]
     assert len(found) == (not zeroes)
+
+
+TASKS = 3
+
+
+def of_parts(net: Net, optimizer: Optimizer, x: Tensor) -> None:
+    """Passes that are to add up, zeroed before each of them."""
+    for _ in range(TASKS):
+        optimizer.zero_grad()
+        (net(x + torch.randn(())).square().mean() / TASKS).backward()
+    optimizer.step()
+
+
+def of_measured_tasks(net: Net, optimizer: Optimizer, x: Tensor) -> None:
+    """The gradients of all tasks but the last, to be logged; the step reads that of their mean."""
+    for wanted in range(TASKS - 1):
+        optimizer.zero_grad()
+        ((net(x) - wanted).square().mean() / TASKS).backward()
+    optimizer.zero_grad()
+    (sum((net(x) - wanted).square().mean() for wanted in range(TASKS)) / TASKS).backward()
+    optimizer.step()
+
+
+def of_the_hardest(net: Net, optimizer: Optimizer, x: Tensor, *, stacked: bool) -> None:
+    """Two candidates are tried, and the step takes one of them again: each loss is a mean of as
+    many parts as there are passes."""
+    for _ in range(3):
+        optimizer.zero_grad()
+        parts = [(net(x) - wanted).square().mean() for wanted in range(TASKS)]
+        ((torch.stack(parts).sum() if stacked else sum(parts)) / TASKS).backward()
+    optimizer.step()
+
+
+@pytest.mark.parametrize("every", [1, TASKS])
+@pytest.mark.parametrize(
+    ("step", "count"),
+    [
+        (of_parts, 1),
+        (of_measured_tasks, 0),
+        (partial(of_the_hardest, stacked=False), 0),
+        (partial(of_the_hardest, stacked=True), 0),
+    ],
+)
+def test_passes_that_are_thrown_away_or_measured(
+    step: Step, count: int, every: int, tmp_path: Path
+) -> None:
+    """Samples of every third iteration see the first passes alone."""
+    torch.manual_seed(0)
+    net = Net()
+    optimizer = SGD(net.parameters(), lr=0.1)
+    with backsight.watch(net, optimizer, tmp_path / "run", every=every):
+        for _ in range(24):
+            step(net, optimizer, torch.randn(5, 6, 3))
+    found = [one for one in diagnose(Run(tmp_path / "run")).findings if one.code == "BKS410"]
+    assert len(found) == count
+    assert all("3 backward passes" in one.message for one in found)
 
 
 @pytest.mark.parametrize(("rate", "told"), [(0.9, False), (1.0, True)])

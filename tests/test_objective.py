@@ -47,6 +47,7 @@ def severities(found: Diagnosis) -> set[str]:
         ({"loss": COLLAPSED}, Facts(objective=False), "as the run says"),
         ({"loss": COLLAPSED, "adversary": [0.0] * 9 + [1.0]}, None, "against another one"),
         ({"loss": COLLAPSED, "likelihood_weighted": [1.0]}, None, "a policy gradient"),
+        ({"loss": COLLAPSED, "target_replaced": [1.0]}, None, "an older copy of it"),
         ({"loss": [*NOISE, *COLLAPSED]}, None, "noise around zero from the start"),
     ],
 )
@@ -172,6 +173,40 @@ def test_models_that_are_trained_against_each_other_are_told(tmp_path: Path, det
     run = play(tmp_path, against=True, detach=detach)
     for name in ("Making", "Judging"):
         assert set(run[f"adversary/{name}"].tolist()) == {1.0}
+
+
+@pytest.mark.parametrize(
+    ("asked", "replaced", "units", "found"),
+    [
+        (1, 10, 4, True),
+        (1, 100, 4, False),  # a teacher that stays as it is
+        (1, 1, 4, False),  # an average of weights follows in each step
+        (5, 10, 4, False),  # the best model so far is evaluated now and then
+        (1, 10, 5, False),  # it is no copy
+    ],
+)
+def test_a_target_network_is_told(
+    asked: int, replaced: int, units: int, found: bool, tmp_path: Path
+) -> None:
+    with observed(tmp_path) as process:
+        torch.manual_seed(0)
+        model, target = Judging(), Judging()
+        target.rnn = nn.GRU(3, units)
+        optimizer = SGD(model.parameters(), lr=0.1)
+        for step in range(40):
+            x = torch.randn(5, 2, 3)
+            if step % asked == 0:
+                with torch.no_grad():
+                    wanted = target(x)[..., :4]
+            optimizer.zero_grad()
+            (model(x) - wanted).square().mean().backward()
+            optimizer.step()
+            if step % replaced == replaced - 1:
+                with torch.no_grad():
+                    for ours in target.parameters():
+                        ours.copy_(0.9 * ours)
+    (run,) = process.runs
+    assert ("target_replaced" in run.names) == found
 
 
 def test_models_that_step_on_the_same_pass_are_no_adversaries(tmp_path: Path) -> None:

@@ -64,6 +64,15 @@ def test_a_loss_that_falls_ever_faster_outweighs_the_saturation_that_it_brings()
         assert told(saturated, note) == [("BKS104", []), ("BKS429", [])]
 
 
+def test_sums_in_half_precision_outweigh_a_collapse() -> None:
+    """Weights that stand still in half precision are no reason for one."""
+    collapse = found("BKS204", 316)
+    sums = found("BKS438", 0, severity="info", evidence={"sums in half precision": 50.0})
+    assert told(collapse, sums) == [("BKS438", ["BKS204"])]
+    weights = found("BKS438", 0, severity="info", evidence={"share lost": 0.95})
+    assert told(collapse, weights) == [("BKS204", []), ("BKS438", [])]
+
+
 def test_what_lasts_comes_before_what_has_happened_among_notes_alone() -> None:
     spike, stuck = found("BKS202", 281, severity="info"), found("BKS105", 400, severity="info")
     assert told(spike, stuck) == [("BKS105", []), ("BKS202", [])]

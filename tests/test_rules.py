@@ -889,6 +889,18 @@ def test_a_loss_near_zero_swings_by_more_than_its_level() -> None:
     assert verdict("BKS205", {"loss": swinging(0.03)}).findings
 
 
+def test_tasks_in_turn_of_which_another_becomes_the_hardest_are_no_swing() -> None:
+    """Its phase turns a little against that of the loop; that of a swing of its own goes on."""
+    first, last = (0.1, 0.4, 0.6, 1.0), (0.1, 0.5, 1.0, 0.3)
+    tasks = []
+    for n, noise in enumerate(wavy(500, 1.0, 0.1)):
+        share = min(max((n - 100) / 200, 0.0), 1.0)
+        tasks.append(3 * noise * ((1 - share) * first[n % 4] + share * last[n % 4]))
+    assert not verdict("BKS205", {"loss": tasks}).findings
+    own = [1 + 0.3 * math.sin(2 * math.pi * n / 3.95) for n in range(500)]
+    assert the(verdict("BKS205", {"loss": own})).resolved_at is None
+
+
 @pytest.mark.parametrize(("steps", "severity"), [(1.0, "info"), (2.0, "warning")])
 def test_a_swing_of_single_steps_may_be_that_of_a_series(steps: float, severity: str) -> None:
     values = swinging(0.1)
@@ -1710,6 +1722,17 @@ def test_large_steps_that_pay_are_no_runaway(falls: float, fires: bool) -> None:
     assert bool(verdict("BKS207", {"loss": loss, **growing(0.04)}).findings) == fires
 
 
+@pytest.mark.parametrize(("after", "severity"), [(150, "info"), (195, "warning")])
+def test_large_steps_after_which_learning_takes_off_are_a_note(after: int, severity: str) -> None:
+    loss = [4 - 2 * min(max(0, i - after) / 20, 1) for i in range(220)]  # down to 2
+    steps = every(10, [0.05] * 3 + [0.005] * 8 + [0.04] * 11)
+    one = the(verdict("BKS207", {"loss": loss, "update_ratio/w": steps}))
+    assert (one.iteration, one.severity) == (140, severity)
+    again = [*loss, *[2.0] * 200]
+    longer = {**steps, **{10 * i: 0.04 for i in range(22, 42)}}
+    assert the(verdict("BKS207", {"loss": again, "update_ratio/w": longer})).severity == "warning"
+
+
 def test_weights_that_rested_say_nothing_of_steps() -> None:
     rested = every(10, [0.0] * 8 + [0.05] * 20)
     assert verdict("BKS207", {"update_ratio/w": rested}).outcome == "healthy"
@@ -2217,6 +2240,23 @@ def test_a_gradient_that_is_lost_in_rounding_may_grow(
 
 
 @pytest.mark.parametrize(
+    ("rate", "gradient", "samples", "fires"),
+    [(0.0, 0.1, 6, False), (0.0, 0.1, 14, True), (0.0, 0.0, 6, True), (0.01, 0.1, 6, True)],
+)
+def test_a_group_may_be_thawed(rate: float, gradient: float, samples: int, fires: bool) -> None:
+    """It begins at a learning rate of 0, and has a gradient."""
+    series = {
+        "update_ratio/rnn.weight_hh_l0": every(10, [0.0] * samples),
+        "update_ratio/out.weight": every(10, [1e-3] * samples),
+        "grad_norm/rnn.weight_hh_l0": every(10, [gradient] * samples),
+        "grad_norm/out.weight": every(10, [0.3] * samples),
+        "group_lr/group0": every(10, [0.01] * samples),
+        "group_lr/group1": every(10, [rate] * samples),
+    }
+    assert bool(verdict("BKS402", series).findings) == fires
+
+
+@pytest.mark.parametrize(
     ("gradient", "severity"), [(3e-7, "info"), (1e-3, "error"), (0.0, "error")]
 )
 def test_a_number_that_cancels_but_for_rounding_is_no_fault(gradient: float, severity: str) -> None:
@@ -2353,9 +2393,15 @@ def test_clipping_that_is_loosened_is_over() -> None:
     assert the(one).resolved_at is not None
 
 
-@pytest.mark.parametrize(("end", "severity"), [(0.5, "info"), (3.0, "warning")])
-def test_clipping_of_a_loss_that_falls_to_a_tenth_is_a_note(end: float, severity: str) -> None:
-    losses = [max(10 * 0.9**n, end) for n in range(150)]
+@pytest.mark.parametrize(
+    ("start", "end", "severity"),
+    [(10, 0.5, "info"), (10, 3.0, "warning"), (10, -20.0, "info"), (-20, -24.0, "warning")],
+)
+def test_clipping_of_a_loss_that_falls_to_a_tenth_is_a_note(
+    start: float, end: float, severity: str
+) -> None:
+    """Below 0, too, where a density's loss may begin."""
+    losses = [max(start - 10 * (1 - 0.9**n) - n * (end < 0), end) for n in range(150)]
     series = {**clipped(0.01, 150), "loss": losses}
     assert the(verdict("BKS403", series)).severity == severity
 

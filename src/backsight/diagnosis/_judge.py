@@ -152,9 +152,10 @@ class Judge:
     def families(self) -> frozenset[str]:
         """Signals that any rule looks at."""
         return frozenset(
-            {"loss", "lr", "adversary", "likelihood_weighted", "phase"}.union(
-                *((*r.reads, *r.optional_signals) for r in self.rules)
-            )
+            {
+                *("loss", "lr", "adversary", "likelihood_weighted", "phase", "target_replaced"),
+                *(name for r in self.rules for name in (*r.reads, *r.optional_signals)),
+            }
         )
 
     def update(self, iteration: int, values: Mapping[str, Value]) -> list[Finding]:

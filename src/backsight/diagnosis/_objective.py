@@ -1,5 +1,6 @@
-"""Losses that are no measure of progress: an adversary's, a policy's, one that a user says so of,
-several tasks' in turn; and learning rates that are meant to become too high.
+"""Losses that are no measure of progress: an adversary's, a policy's, one that a target network
+asks for, one that a user says so of, several tasks' in turn; and learning rates that are meant to
+become too high.
 
 A rule that takes the loss for what the training brings down would accuse a GAN of a divergence, a
 policy gradient of a collapse, and a range test of both. What such a rule finds is kept, as a note
@@ -28,6 +29,10 @@ NO_MEASURE = "that loss is no measure of progress"
 DECLARED = f"{NO_MEASURE}: it is not what this training minimises, as the run says"
 POLICY = f"{NO_MEASURE}: it is that of a policy gradient"
 OPPOSED = f"{NO_MEASURE}: this model is trained against another one"
+FOLLOWED = (
+    f"{NO_MEASURE}: the model is asked for what an older copy of it says (a target network), and "
+    "that is replaced now and then"
+)
 SIGNS = (
     f"{NO_MEASURE}: it is noise around zero from the start, as that of a policy gradient or of a "
     "critic"
@@ -79,6 +84,7 @@ class Objectives:
         self._rates: dict[str, _Rate] = {}
         self._opposed: set[str] = set()
         self._policies: set[str] = set()
+        self._followed: set[str] = set()
         self._in_turn = False
         self._changes: dict[str, tuple[int, int, int]] = {}
         """Finite losses so far, how often their sign changed, and the newest sign."""
@@ -89,6 +95,7 @@ class Objectives:
             self._add(member, loss)
         self._opposed.update(m for m, against in now.numbers("adversary").items() if against > 0)
         self._policies.update(now.numbers("likelihood_weighted"))
+        self._followed.update(now.numbers("target_replaced"))
         self._in_turn |= LOSSES_IN_TURN in now.numbers("phase").values()
         for member, rate in now.numbers("lr").items():
             self._rate(member, now.iteration, rate)
@@ -103,6 +110,7 @@ class Objectives:
             if bool(np.any(column.numbers > 0)):
                 self._opposed.add(column.member)
         self._policies.update(one.member for one in stretch.scalars("likelihood_weighted"))
+        self._followed.update(one.member for one in stretch.scalars("target_replaced"))
         for column in stretch.scalars("lr"):
             at = stretch.iterations[column.at].tolist()
             for iteration, rate in zip(at, column.values, strict=True):
@@ -129,6 +137,8 @@ class Objectives:
             return OPPOSED
         if member in self._policies:
             return POLICY
+        if member in self._followed:
+            return FOLLOWED
         if self._in_turn and finding.code in LEVELS:
             return IN_TURN
         return SIGNS if self._changes.get(member, (0, 0, 0))[1] >= CHANGES else ""

@@ -27,6 +27,7 @@ from backsight.monitor._monitor import Monitor
 from backsight.monitor._named_inputs import NamedInputs
 from backsight.monitor._seen import Seen
 from backsight.monitor._settings import check_settings
+from backsight.monitor._target_copies import TargetCopies
 from backsight.monitor._trainings import LOOSE, Group, Trainings, alive, described, seen_of
 from backsight.monitor._watch import describe_models
 from backsight.monitor.events import BareTensors, Every, FirstCalls, Owners
@@ -125,6 +126,7 @@ class ProcessMonitor:
         self._models: dict[Group, list[weakref.ref[nn.Module]]] = {}
         self._counted: dict[int, weakref.ref[nn.Module]] = {}
         """Models whose forwards are counted, by identity."""
+        self._copies = TargetCopies(self._models)
         self._failed = False
         self._owners = Owners()
         self._init = Optimizer.__init__
@@ -233,8 +235,9 @@ class ProcessMonitor:
         if torch.is_grad_enabled():  # it trains here, wherever its optimizers were made
             owner.monitor.runs_here()
 
-    def _count_forward(self, *_: Any) -> None:
+    def _count_forward(self, model: nn.Module, *_: Any) -> None:
         self._seen.forwards += 1
+        self._copies.called(model)
 
     def _let_go(self, training: tuple[nn.Module, Sequence[Optimizer], Path | None]) -> None:
         model, optimizers, path = training
@@ -330,6 +333,7 @@ class ProcessMonitor:
 
     def _adopt(self, owner: Group, model: nn.Module) -> None:
         models = self._models[owner]
+        self._copies.met(model, owner.monitor)
         if any(reference() is model for reference in models):
             return
         kind = type(model).__name__

@@ -277,7 +277,9 @@ class Clipping(Rule):
         message: str | None = None,
     ) -> None:
         course = now.courses.get(now.label)
-        solved = course is not None and 0 <= course.level <= self.solved * course.began
+        began = math.nan if course is None else course.began
+        # A likelihood's loss falls on below 0; of one that began there, no share is known.
+        solved = course is not None and began >= 0 and course.level <= self.solved * began
         self.found(
             member,
             now.iteration,

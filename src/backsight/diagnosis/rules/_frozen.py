@@ -34,6 +34,7 @@ class Frozen(Rule):
     reads: ClassVar = ("update_ratio",)
     optional_signals: ClassVar = (
         "lr",
+        "group_lr",
         "grad_norm",
         "half_lost",
         "hidden_norm",
@@ -55,7 +56,8 @@ class Frozen(Rule):
         "rate above zero ({faint:.0f}, where its gradient is less than {rounded:g} of the largest "
         "one), while another parameter of the model moves. A parameter whose "
         "requires_grad is False is frozen on purpose, and not judged, nor is one whose steps are "
-        "rounded away in half precision (BKS438). It is an error in a "
+        "rounded away in half precision (BKS438), nor, within {thawed:.0f} iterations, is one with "
+        "a gradient while the learning rate of a group is 0. It is an error in a "
         "recurrent layer, and where another parameter of the same module moves, unless the one "
         "that does not is a bias, or its gradient is less than {rounded:g} of a sibling's, as that "
         "of a number which cancels but for rounding, or it weighs the input of a decoder that is "
@@ -78,6 +80,8 @@ class Frozen(Rule):
     """From the first on."""
     rounded: float = 1e-5
     """Of a sibling's gradient: what a sum in float32 leaves where its terms cancel."""
+    thawed: float = 120
+    """Iterations: a group whose rate is 0 may be thawed by then, as BKS423 has it."""
     faint: float = 12
     """Samples instead, where the gradient is that small a share of the largest one: it may grow."""
     _still: dict[str, int] = field(default_factory=dict, init=False, repr=False)
@@ -120,7 +124,10 @@ class Frozen(Rule):
         if not self._moved:
             return  # nothing moves at all: that is about the loss or the rate
         self.ready = True
+        waits = now.iteration < self.thawed and 0 in now.numbers("group_lr").values()
         for name, count in self._still.items():
+            if waits and now.numbers("grad_norm").get(name, 0.0) > 0:
+                continue
             if name in self._moved or name in self._rounded or name not in ratios:
                 continue
             if count >= self._enough(name, now):

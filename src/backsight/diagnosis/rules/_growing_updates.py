@@ -93,9 +93,11 @@ class GrowingUpdates(Rule):
         "one are above all of those that the lowest value was of, because single steps differ "
         "tenfold where gradients are noise; and over the newest samples the loss has not fallen by "
         "{pays:g} of its initial level. (While the loss falls that fast, as in a warm-up or where "
-        "learning takes off, large steps are useful.) Where the learning rate has risen since that "
-        "lowest value in a straight line or slower, as it does in a warm-up, or within the length "
-        "of its schedule (OneCycleLR), or back to what it has been before, as in a warm restart, "
+        "learning takes off, large steps are useful. Where it falls that fast within another "
+        "{samples:.0f} samples, it has been told as a warning and is an info since then.) Where "
+        "the learning rate has risen since that lowest value in a straight line or slower, as it "
+        "does in a warm-up, or within the length of its schedule (OneCycleLR), or back to what it "
+        "has been before, as in a warm restart, "
         "the lowest value counts as that many times as high: such a rise ends."
     )
     causes: ClassVar = (
@@ -135,6 +137,10 @@ class GrowingUpdates(Rule):
     """Of the learning rate, since the median was lowest."""
     _highest: float = field(default=0.0, init=False, repr=False)
     """Of the learning rates so far."""
+    _lasted: int = field(default=0, init=False, repr=False)
+    """Samples in which the steps have been too large by now; 0 while they are not."""
+    _took_off: bool = field(default=True, init=False, repr=False)
+    """Whether the loss fell soon after, each time that they were."""
     _before: float = field(default=0.0, init=False, repr=False)
     """The same, up to where the median was lowest."""
 
@@ -170,9 +176,10 @@ class GrowingUpdates(Rule):
         grown = sum(one > self._calm for one in self._recent.oldest_first) >= self.samples - 1
         large = level > max(self.ratio, self.times * self._lowest) and not pays and grown
         if not large or level <= self.times * self._lowest * self._by_rate(rate, now):
-            self.resolve(now.label, now.iteration)
+            self._over(now, pays=pays)
             return
-        self.found(
+        self._lasted += 1
+        finding = self.found(
             now.label,
             now.iteration,
             f"a step moves {MIDDLE} by more than {short(level)} of their norm, "
@@ -180,6 +187,16 @@ class GrowingUpdates(Rule):
             {"update ratio": level, "lowest": self._lowest, "times": level / self._lowest},
             signals=tuple(f"update_ratio/{name}" for name in ratios),
         )
+        finding.severity = self.severity
+
+    def _over(self, now: Sample, *, pays: bool) -> None:
+        """They are not too large any more, or learning has taken off by them."""
+        if self._lasted:
+            self._took_off = self._took_off and pays and self._lasted <= self.samples
+            if self._took_off:
+                self.findings[now.label].severity = "info"
+        self._lasted = 0
+        self.resolve(now.label, now.iteration)
 
     def _by_rate(self, rate: float, now: Sample) -> float:
         """How many times as large the learning rate alone makes a step, if its rise ends."""

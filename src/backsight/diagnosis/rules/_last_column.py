@@ -67,8 +67,8 @@ class LastColumn(InARow):
         "along an axis that has a target for each element, or along which symbols do not move on, "
         "as they do along the other one; or a softmax runs along the axis that a layer takes for "
         "the batch. Or a mean, a maximum or a sum is taken along that axis alone, the loss asks "
-        "for one answer of each step, and the same steps come again, with the same answers, each "
-        "behind another one: no time does that."
+        "for one answer of each step, and the same steps come again, with the same answers, some "
+        "in the order of before and some against it: no time does that."
     )
     causes: ClassVar = (
         "batch_first=True was forgotten: output[:, -1] is the last sequence then",

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from functools import cache
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -18,6 +18,22 @@ from backsight.diagnosis.rules._loss_rule import Flags, LossRule
 from backsight.diagnosis.stability import HistoryStretch
 
 __all__ = ["Oscillation"]
+
+
+class _Turn(NamedTuple):
+    """How far the phase of a swing has turned against a loop."""
+
+    frequency: float
+    """Of the loop."""
+    phase: float
+    """In the newest window."""
+    turned: float = 0.0
+    """Radians, over all windows in a row; a window turns by less than half a turn."""
+
+    def to(self, phase: float) -> "_Turn":
+        """One window on."""
+        by = (phase - self.phase + np.pi) % (2 * np.pi) - np.pi
+        return _Turn(self.frequency, phase, self.turned + by)
 
 
 @dataclass
@@ -52,7 +68,7 @@ class Oscillation(LossRule):
         "times in a row. A course that repeats itself every 3 to {longest:.0f} iterations exactly "
         "is that of the loop (windows of a text, tasks, batches in a fixed order), and does not "
         "count: since the swing was first seen, its phase has turned against such a loop by less "
-        "than {locked:g} times what the rest of the movement turns it by. Where each iteration "
+        "than half a turn. Where each iteration "
         "reads a single step (seq_len), it is an info: of a series that is read in its order, the "
         "loss swings as the series does."
     )
@@ -88,15 +104,13 @@ class Oscillation(LossRule):
     longest: float = 7
     """Iterations of a loop that a swing is told from: the longer they may be, the nearer is one to
     any period."""
-    locked: float = 6
-    """Times what noise turns the phase of one window: four standard deviations, of two windows."""
     _seen: dict[str, Recent] = field(default_factory=dict, init=False, repr=False)
     _row: dict[str, int] = field(default_factory=dict, init=False, repr=False)
     _same: dict[str, tuple[float, int]] = field(default_factory=dict, init=False, repr=False)
     """By member, the newest period of a steady swing, and how many times in a row it was that."""
     _count: dict[str, int] = field(default_factory=dict, init=False, repr=False)
-    _first: dict[str, tuple[int, Floats]] = field(default_factory=dict, init=False, repr=False)
-    """By member, losses before the first window in a row that swings, and that window."""
+    _turns: dict[str, _Turn] = field(default_factory=dict, init=False, repr=False)
+    """By member, how a swing goes on against a loop."""
     _steps: float = field(default=0, init=False, repr=False)
     """That the newest iteration with a sample has read."""
 
@@ -175,7 +189,7 @@ class Oscillation(LossRule):
         if share < min(self.share, self.steady_share) or swing < least:
             self._calm(member, iteration)
             return
-        self._first.setdefault(member, (before, losses))
+        is_the_loops = self._is_the_loops(member, before, losses, period)
         strong = share >= self.share
         self._row[member] = self._row.get(member, 0) + 1 if strong else 0
         then, times = self._same.get(member, (period, 0))
@@ -186,7 +200,7 @@ class Oscillation(LossRule):
         if self._row[member] < self.times and times < self.steady_times:
             self.resolve(member, iteration)
             return
-        if not self._is_the_loops(member, before, losses, period, share):
+        if not is_the_loops:
             self.found(
                 member,
                 iteration,
@@ -199,23 +213,24 @@ class Oscillation(LossRule):
     def _calm(self, member: str, iteration: int) -> None:
         self._row.pop(member, None)
         self._same.pop(member, None)
-        self._first.pop(member, None)
+        self._turns.pop(member, None)
         self.resolve(member, iteration)
 
-    def _is_the_loops(
-        self, member: str, before: int, losses: Floats, period: float, share: float
-    ) -> bool:
-        """Whether the swing keeps step with a loop of a few iterations; one of its own drifts."""
+    def _is_the_loops(self, member: str, before: int, losses: Floats, period: float) -> bool:
+        """Whether the swing keeps step with a loop of a few iterations; one of its own drifts on,
+        and that of tasks in turn turns a little as another of them becomes the hardest."""
         nearest = min(_of_a_loop(int(self.longest)), key=lambda one: abs(one - 1 / period))
         if abs(nearest - 1 / period) > 1 / self.window:
+            self._turns.pop(member, None)
             return False
-        noise = (3 * (1 - share) / (2 * self.window * share)) ** 0.5
-        turned = _turned(self._first[member], (before, losses), nearest)
-        return bool(turned < self.locked * max(noise, LEAST))
+        known = self._turns.get(member)
+        if known is None or abs(known.frequency - 1 / period) > 1 / self.window:
+            known = _Turn(nearest, _phase(before, losses, nearest))
+        else:
+            known = known.to(_phase(before, losses, known.frequency))
+        self._turns[member] = known
+        return abs(known.turned) < np.pi
 
-
-LEAST = 0.02
-"""Radians: what the fall of the loss and a window's edges leave of a phase without noise."""
 
 DOUBT = 1e-6
 """Many windows at once are summed in another order: what is that close is looked at singly."""
@@ -268,17 +283,15 @@ def _of_a_loop(longest: int) -> tuple[float, ...]:
     return tuple(sorted({k / p for p in range(3, longest + 1) for k in range(1, (p + 1) // 2)}))
 
 
-def _turned(first: tuple[int, Floats], newest: tuple[int, Floats], frequency: float) -> float:
-    """By what angle a frequency's phase differs between two windows, from 0 to π.
+def _phase(before: int, losses: Floats, frequency: float) -> float:
+    """Of a frequency, in a window that so many losses came before; it stays as it is in a loop.
 
     Args:
-        first, newest: how many losses came before a window, and the window.
+        before: losses before the window.
+        losses: the window.
         frequency: in cycles per iteration.
     """
-    turned = 0.0
-    for sign, (before, losses) in ((-1, first), (1, newest)):
-        scale = float(np.abs(losses).max()) or 1.0
-        y = _level(losses / scale) * np.hanning(len(losses))
-        at = before + np.arange(len(losses))
-        turned += sign * float(np.angle(y @ np.exp(-2j * np.pi * frequency * at)))
-    return abs((turned + np.pi) % (2 * np.pi) - np.pi)
+    scale = float(np.abs(losses).max()) or 1.0
+    y = _level(losses / scale) * np.hanning(len(losses))
+    at = before + np.arange(len(losses))
+    return float(np.angle(y @ np.exp(-2j * np.pi * frequency * at)))

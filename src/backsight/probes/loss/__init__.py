@@ -8,6 +8,7 @@ from backsight.probes.loss._answer_given import (
     mark_input,
 )
 from backsight.probes.loss._answer_windows import ROUNDED
+from backsight.probes.loss._beside import made_beside
 from backsight.probes.loss._beyond import Beyond, targets_beyond
 from backsight.probes.loss._broadcast import loss_broadcasts, steps_of_one_target
 from backsight.probes.loss._classes_by_hand import classes_by_hand
@@ -104,6 +105,7 @@ __all__ = [
     "loss_broadcasts",
     "loss_targets",
     "loss_terms",
+    "made_beside",
     "mark_input",
     "note_answer",
     "penalised",

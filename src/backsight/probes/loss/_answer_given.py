@@ -1,6 +1,6 @@
 """Losses that ask for what the model has just been given."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Literal
@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.autograd.graph import GradientEdge, Node
 
 from backsight.probes._autograd import gradients_of
-from backsight.probes._operations import shape_of
+from backsight.probes._operations import LAYERS, operation, shape_of
 from backsight.probes._time_axis import symbols_of
 from backsight.probes.loss._answer_ahead import ahead_of, from_behind, next_ones, summed_up
 from backsight.probes.loss._answer_streams import (
@@ -30,6 +30,7 @@ from backsight.probes.loss._answer_windows import (
     varies,
     windows,
 )
+from backsight.probes.loss._beside import made_beside
 from backsight.probes.loss._delayed import another, lag_of
 from backsight.probes.loss._errors_by_hand import error_by_hand
 from backsight.probes.loss._loss_operations import LossOperations
@@ -45,6 +46,9 @@ AnswerKind = Literal[
 
 MOST_ASKED = 8
 """Numbers of a step that are looked for among its features."""
+
+MOST_OPERATIONS = 4096
+"""Between a loss and a layer."""
 
 MOST = 64
 """Losses of one graph that are looked at: a loop has one a step."""
@@ -65,9 +69,9 @@ class AnswerGiven:
 
     kind: AnswerKind
     """``this step``: the newest input that an answer depends on is the answer. ``among``: it is
-    some of the features of that input. ``next step``: a
-    bidirectional layer reads the input after it, which is. ``reproduced``: as the first, but of
-    numbers and by a model that may be an autoencoder. ``earlier step``: it was read some steps
+    some of the features of that input. ``next step``: a bidirectional layer reads the input after
+    it, which is. ``reproduced``: as the first two, but of numbers and by a model that may be an
+    autoencoder, or that has something else to learn. ``earlier step``: it was read some steps
     before, as where a delay is to be learned. ``seen``: the answer depends on the input after it,
     which is its target, without a bidirectional layer. ``two ahead``: the target is the symbol
     after the next."""
@@ -137,16 +141,25 @@ def answers_given(made: LossOperations) -> list[AnswerGiven] | None:
         by_step = _step_by_step(losses, streams)
         if by_step is not None:
             return [by_step]
-    found = []
+    found, asking = [], []
     for loss in losses[:MOST]:
         ways = (_judge(loss, stream, marks) for stream in streams)
         late = (_behind(loss, stream, marks, streams) for stream in streams)
         one = next((answer for answer in chain(ways, late) if answer is not None), None)
         if one is not None:
             found.append(one)
+            asking.append(loss)
     if not found and len(losses) == 1:
         ways = (_among(losses[0], stream, marks) for stream in streams)
         found += [one for one in [next((one for one in ways if one is not None), None)] if one]
+        asking += losses[: len(found)]
+    if any(_may_be_meant(*one) for one in zip(asking, found, strict=True)) and made_beside(
+        made, {loss.node for loss in asking}, {node for node, _ in marks}
+    ):
+        return [
+            replace(one, kind="reproduced") if _may_be_meant(loss, one) else one
+            for loss, one in zip(asking, found, strict=True)
+        ]
     if not found and len(losses) == 1:
         one = _later(losses[0], streams, causal=bool(marks or made.those(OVER_THE_BATCH)))
         found += [] if one is None else [one]
@@ -187,6 +200,11 @@ def _marks(made: LossOperations) -> LayerInputs:
     return marks
 
 
+def _may_be_meant(loss: LossTarget, found: AnswerGiven) -> bool:
+    """Whether numbers are written again as they are read: so a code, or a world, is learned."""
+    return not loss.of_classes and found.kind in ("this step", "among")
+
+
 def _rows(loss: LossTarget) -> Tensor:
     """Its targets in one row; of numbers, a row of features each."""
     return loss.target.reshape(-1)
@@ -207,7 +225,7 @@ def _judge(loss: LossTarget, stream: Stream, marks: LayerInputs) -> AnswerGiven 
     for window, first in windows(given) if places is None else in_packing(given, places):
         if same(window, target, counted, rounded=loss.rounded) and _newest(loss, stream, first):
             kind: AnswerKind = "this step"
-            if not loss.of_classes and not _plain(stream, marks):
+            if not loss.of_classes and not _plain(loss, stream, marks, given.shape[-1]):
                 kind = "reproduced"
             return AnswerGiven(kind, int(counted.sum()))
     if whole:
@@ -231,7 +249,8 @@ def _among(loss: LossTarget, stream: Stream, marks: LayerInputs) -> AnswerGiven 
         return None
     if not _newest(loss, stream, (0, 0)):
         return None
-    return AnswerGiven("among" if _plain(stream, marks) else "reproduced", len(target))
+    plain = _plain(loss, stream, marks, asked.shape[1])
+    return AnswerGiven("among" if plain else "reproduced", len(target))
 
 
 def _behind(
@@ -302,11 +321,30 @@ def _newest(loss: LossTarget, stream: Stream, first: tuple[int, int]) -> bool:
     return not bool(seen.any())
 
 
-def _plain(stream: Stream, marks: LayerInputs) -> bool:
-    """Whether the last recurrent layer reads the answer, and is no narrower than that."""
+def _plain(loss: LossTarget, stream: Stream, marks: LayerInputs, asked: int) -> bool:
+    """Whether the last recurrent layer reads the answer, and no layer from there on gives less than
+    the ``asked`` numbers of a step."""
     assert stream.layer is not None
-    width = shape_of(*stream.edges[0])[-1]
-    return marks[0][1].layer == stream.layer.layer and width >= stream.layer.width
+    width, wanted = shape_of(*stream.edges[0])[-1], stream.layer.width
+    if marks[0][1].layer != stream.layer.layer or width < wanted:
+        return False
+    return _leads_to(loss.edge[0], {node for node, _ in marks}, min(asked, wanted))
+
+
+def _leads_to(start: Node, layers: Collection[Node], width: int) -> bool:
+    """Whether a way leads there on which no layer gives less than so many numbers."""
+    waiting, seen = [start], {start}
+    while waiting and len(seen) < MOST_OPERATIONS:
+        node = waiting.pop()
+        if node in layers:
+            return True
+        for below, number in node.next_functions:
+            if below is None or below in seen:
+                continue
+            seen.add(below)
+            if operation(below) not in LAYERS or shape_of(below, number)[-1] >= width:
+                waiting.append(below)
+    return bool(waiting)
 
 
 def _ahead(loss: LossTarget, given: Tensor, marks: LayerInputs) -> AnswerGiven | None:

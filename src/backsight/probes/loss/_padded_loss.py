@@ -31,13 +31,15 @@ OFTEN = 0.5
 
 
 @torch.no_grad()
-def compares_padding(given: LossTarget, padding: Tensor) -> bool:
+def compares_padding(given: LossTarget, padding: Tensor, *, told: bool = False) -> bool:
     """Whether a loss takes the padding for targets: one value at all padded steps, which counts.
 
     Args:
         given: one of :func:`loss_targets`.
         padding: ``(B, T)``, whether a step of the input is padding; at least one is. There may be
             no target for the last step.
+        told: whether the script says what is padding. Else a value that most other targets have,
+            too, may be what the data of these steps mean.
 
     Example:
         >>> import torch
@@ -51,17 +53,17 @@ def compares_padding(given: LossTarget, padding: Tensor) -> bool:
         >>> compared(), compared(ignore_index=0)
         (True, False)
     """
-    symbol = _filler(given.target, padding, classes=given.of_classes)
+    symbol = _filler(given.target, padding, classes=given.of_classes, told=told)
     return symbol is not None and (not given.of_classes or class_counts(given, int(symbol)))
 
 
 @torch.no_grad()
-def error_compares_padding(error: LossTarget, padding: Tensor) -> bool:
+def error_compares_padding(error: LossTarget, padding: Tensor, *, told: bool = False) -> bool:
     """The same of an error that is written by hand; its target is known to rounding errors.
 
     Args:
         error: of :func:`error_by_hand`.
-        padding: as of :func:`compares_padding`.
+        padding, told: as of :func:`compares_padding`.
 
     Example:
         >>> import torch
@@ -73,13 +75,13 @@ def error_compares_padding(error: LossTarget, padding: Tensor) -> bool:
         True
     """
     near = NEAR * float(error.prediction.abs().max() + error.target.abs().max())
-    return _filler(error.target, padding, near=near) is not None
+    return _filler(error.target, padding, near=near, told=told) is not None
 
 
 def _filler(
-    target: Tensor, padding: Tensor, *, classes: bool = False, near: float = 0.0
+    target: Tensor, padding: Tensor, *, classes: bool = False, near: float = 0.0, told: bool
 ) -> Tensor | None:
-    """The one value of the targets of padding, which most others do not have."""
+    """The one value of the targets of padding, which most others do not have, unless ``told``."""
     batch, steps = padding.shape
     # A loss that asks for what comes next has no answer to the last step, and leaves it out.
     if steps > 2 and target.numel() == batch * (steps - 1):
@@ -99,9 +101,8 @@ def _filler(
         if not bool(_same(there, symbol, near).all()):
             continue
         others = _same(rows[~padding], symbol, near)
-        if others.numel() and float(others.float().mean()) >= OFTEN:
-            continue
-        return symbol
+        if told or not others.numel() or float(others.float().mean()) < OFTEN:
+            return symbol
     return None
 
 

@@ -1,6 +1,7 @@
 """Whether what a layer takes for sequences is pooled, and its steps are kept apart."""
 
 from collections.abc import Mapping
+from itertools import pairwise
 
 from torch import Tensor
 
@@ -27,7 +28,11 @@ FAR = 24
 """Operations between them."""
 
 AGAIN = 8
-"""Rows that come again: a few may be alike by chance."""
+"""Rows that come again in another order: a few may be alike by chance."""
+
+EITHER_WAY = 0.25
+"""Of the neighbours: half of those that are shuffled go against the others, and of three a third;
+few do where a film is cut and put together again."""
 
 MOST = 4096
 """Rows that are remembered."""
@@ -91,13 +96,16 @@ def _given(edge: Edge) -> list[Edge]:
 
 class SameRows:
     """Whether what a layer takes for steps are rows of a data set: the same ones come again, with
-    the same answers, and each of them behind another row than before. No time does that.
+    the same answers, and in another order than before. No time does that.
+
+    Frames that are left out, taken at another stride or played backwards come behind other ones,
+    too, but those that two batches share follow each other one way.
 
     Example:
         >>> import torch
         >>> from backsight.probes.wiring import SameRows
         >>> rows, answers, same = torch.randn(30, 4), torch.randn(30), SameRows()
-        >>> for order in (torch.arange(30), torch.arange(30), torch.randperm(30)):
+        >>> for order in (torch.arange(30), torch.arange(0, 30, 2).flip(0), torch.randperm(30)):
         ...     same.add(rows[order], answers[order])
         ...     print(same.shuffled)
         False
@@ -106,10 +114,11 @@ class SameRows:
     """
 
     def __init__(self) -> None:
-        self._known: dict[int, tuple[int, int]] = {}
-        """By row, its answer and the row before it."""
-        self._again: set[int] = set()
-        """Rows that came again behind another one."""
+        self._known: dict[int, tuple[int, int, int]] = {}
+        """By row, its answer, the newest batch that it was in, and its place there."""
+        self._batches = 0
+        self._against = self._compared = 0
+        """Neighbours of an earlier batch's rows that go against most of them, and how many."""
         self._told = True
         """Whether rows differ from each other, and none has come again as time would."""
 
@@ -128,15 +137,19 @@ class SameRows:
         self._told = self._told and len({*rows}) == len(rows) == len(answers)
         if not self._told:
             return
-        for row, answer, before in zip(rows[1:], answers[1:], rows, strict=False):
+        self._batches += 1
+        before: dict[int, list[int]] = {}
+        for place, (row, answer) in enumerate(zip(rows, answers, strict=True)):
             known = self._known.get(row)
-            if known is None:
-                if len(self._known) < MOST:
-                    self._known[row] = answer, before
-            elif known[0] != answer:
-                self._told = False
-            elif known[1] != before:
-                self._again.add(row)
+            if known is not None:
+                self._told = self._told and known[0] == answer
+                before.setdefault(known[1], []).append(known[2])
+            if known is not None or len(self._known) < MOST:
+                self._known[row] = answer, self._batches, place
+        for places in before.values():
+            ahead = sum(one < other for one, other in pairwise(places))
+            self._against += min(ahead, len(places) - 1 - ahead)
+            self._compared += len(places) - 1 if len(places) > 2 else 0
 
     @property
     def may_tell(self) -> bool:
@@ -146,4 +159,5 @@ class SameRows:
     @property
     def shuffled(self) -> bool:
         """Whether that is known."""
-        return self._told and len(self._again) >= AGAIN
+        most = max(AGAIN, EITHER_WAY * self._compared)
+        return self._told and self._against >= most

@@ -164,7 +164,7 @@ SIGNALS = (
         formula="padded steps / all steps, if a loss of PyTorch's compares all of them with one "
         "value that it does not ignore; 0 if none does; less than 0 by the share of a filler that "
         "targets of classes end in, where no data are given at each step; less than -1 by it where "
-        "a few sequences hold nothing but the symbol that others end in, and that is asked for",
+        "a sequence holds the symbol that others end in earlier, too, or a few hold nothing else",
         axes=("iteration",),
         unit="1",
         reduction="maximum over the losses of an iteration",

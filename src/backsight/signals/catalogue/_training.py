@@ -48,6 +48,18 @@ SIGNALS = (
         source="Backsight",
     ),
     Signal(
+        name="target_replaced",
+        title="a target network",
+        formula="1 once another model with parameters of the same shapes, which nothing trains and "
+        "which has answered with the same weights in 5 or more iterations in a row, has got "
+        "others; recorded only then, of scripts that are observed as a whole",
+        axes=("iteration",),
+        unit="1",
+        reduction="none",
+        cost="none",
+        source="Backsight",
+    ),
+    Signal(
         name="act_before",
         title="before an intervention",
         formula="the quantity that the policy changed, before the change: a gradient norm, a "

@@ -35,7 +35,8 @@ class GradientKept(Rule):
         "purpose (gradients that are scaled down instead of zeroed) is told as a note. Or, in as "
         "many samples, an optimizer begins its step without any of the gradients that backward has "
         "brought: an error. Or, before as many steps in a row, the loss of each of three passes or "
-        "more is divided by their number, and all but the last one's gradients are zeroed."
+        "more is divided by their number and made by the same operations, and all but the last "
+        "one's gradients are zeroed."
     )
     causes: ClassVar = (
         "optimizer.zero_grad() is missing",

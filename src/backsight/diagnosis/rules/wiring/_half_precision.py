@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from backsight.diagnosis._finding import Evidence, Severity
+from backsight.diagnosis._finding import Evidence, Finding, Severity
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._rule import Rule, Sample, in_all, named, percent
 
@@ -75,6 +75,12 @@ class LostInHalf(Rule):
             self.samples, "sample", "of half_lost",
             sooner=(1, "nothing is lost") if self.samples > 1 else None,
         )  # fmt: skip
+
+    @classmethod
+    def outweighs(cls, note: Finding) -> tuple[str, ...]:
+        """What a state loses has no effect, though its gradient says so: steps go ever on, until
+        they have too much."""
+        return ("BKS204",) if "sums in half precision" in note.evidence else ()
 
     def _update(self, now: Sample) -> None:
         for where, over in now.numbers("half_overflow").items():

@@ -29,15 +29,16 @@ class PaddingInLoss(InARow):
         "In {samples:.0f} samples in a row, the input ends in padding of different lengths, and "
         "the target of a loss of PyTorch's, or of a squared or absolute error by hand, is one and "
         "the same value at all these steps (of the last step, nothing need be asked), is another "
-        "one at most of the others, is not ignore_index, and has a weight. Where the loss "
+        "one at most of the others (unless padding_idx, or the lengths that a sequence was packed "
+        "with, say that it is padding), is not ignore_index, and has a weight. Where the loss "
         "comes from a fused layer's output, a gradient arrives at most of these steps, too, so "
         "that a mask does not count. If padding is at most {share:.0%} of all steps, it is told as "
         "a note; so is a filler that the targets of a mean or sum end in, over different lengths, "
         "where no data are given at each step: a class that is nowhere else in them, behind others "
         "that vary and neither only rise nor only fall; or one number, which they are in no other "
-        "step and do not come near to before. It is a note, too, as soon as a few of the "
-        "sequences hold nothing but that symbol, which no embedding calls padding: a text may come "
-        "to a symbol that it does not leave."
+        "step and do not come near to before. It is a note, too, as soon as a sequence holds that "
+        "symbol, which no embedding calls padding, before its end, or a few hold nothing else: a "
+        "text may come to a symbol that it seldom leaves."
     )
     causes: ClassVar = (
         "cross_entropy without ignore_index, on targets that are padded",
@@ -65,8 +66,8 @@ class PaddingInLoss(InARow):
         if value < -1:
             return (
                 f"{percent(-1 - value)} of the steps that the loss compares are one symbol up to "
-                "the end, and some sequences hold no other: padding that counts, or a symbol that "
-                "a text does not leave again",
+                "the end, which some sequences hold before it, or throughout: padding that counts, "
+                "or a symbol that a text seldom leaves",
                 {"padding": float(short(-1 - value))},
             )
         if value < 0:

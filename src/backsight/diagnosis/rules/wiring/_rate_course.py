@@ -62,7 +62,8 @@ class RateCourse(Rule):
         "{stuck:.0f} iterations; of one group beside others, {group:.0f}, or {aside:g} of theirs. "
         "Or it has been below {nothing:g} of its highest for at least {idle:.0f} iterations, and "
         "for as many as it was above: a schedule that reaches 0 at the end does not count, "
-        "because there the training ends, nor does a single drop to a new phase. Where it was "
+        "because there the training ends, nor does a drop to a new phase, unless it drops once "
+        "more without having risen. Where it was "
         "constant for {held:.0f} iterations or more before, as when a plateau lowers it, a note "
         "tells of it. Or it has risen {rising:.0f} times, from sample to sample or from epoch to "
         "epoch, to {growth:g} times what it began with, or {few:.0f} times to 30 times that, and "
@@ -291,7 +292,7 @@ class RateCourse(Rule):
             if 1.5 * rate < known.last:
                 self._follow(before, known.began, known.last)
                 self._courses[where] = known = before
-        if known is None or (0 < rate * self.drop < known.last and known.low_since is None):
+        if known is None or (known.may_end and 0 < rate * self.drop < known.last):
             phase = self._courses.get(where)
             known = RatePhase(iteration, rate, rate, rate, changed=iteration, before=phase)
             known.later = phase is not None

@@ -33,3 +33,9 @@ class RatePhase:
     """That of the phase before, until it is known that this is another phase."""
     later: bool = False
     """Whether it is another phase than the first."""
+
+    @property
+    def may_end(self) -> bool:
+        """Whether a drop begins another phase: a rate that has dropped, and drops once more before
+        it has risen, is still falling."""
+        return self.low_since is None and not (self.later and self.highest <= self.start)

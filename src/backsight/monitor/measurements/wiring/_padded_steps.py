@@ -6,9 +6,12 @@ from torch.nn.utils.rnn import PackedSequence
 
 from backsight.probes import (
     LossOperations,
+    LossTarget,
     StepsRead,
+    compares_padding,
     data_entries,
     embedded_from,
+    error_compares_padding,
     is_padding,
     may_be_padded,
     pad_of,
@@ -35,7 +38,7 @@ class PaddedSteps:
         """``(B, T)`` or ``(B, T, I)``, where their values have told."""
         self._certain: bool | None = None
         self._declared = False
-        """Whether an embedding calls it padding."""
+        """Whether the script says so: an embedding calls it padding, or lengths leave it out."""
 
     @classmethod
     def of(cls, x: Tensor, read: StepsRead, batch_first: bool) -> "PaddedSteps":
@@ -59,7 +62,9 @@ class PaddedSteps:
         if x.unsorted_indices is not None:
             lengths = lengths[x.unsorted_indices.to(lengths.device)]
         at_end = torch.arange(read.steps, device=lengths.device) >= lengths[:, None]
-        return cls(at_end, torch.zeros_like(at_end))
+        one = cls(at_end, torch.zeros_like(at_end))
+        one._declared = True
+        return one
 
     @classmethod
     def embedded(cls, symbols: Tensor, filler: int | None = None) -> "PaddedSteps | None":
@@ -115,16 +120,28 @@ class PaddedSteps:
         rows = self._rows
         return rows is not None and begins_in_padding(rows, self.at_end, exact=self._exact)
 
-    def may_be_text(self, target: Tensor) -> bool:
-        """Whether the filler may be a symbol of a text that is never left once it is reached.
+    def counts_in(self, loss: LossTarget, *, by_hand: bool = False) -> bool:
+        """Whether a loss takes it for targets.
 
-        A few texts begin with such a one, which no sequence does that was filled up.
+        Args:
+            loss: its targets.
+            by_hand: whether that is an error by hand.
+        """
+        compares = error_compares_padding if by_hand else compares_padding
+        return self.certain and compares(loss, self.at_end, told=self._declared)
+
+    def may_be_text(self, target: Tensor) -> bool:
+        """Whether the filler may be a symbol of a text that is seldom left, or never, once reached.
+
+        A few texts hold it before their end, or begin with it: what was filled up does neither.
 
         Args:
             target: of a loss that the padding counts in.
         """
         if self._declared or self._symbols is None or target.is_floating_point():
             return False
+        if bool(self._inside.any()):
+            return True
         whole = self.at_end.all(1)
         if not 0 < float(whole.float().mean()) <= FEW:
             return False

@@ -18,9 +18,7 @@ from backsight.probes import (
     averages_padding,
     averages_words,
     columns_taken,
-    compares_padding,
     counts_all,
-    error_compares_padding,
     errors_by_hand,
     filled_targets,
     hides_all_but,
@@ -180,7 +178,7 @@ class StepsOfLoss(Measurement):
             padding = PaddedSteps.embedded(loop[1])
             if padding is not None and padding.certain:
                 self._compared = self._compared or []
-                if compares_padding(loop[0], padding.at_end):
+                if padding.counts_in(loop[0]):
                     self._compared.append((padding, None, padding.may_be_text(loop[0].target)))
         if not given and not symbols and not self._ends and not self._filled:
             return
@@ -189,14 +187,14 @@ class StepsOfLoss(Measurement):
         rows = [row_by_row(losses, terms, size) for size in sizes]
         for loss in [*losses, *(one for one in rows if one is not None)]:
             for padding, read in given:
-                if padding.certain and compares_padding(loss, padding.at_end):
+                if padding.counts_in(loss):
                     self._compared.append((padding, read, padding.may_be_text(loss.target)))
             every = counts_all(loss, terms)
             errors = [one for one in symbols if counts_errors(loss, one, whole=False)]
             whole = symbols if every else errors
             whole = [*whole, *self._ends] if every or loss.reduction != "none" else whole
             for padding in whole:
-                if padding.certain and compares_padding(loss, padding.at_end):
+                if padding.counts_in(loss):
                     self._compared.append((padding, None, padding.may_be_text(loss.target)))
 
         for error in errors_by_hand(passed.operations) if given or self._ends or symbols else ():
@@ -204,7 +202,7 @@ class StepsOfLoss(Measurement):
             ends = [*self._ends, *(p for p in symbols if counts_errors(error, p, whole=True))]
             ends = ends if every else []
             for padding, by in [*given, *((one, None) for one in ends)]:
-                if padding.certain and error_compares_padding(error, padding.at_end):
+                if padding.counts_in(error, by_hand=True):
                     self._compared.append((padding, by, False))
 
     def on_backward_end(self, passed: BackwardPass, now: Iteration) -> None:
