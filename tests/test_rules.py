@@ -1592,6 +1592,19 @@ def test_precursor_tells_its_lead() -> None:
     assert finding.outcome == {"lead": 180 - 162}
 
 
+@pytest.mark.parametrize(
+    ("high", "loss", "severity"),
+    [(10, [], "info"), (80, [], "warning"), (10, [50.0] * 40, "warning")],
+)
+def test_a_precursor_that_nothing_has_come_of_is_a_note(
+    high: int, loss: list[float], severity: str
+) -> None:
+    norms = [0.5 * (40.0 if 150 <= i < 150 + high else 1.0) for i in range(300)]
+    losses = [*wavy(156), *loss, *wavy(144 - len(loss))]
+    one = the(verdict("BKS206", {"loss": losses, "grad_norm": norms}))
+    assert (one.severity, one.resolved_at is not None) == (severity, True)
+
+
 def test_precursor_needs_both_near_each_other() -> None:
     assert not verdict("BKS206", chain(1.0, 8.0)).findings
     assert not verdict("BKS206", chain(1.5, 1.0)).findings

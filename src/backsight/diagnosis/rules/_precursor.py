@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from backsight.diagnosis._finding import Verdict
 from backsight.diagnosis._remedy import remedy
 from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._rule import Rule, Sample, named, short
@@ -48,7 +49,8 @@ class Precursor(Rule):
         "because states and gradients also grow where learning takes off. Where hidden-state norms "
         "are recorded less often than in every iteration, the medians are those of as many "
         "recorded values. Without hidden-state norms (a loop over cells), the gradient alone must "
-        "grow by a factor of {alone:g}."
+        "grow by a factor of {alone:g}. It is an info since the gradient is back where it was, "
+        "within {back:g} iterations, if the loss has not moved by then."
     )
     causes: ClassVar = (
         "a recurrent matrix whose spectral radius has grown past 1",
@@ -81,6 +83,8 @@ class Precursor(Rule):
     """What the gradient has to show by itself."""
     past: float = 100
     """Iterations that say what is usual."""
+    back: float = 50
+    """Iterations: later, what is usual has risen itself."""
     _gradients: dict[str, RiseTracker] = field(default_factory=dict, init=False, repr=False)
     _states: dict[str, RiseTracker] = field(default_factory=dict, init=False, repr=False)
     _grown: dict[str, tuple[int, float]] = field(default_factory=dict, init=False, repr=False)
@@ -90,6 +94,14 @@ class Precursor(Rule):
         """What is usual, and the newest values."""
         of = "with a loss and a grad_norm above zero"
         return self.require(int(self.past) + NEWEST, "iteration", of)
+
+    def verdict(self) -> Verdict:
+        """As of any rule; a warning that nothing has come of is a note."""
+        for finding in self.findings.values():
+            lasted = math.inf if finding.resolved_at is None else finding.resolved_at
+            over = lasted - finding.iteration <= self.back and "lead" not in finding.outcome
+            finding.severity = "info" if over else self.severity
+        return super().verdict()
 
     def _update(self, now: Sample) -> None:
         for layer, value in now.numbers("hidden_norm_mean").items():
