@@ -1,6 +1,6 @@
 """Where the initial state of a layer comes from."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import Any
 
 import torch
@@ -112,7 +112,8 @@ class InitialState(Measurement):
         """By path, initial states of the iterations that were looked at before."""
         self._starts: dict[str, list[Tensor]] = {}
         """By path, first inputs that are no data, of layers that begin in another's state."""
-        self._loop = LoopCarried()
+        self._carried: dict[str, LoopCarried] = defaultdict(LoopCarried)
+        """By path of a loop's module."""
         self._size = 0
         """Operations of the loss's graph, in the iteration before."""
         self._begin()
@@ -125,6 +126,10 @@ class InitialState(Measurement):
         self._loops = LoopStates()
         self._own: dict[str, Tensor] = {}
         """By path of a module of one's own, the state that it begins with."""
+        self._returned: dict[str, list[Tensor]] = {}
+        """And what it has returned last."""
+        self._turns: Counter[str] = Counter()
+        """And its calls until the loss, from the second one on."""
         self._newest: dict[str, Tensor] = {}
         """By path, what a cell has returned last."""
         self._given_last: dict[str, Tensor] = {}
@@ -154,7 +159,7 @@ class InitialState(Measurement):
         """Nothing has run."""
         if now.number != self._last + 1:
             self._ends, self._windows, self._asked, self._size = {}, {}, [], 0
-            self._loop.forget()
+            self._carried.clear()
         self._last = now.number
         self._ended, self._ends = self._ends, {}
         self._begin()
@@ -168,6 +173,9 @@ class InitialState(Measurement):
             if state is not None and state.shape[-1] >= WIDTH:
                 self._found[call.path] = self._is_drawn(call.path, state), None
                 self._own[call.path] = state.detach()
+            if call.path in self._own and not self._passed:
+                self._turns[call.path] += 1
+                self._returned[call.path] = [one.detach() for one in call.returned]
             return
         if call.path not in self._begun:
             self._begun.add(call.path)
@@ -224,12 +232,16 @@ class InitialState(Measurement):
         self._sizes |= {
             size for (_, rows), steps in self._steps.items() for size in ((steps, rows), (1, rows))
         }
-        self._asked = [
-            last
-            for given in loss_targets(passed.operations)
-            for steps, batch in self._sizes
-            for last in last_targets(given, steps, batch)
-        ]
+        self._sizes |= {(1 + n, len(self._own[path])) for path, n in self._turns.items()}
+        asked, self._asked = (
+            self._asked,
+            [
+                last
+                for given in loss_targets(passed.operations)
+                for steps, batch in self._sizes
+                for last in last_targets(given, steps, batch)
+            ],
+        )
         operations = passed.operations.named()
         before, self._size = self._size, len(operations)
         grown = bool(before) and self._size > GROWN * before
@@ -241,21 +253,28 @@ class InitialState(Measurement):
             self._attached = SPENT
         if self._attached:
             now.record_each(["state_attached"], torch.tensor([self._attached]))
-        self._look_at_loops(passed)  # last, as nothing can be read of a graph that is gone
+        self._look_at_loops(passed, asked)  # last, as nothing can be read of a graph that is gone
 
-    def _look_at_loops(self, passed: BackwardPass) -> None:
-        """How the states of loops without a layer of PyTorch's begin."""
+    def _look_at_loops(self, passed: BackwardPass, asked: list[Tensor]) -> None:
+        """How the states of loops without a layer of PyTorch's begin.
+
+        Args:
+            asked: the targets of the last step in the iteration before.
+        """
         if not self._begun and not self._found:
             begun = loop_begun(passed.operations)
             if begun is not None and begun.shape[-1] >= WIDTH:
-                carried = self._loop.look(passed.operations, begun)
-                self._found["loop"] = self._is_drawn("loop", begun), float(carried)
-        if len(self._own) == 1 and not self._begun:
-            ((path, begun),) = self._own.items()
+                carried = self._carried["loop"].look(passed.operations, begun)
+                self._found["loop"] = self._is_drawn("loop", begun), _number(carried)
+        if self._begun:
+            return
+        for path, begun in self._own.items():
             data = self._loops.data.get(path)
             if data is not None:
-                carried = self._loop.look(passed.operations, begun, data)
-                self._found[path] = self._found[path][0], float(carried)
+                ended, last = self._returned[path], self._carried[path]
+                carried = last.look(passed.operations, begun, data, ended)
+                carried = carried and not any(is_asked(data.flatten(1), one) for one in asked)
+                self._found[path] = self._found[path][0], _number(carried)
 
     def on_iteration_end(self, now: Iteration) -> None:
         """Record what the states were."""
@@ -386,6 +405,10 @@ def _telling(states: list[Tensor]) -> Tensor | None:
     attached = [state for state in states if state.requires_grad]
     there = attached or [state for state in states if bool(state.any())] or states
     return there[0] if there else None
+
+
+def _number(known: bool | None) -> float | None:
+    return None if known is None else float(known)
 
 
 def _is_nothing(x: Any) -> bool:
