@@ -127,9 +127,8 @@ class InitialState(Measurement):
         self._own: dict[str, Tensor] = {}
         """By path of a module of one's own, the state that it begins with."""
         self._returned: dict[str, list[Tensor]] = {}
-        """And what it has returned last."""
-        self._turns: Counter[str] = Counter()
-        """And its calls until the loss, from the second one on."""
+        """What it has returned last."""
+        self._turns: Counter[str] = Counter()  # its calls until the loss, from the second one on
         self._newest: dict[str, Tensor] = {}
         """By path, what a cell has returned last."""
         self._given_last: dict[str, Tensor] = {}
@@ -256,25 +255,19 @@ class InitialState(Measurement):
         self._look_at_loops(passed, asked)  # last, as nothing can be read of a graph that is gone
 
     def _look_at_loops(self, passed: BackwardPass, asked: list[Tensor]) -> None:
-        """How the states of loops without a layer of PyTorch's begin.
-
-        Args:
-            asked: the targets of the last step in the iteration before.
-        """
+        """How the states of loops without a layer of PyTorch's begin."""
         if not self._begun and not self._found:
             begun = loop_begun(passed.operations)
             if begun is not None and begun.shape[-1] >= WIDTH:
                 carried = self._carried["loop"].look(passed.operations, begun)
-                self._found["loop"] = self._is_drawn("loop", begun), _number(carried)
-        if self._begun:
-            return
-        for path, begun in self._own.items():
-            data = self._loops.data.get(path)
-            if data is not None:
-                ended, last = self._returned[path], self._carried[path]
-                carried = last.look(passed.operations, begun, data, ended)
-                carried = carried and not any(is_asked(data.flatten(1), one) for one in asked)
-                self._found[path] = self._found[path][0], _number(carried)
+                self._found["loop"] = self._is_drawn("loop", begun), carried
+        for path, begun in ({} if self._begun else self._own).items():
+            if (data := self._loops.data.get(path)) is not None:
+                look, ended = self._carried[path].look, self._returned[path]
+                carried = look(passed.operations, begun, data, ended)
+                first = data.flatten(1) if data.dim() > 2 else data
+                carried = carried and not any(is_asked(first, one) for one in asked)
+                self._found[path] = self._found[path][0], carried
 
     def on_iteration_end(self, now: Iteration) -> None:
         """Record what the states were."""
@@ -293,7 +286,7 @@ class InitialState(Measurement):
             if drawn is not None:
                 now.record(f"state_drawn/{name}", 0.0 if now.opposed else drawn)
             if carried is not None:
-                now.record(f"state_carried/{name}", carried)
+                now.record(f"state_carried/{name}", float(carried))
         self._ended = {}
         self._ends.update({path: state[:SEQUENCES].clone() for path, state in self._newest.items()})
         self._read, self._newest, self._given_last = self._given_last, {}, {}
@@ -405,10 +398,6 @@ def _telling(states: list[Tensor]) -> Tensor | None:
     attached = [state for state in states if state.requires_grad]
     there = attached or [state for state in states if bool(state.any())] or states
     return there[0] if there else None
-
-
-def _number(known: bool | None) -> float | None:
-    return None if known is None else float(known)
 
 
 def _is_nothing(x: Any) -> bool:
