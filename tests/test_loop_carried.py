@@ -30,7 +30,7 @@ def matrices(m: nn.ModuleDict, x: Tensor, state: Tensor) -> Tensor:
 STEP: dict[str, Step] = {"plain": plain, "gated": gated, "matrices": matrices}
 
 
-def told(step: Step, batches: list[Tensor], *, reset: bool = False) -> list[bool]:
+def told(step: Step, batches: list[Tensor], *, reset: bool = False) -> list[bool | None]:
     torch.manual_seed(0)
     m = nn.ModuleDict(
         {

@@ -12,7 +12,7 @@ from backsight.probes.wiring._data_entries import (
     given_beside,
     put_elsewhere,
 )
-from backsight.probes.wiring._dependence import depends_across
+from backsight.probes.wiring._dependence import batches_depend_across, depends_across
 from backsight.probes.wiring._dropout import (
     dropout_of,
     rate_between,
@@ -80,6 +80,7 @@ __all__ = [
     "asks_of_rows",
     "attends_across",
     "batch_axes",
+    "batches_depend_across",
     "begins_in_padding",
     "channels_mixed",
     "columns_taken",

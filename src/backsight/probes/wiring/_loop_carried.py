@@ -1,5 +1,6 @@
 """Whether a loop of one's own begins in the state that it has ended in an iteration before."""
 
+from collections.abc import Iterable
 from itertools import islice
 
 import torch
@@ -39,7 +40,7 @@ class LoopCarried:
         ...     state = begun
         ...     for x in torch.randn(5, 4, 2):
         ...         state = torch.tanh(reads(x) + keeps(state))
-        ...     carried.look(LossOperations([state.sum()]), begun)
+        ...     print(carried.look(LossOperations([state.sum()]), begun))
         False
         True
     """
@@ -54,19 +55,32 @@ class LoopCarried:
         self._ends, self._data = [], []
 
     @torch.no_grad()
-    def look(self, made: LossOperations, begun: Tensor, data: Tensor | None = None) -> bool:
+    def look(
+        self,
+        made: LossOperations,
+        begun: Tensor,
+        data: Tensor | None = None,
+        ended: Iterable[Tensor] = (),
+    ) -> bool | None:
         """Whether it is so, and the data do not go on from those of the iteration before.
 
         Args:
             made: the operations of the loss, while the graph is whole.
-            begun: ``(B, H)``, what the loop has begun with.
+            begun: ``(B, H)`` or ``(B, C, …)``, what the loop has begun with.
             data: what it was given at its first step, where that is known; else the graph tells.
+            ended: what the loop's module has returned last, beside what the graph tells.
+
+        Returns:
+            None where the iteration before was not looked at, and the state may be from it.
         """
         ends, before = self._ends, self._data
         self._data = steps = _steps(made) if data is None else [data.detach()]
         self._ends = _kept(made, begun)
-        if not steps or not before or not bool(begun[:ROWS].any()):
+        self._ends += [one.detach()[:ROWS].clone() for one in ended if one.shape == begun.shape]
+        if not steps or not bool(begun[:ROWS].any()):
             return False
+        if not before:
+            return None
         if not any(same_direction(begun[:ROWS], one) for one in ends):
             return False
         return not _follows(before, steps)

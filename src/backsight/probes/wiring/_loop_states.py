@@ -70,20 +70,34 @@ class LoopStates:
         now = [*given]
         if len(now) != len(first):
             return None
-        for before, after in zip(first, now, strict=True):
-            if before is None or before.shape != after.shape or before.dim() < 2:
-                continue
-            beside = len(now) > 1
-            node, columns = after.grad_fn, None
-            if node is not None and operation(node) == "Cat":
-                node, columns = _part(node, after)
-                beside = columns is not None
-            if beside and node is not None and _made_by_first(path, node):
-                others = [one for one in first if one is not None and one is not before]
-                if columns is None and len(others) == 1:
-                    self.data[path] = others[0]
-                return before.detach() if columns is None else before.detach()[..., columns]
+        begun = [
+            (place, state)
+            for place, (before, after) in enumerate(zip(first, now, strict=True))
+            if (state := _state_begun(path, before, after, len(now) == 1)) is not None
+        ]
+        if not begun:
+            return None
+        carried = {place for place, _ in begun}  # of an LSTM, two
+        others = [
+            one for place, one in enumerate(first) if one is not None and place not in carried
+        ]
+        place, state = begun[0]
+        if len(others) == 1 and state is first[place]:
+            self.data[path] = others[0]
+        return state.detach()
+
+
+def _state_begun(path: str, before: Tensor | None, after: Tensor, alone: bool) -> Tensor | None:
+    """The state in what the first call was given, if the second was given what it has made."""
+    if before is None or before.shape != after.shape or before.dim() < 2:
         return None
+    node, columns = after.grad_fn, None
+    if node is not None and operation(node) == "Cat":
+        node, columns = _part(node, after)
+        alone = columns is None
+    if alone or node is None or not _made_by_first(path, node):
+        return None
+    return before if columns is None else before[..., columns]
 
 
 def _made_by_first(path: str, node: Node) -> bool:

@@ -31,7 +31,12 @@ from backsight.probes import (
     symbols_of,
     tensors_in,
 )
-from backsight.probes.wiring import SameRows, pooled_across, sums_across
+from backsight.probes.wiring import (
+    SameRows,
+    batches_depend_across,
+    pooled_across,
+    sums_across,
+)
 
 __all__ = ["AxisOfTime"]
 
@@ -85,6 +90,8 @@ class AxisOfTime(Measurement):
         self._depend: dict[str, list[bool]] = {}
         """By layer, whether targets depend on an input near theirs along the batch, of the first
         looks."""
+        self._batches: dict[str, list[tuple[Tensor, Tensor, Tensor]]] = {}
+        """By layer, the symbols and the targets of these, until that is settled."""
         self._rows: dict[str, SameRows] = {}
         """By layer, what it takes for steps, where its sequences are pooled at each of them."""
 
@@ -175,6 +182,14 @@ class AxisOfTime(Measurement):
                 depend.append(
                     depends_across(read, one.target, one.counted) or sums_across(given, one.target)
                 )
+                if symbols is not None and one.of_classes:
+                    seen = self._batches.setdefault(path, [])
+                    kept = (symbols, one.target, one.counted)
+                    seen.append((kept[0].clone(), kept[1].clone(), kept[2].clone()))
+                if len(depend) == LOOKS:
+                    seen = self._batches.pop(path, [])
+                    if len(seen) == LOOKS and batches_depend_across(seen):
+                        depend[:] = [True] * LOOKS
             if all(depend) if settled else depend[-1]:
                 return NEIGHBOUR
         asked = [one.target for one in targets if not one.of_classes]

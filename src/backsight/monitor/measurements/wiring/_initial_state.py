@@ -1,6 +1,6 @@
 """Where the initial state of a layer comes from."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import Any
 
 import torch
@@ -112,7 +112,8 @@ class InitialState(Measurement):
         """By path, initial states of the iterations that were looked at before."""
         self._starts: dict[str, list[Tensor]] = {}
         """By path, first inputs that are no data, of layers that begin in another's state."""
-        self._loop = LoopCarried()
+        self._carried: dict[str, LoopCarried] = defaultdict(LoopCarried)
+        """By path of a loop's module."""
         self._size = 0
         """Operations of the loss's graph, in the iteration before."""
         self._begin()
@@ -125,6 +126,9 @@ class InitialState(Measurement):
         self._loops = LoopStates()
         self._own: dict[str, Tensor] = {}
         """By path of a module of one's own, the state that it begins with."""
+        self._returned: dict[str, list[Tensor]] = {}
+        """What it has returned last."""
+        self._turns: Counter[str] = Counter()  # its calls until the loss, from the second one on
         self._newest: dict[str, Tensor] = {}
         """By path, what a cell has returned last."""
         self._given_last: dict[str, Tensor] = {}
@@ -154,7 +158,7 @@ class InitialState(Measurement):
         """Nothing has run."""
         if now.number != self._last + 1:
             self._ends, self._windows, self._asked, self._size = {}, {}, [], 0
-            self._loop.forget()
+            self._carried.clear()
         self._last = now.number
         self._ended, self._ends = self._ends, {}
         self._begin()
@@ -168,6 +172,9 @@ class InitialState(Measurement):
             if state is not None and state.shape[-1] >= WIDTH:
                 self._found[call.path] = self._is_drawn(call.path, state), None
                 self._own[call.path] = state.detach()
+            if call.path in self._own and not self._passed:
+                self._turns[call.path] += 1
+                self._returned[call.path] = [one.detach() for one in call.returned]
             return
         if call.path not in self._begun:
             self._begun.add(call.path)
@@ -224,12 +231,16 @@ class InitialState(Measurement):
         self._sizes |= {
             size for (_, rows), steps in self._steps.items() for size in ((steps, rows), (1, rows))
         }
-        self._asked = [
-            last
-            for given in loss_targets(passed.operations)
-            for steps, batch in self._sizes
-            for last in last_targets(given, steps, batch)
-        ]
+        self._sizes |= {(1 + n, len(self._own[path])) for path, n in self._turns.items()}
+        asked, self._asked = (
+            self._asked,
+            [
+                last
+                for given in loss_targets(passed.operations)
+                for steps, batch in self._sizes
+                for last in last_targets(given, steps, batch)
+            ],
+        )
         operations = passed.operations.named()
         before, self._size = self._size, len(operations)
         grown = bool(before) and self._size > GROWN * before
@@ -241,21 +252,22 @@ class InitialState(Measurement):
             self._attached = SPENT
         if self._attached:
             now.record_each(["state_attached"], torch.tensor([self._attached]))
-        self._look_at_loops(passed)  # last, as nothing can be read of a graph that is gone
+        self._look_at_loops(passed, asked)  # last, as nothing can be read of a graph that is gone
 
-    def _look_at_loops(self, passed: BackwardPass) -> None:
+    def _look_at_loops(self, passed: BackwardPass, asked: list[Tensor]) -> None:
         """How the states of loops without a layer of PyTorch's begin."""
         if not self._begun and not self._found:
             begun = loop_begun(passed.operations)
             if begun is not None and begun.shape[-1] >= WIDTH:
-                carried = self._loop.look(passed.operations, begun)
-                self._found["loop"] = self._is_drawn("loop", begun), float(carried)
-        if len(self._own) == 1 and not self._begun:
-            ((path, begun),) = self._own.items()
-            data = self._loops.data.get(path)
-            if data is not None:
-                carried = self._loop.look(passed.operations, begun, data)
-                self._found[path] = self._found[path][0], float(carried)
+                carried = self._carried["loop"].look(passed.operations, begun)
+                self._found["loop"] = self._is_drawn("loop", begun), carried
+        for path, begun in ({} if self._begun else self._own).items():
+            if (data := self._loops.data.get(path)) is not None:
+                look, ended = self._carried[path].look, self._returned[path]
+                carried = look(passed.operations, begun, data, ended)
+                first = data.flatten(1) if data.dim() > 2 else data
+                carried = carried and not any(is_asked(first, one) for one in asked)
+                self._found[path] = self._found[path][0], carried
 
     def on_iteration_end(self, now: Iteration) -> None:
         """Record what the states were."""
@@ -274,7 +286,7 @@ class InitialState(Measurement):
             if drawn is not None:
                 now.record(f"state_drawn/{name}", 0.0 if now.opposed else drawn)
             if carried is not None:
-                now.record(f"state_carried/{name}", carried)
+                now.record(f"state_carried/{name}", float(carried))
         self._ended = {}
         self._ends.update({path: state[:SEQUENCES].clone() for path, state in self._newest.items()})
         self._read, self._newest, self._given_last = self._given_last, {}, {}
