@@ -36,7 +36,7 @@ from backsight.probes import (
     sorted_apart,
     tensors_in,
 )
-from backsight.probes.wiring import put_back_alike, put_back_wrongly
+from backsight.probes.wiring import joined_apart, put_back_alike, put_back_wrongly
 
 __all__ = ["RowOrder"]
 
@@ -215,6 +215,10 @@ class RowOrder(Measurement):
             if wrongly := put_back_wrongly(made, by_hand):
                 self._note("rows_out_of_order", wrongly)
                 continue
+            if self._packed_by_hand and by_hand and not put_elsewhere(made, batch):
+                if joined_apart(made, by_hand, batch):
+                    self._note("rows_out_of_order", batch)
+                    continue
             rows = 0 if len(by_hand) != len(orders) else rows_sorted(made, by_hand)
             order = by_hand[0][1] if rows and not self._rows else None
             whole = term.factor is not None and term.weights is None
@@ -272,9 +276,19 @@ class RowOrder(Measurement):
             for one in self._given:
                 keys = keys_within(one, packed_rows)
                 back = None if keys is None else puts_back(*keys, orders, self._beside)
+                if back and orders:
+                    known = {nodes[0]: orders[0][1].argsort()}
+                    back = put_elsewhere(made, batch) or not joined_apart(
+                        made, orders, batch, known
+                    )
                 if back is not None:
                     self._note("rows_out_of_order", 0 if back else batch)
                     return
+
+    @property
+    def _packed_by_hand(self) -> bool:
+        """Whether whoever packed had sorted the rows, each time."""
+        return bool(self._packed) and all(one.by_hand for one in self._packed)
 
     def _in_place(self, orders: list[tuple[Node, Tensor]]) -> bool:
         """Whether rows are known to be where they were: PyTorch itself has sorted them, or what
