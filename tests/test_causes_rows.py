@@ -135,20 +135,19 @@ def pairs(m: nn.ModuleDict, rows: Tensor, *, sound: bool = False, within: bool =
     return ce(m["head"](states[0][first] - states[1][second]), FIRST[rows])
 
 
-def both(
-    m: nn.ModuleDict, rows: Tensor, *, back: tuple[bool, bool], how: str = "sub", alike: bool = False
-) -> Tensor:
+def both(m: nn.ModuleDict, rows: Tensor, *, back: tuple[bool, bool], how: str = "sub") -> Tensor:
     """Two batches, each sorted within the graph by its own lengths; the states of one, of both, or
     of none are put back, and compared row by row, or each with each."""
     states = []
     for each, put in zip((rows, (rows + 1) % ROWS), back, strict=True):
-        lengths, order = LENGTHS[rows if alike else each].sort(descending=True)
+        lengths, order = LENGTHS[each].sort(descending=True)
         packed = pack_padded_sequence(m["embed"](TEXT[each])[order], lengths, batch_first=True)
         last = m["rnn"](packed)[1][0]
         states.append(last[order.argsort()] if put else last)
     u, v = states
     if how == "each with each":
-        return (u @ v.t()).square().mean() + ce(m["head"](v.mean(0, keepdim=True)), FIRST[rows[:1]])
+        of_all: Tensor = (u @ v.t()).square().mean()
+        return of_all + ce(m["head"](v.mean(0, keepdim=True)), FIRST[rows[:1]])
     if how == "two losses":
         y = FIRST[(rows + 1) % ROWS]
         y = y if back[1] else y[LENGTHS[(rows + 1) % ROWS].argsort(descending=True, stable=True)]
@@ -220,9 +219,7 @@ ALIKE: dict[str, Loss] = {
     "two batches, each with each": partial(both, back=(False, False), how="each with each"),
     "two batches, two losses": partial(both, back=(True, False), how="two losses"),
     "outputs and state put back": partial(attending, outputs=True, state=True),
-    "outputs, state and targets alike": partial(
-        attending, outputs=False, state=False, alike=True
-    ),
+    "outputs, state and targets alike": partial(attending, outputs=False, state=False, alike=True),
     "in another order, for pairs": partial(put_back, back=for_pairs),
     "sorted once more, beside": partial(put_back, back=lambda order: order, beside=True),
     "targets sorted alike": partial(labelled, alike=True),
@@ -321,6 +318,41 @@ def test_an_encoder_that_sorts_its_rows_has_to_put_its_state_back(
             optimizer.zero_grad()
             logits = model(text, text.flip(1))
             ce(logits.flatten(0, 1), text.flip(1)[:, 1:].flatten()).backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+    found = {f.code for f in diagnose(tmp_path / "run").findings}
+    assert ("BKS417" in found) is not back
+
+
+class Attends(nn.Module):
+    """Sorts the rows it is given, and puts its outputs back, but the state with them or not."""
+
+    def __init__(self, back: bool) -> None:
+        super().__init__()
+        self.embed, self.back = nn.Embedding(CLASSES + 1, UNITS), back
+        self.rnn, self.head = rnn(inputs=UNITS, batch_first=True), nn.Linear(UNITS, CLASSES)
+
+    def forward(self, text: Tensor) -> Tensor:
+        lengths, order = (text > 0).sum(1).sort(descending=True)
+        packed = pack_padded_sequence(self.embed(text[order]), lengths, batch_first=True)
+        out, (state,) = self.rnn(packed)
+        out = pad_packed_sequence(out, batch_first=True)[0][order.argsort()]
+        state = state[order.argsort()] if self.back else state
+        answers: Tensor = self.head((out * (out * state[:, None]).sum(2, keepdim=True)).sum(1))
+        return answers
+
+
+@pytest.mark.parametrize("back", [False, True])
+def test_a_state_beside_outputs_that_are_put_back_has_to_be_as_well(
+    back: bool, tmp_path: Path
+) -> None:
+    torch.manual_seed(0)
+    model = Attends(back)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
+    with watch(model, optimizer, tmp_path / "run", every=1):
+        for _ in range(4):
+            rows = DIFFERENT[torch.randperm(len(DIFFERENT))[:BATCH]]
+            optimizer.zero_grad()
+            ce(model(TEXT[rows]), FIRST[rows]).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
     found = {f.code for f in diagnose(tmp_path / "run").findings}
     assert ("BKS417" in found) is not back

@@ -12,11 +12,20 @@ from backsight.probes.wiring._rows_within import sorted_apart
 
 __all__ = ["joined_apart", "orders_before", "rows_below"]
 
-JOINS = frozenset("Add Atan2 Bmm Cat Div Maximum Minimum Mul Rsub Sub Trilinear Where".split())
+JOINS = frozenset({
+    *("Add", "Atan2", "Bmm", "Cat", "Div", "Maximum", "Minimum", "Mul", "Rsub", "Sub"),
+    *("Trilinear", "Where"),
+})  # fmt: skip
 """Of two tensors, row by row."""
 
-PRODUCTS = frozenset("Addmm Baddbmm Bmm Linear Mm".split())
-REDUCED = frozenset("Amax Amin LinalgVectorNorm Logsumexp Max Mean Median Min Norm Prod Sum".split())
+PRODUCTS = frozenset({"Addmm", "Linear", "Mm"})
+"""Of which the rows of the second operand are no rows of the result."""
+
+REDUCED = frozenset({
+    *("Amax", "Amin", "LinalgVectorNorm", "Logsumexp", "Max", "Mean", "Median", "Min", "Norm"),
+    *("Prod", "Sum"),
+})  # fmt: skip
+"""One number of many."""
 
 OLD, UNKNOWN = "as before", "unknown"
 """Orders of rows; the other ones are the packings that they were sorted for."""
@@ -112,9 +121,7 @@ def joined_apart(
     return False
 
 
-def orders_before(
-    packings: Iterable[Node], by_node: Mapping[Node, Tensor]
-) -> dict[Node, Tensor]:
+def orders_before(packings: Iterable[Node], by_node: Mapping[Node, Tensor]) -> dict[Node, Tensor]:
     """By which order the rows of each packing were sorted within the graph, if by one alone.
 
     Args:
@@ -189,7 +196,7 @@ def _kept(
 ) -> frozenset[Order]:
     """The order of the rows of a result; unknown where it may mix them."""
     name = operation(node)
-    if name in PRODUCTS and len(given) > 1 and name not in ("Baddbmm", "Bmm"):
+    if name in PRODUCTS and len(given) > 1:
         return frozenset({UNKNOWN})
     if name in REDUCED:
         shape = shape_of(*given[0])

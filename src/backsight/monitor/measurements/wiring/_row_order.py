@@ -215,10 +215,10 @@ class RowOrder(Measurement):
             if wrongly := put_back_wrongly(made, by_hand):
                 self._note("rows_out_of_order", wrongly)
                 continue
-            if self._packed_by_hand and by_hand and not put_elsewhere(made, batch):
-                if joined_apart(made, by_hand, batch):
-                    self._note("rows_out_of_order", batch)
-                    continue
+            indexed = self._packed_by_hand and by_hand and not put_elsewhere(made, batch)
+            if indexed and joined_apart(made, by_hand, batch):
+                self._note("rows_out_of_order", batch)
+                continue
             rows = 0 if len(by_hand) != len(orders) else rows_sorted(made, by_hand)
             order = by_hand[0][1] if rows and not self._rows else None
             whole = term.factor is not None and term.weights is None
