@@ -35,9 +35,8 @@ class RowsOutOfOrder(InARow):
         "batches that make one answer have each been sorted by their own lengths; or a state that "
         "was left sorted meets, row by row, outputs that were put back, or another batch's; or "
         "rows that were sorted are put together again with some of them twice, and others not at "
-        "all. "
-        "Where rows are sorted and not put back, and the order of the targets is not known, an info "
-        "says so. enforce_sorted=False sorts and puts back by itself, and does not count."
+        "all. Where rows are sorted and not put back, and the order of the targets is not known, "
+        "an info says so. enforce_sorted=False sorts and puts back by itself, and does not count."
     )
     causes: ClassVar = (
         "x[order] for pack_padded_sequence, and targets in the order of before",
