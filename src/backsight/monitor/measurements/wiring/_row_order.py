@@ -13,6 +13,7 @@ from backsight.monitor.measurements._measurement import SAMPLED_AND_LOOKED_AT, M
 from backsight.monitor.measurements.wiring._embedded_rows import embedded_in
 from backsight.monitor.measurements.wiring._packed_rows import PackedRows
 from backsight.monitor.measurements.wiring._row_targets import by_row, is_part
+from backsight.monitor.measurements.wiring._rows_given import one_by_one
 from backsight.probes import (
     LossOperations,
     LossTarget,
@@ -149,7 +150,7 @@ class RowOrder(Measurement):
         if self._packed and torch.is_grad_enabled():
             given = [*tensors_in((call.inputs, call.named))]
             self._given += [x.detach() for x in given if x.grad_fn is None and x.dim() > 1]
-            for each in (_symbols(given), _numbers(given)):
+            for each in one_by_one(given):
                 if len(each) == self._packed[-1].batch and len(each) * max(map(len, each)) <= MOST:
                     self._given.append(torch.nn.utils.rnn.pad_sequence(each, batch_first=True))
             held = [*tensors_in(call.result), *tensors_in(tuple(vars(call.module).values()))]
@@ -405,17 +406,6 @@ class RowOrder(Measurement):
                 return None
             key = one if key is None else key * 0x5851F42D4C957F2D + one
         return key
-
-
-def _symbols(given: list[Tensor]) -> list[Tensor]:
-    """``(T,)`` each."""
-    return [x for x in given if x.dim() == 1 and x.dtype == torch.long]
-
-
-def _numbers(given: list[Tensor]) -> list[Tensor]:
-    """``(T, F)`` each, if all are as wide."""
-    rows = [x for x in given if x.dim() == 2 and x.is_floating_point() and x.grad_fn is None]
-    return [x.detach() for x in rows] if len({x.shape[1] for x in rows}) == 1 else []
 
 
 def _is_data(state: Any) -> bool:
