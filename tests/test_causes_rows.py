@@ -135,6 +135,43 @@ def pairs(m: nn.ModuleDict, rows: Tensor, *, sound: bool = False, within: bool =
     return ce(m["head"](states[0][first] - states[1][second]), FIRST[rows])
 
 
+def both(m: nn.ModuleDict, rows: Tensor, *, back: tuple[bool, bool], how: str = "sub") -> Tensor:
+    """Two batches, each sorted within the graph by its own lengths; the states of one, of both, or
+    of none are put back, and compared row by row, or each with each."""
+    states = []
+    for each, put in zip((rows, (rows + 1) % ROWS), back, strict=True):
+        lengths, order = LENGTHS[each].sort(descending=True)
+        packed = pack_padded_sequence(m["embed"](TEXT[each])[order], lengths, batch_first=True)
+        last = m["rnn"](packed)[1][0]
+        states.append(last[order.argsort()] if put else last)
+    u, v = states
+    if how == "each with each":
+        of_all: Tensor = (u @ v.t()).square().mean()
+        return of_all + ce(m["head"](v.mean(0, keepdim=True)), FIRST[rows[:1]])
+    if how == "two losses":
+        y = FIRST[(rows + 1) % ROWS]
+        y = y if back[1] else y[LENGTHS[(rows + 1) % ROWS].argsort(descending=True, stable=True)]
+        return ce(m["head"](u), FIRST[rows]) + ce(m["head"](v), y)
+    if how == "cat":
+        return ce(m["head"](torch.cat([u[:, ::2], v[:, 1::2]], 1)), FIRST[rows])
+    return ce(m["head"]((u - v).abs()), FIRST[rows])
+
+
+def attending(
+    m: nn.ModuleDict, rows: Tensor, *, outputs: bool, state: bool, alike: bool = False
+) -> Tensor:
+    """The last state of each row attends to the outputs; either may be put back."""
+    lengths, order = LENGTHS[rows].sort(descending=True)
+    packed = pack_padded_sequence(m["embed"](TEXT[rows])[order], lengths, batch_first=True)
+    out, last = m["rnn"](packed)
+    out, last = pad_packed_sequence(out, batch_first=True)[0], last[0]
+    back = order.argsort()
+    out, last = out[back] if outputs else out, last[back] if state else last
+    weights = torch.bmm(out, last.unsqueeze(2)).softmax(1)
+    y = FIRST[rows][order] if alike else FIRST[rows]
+    return ce(m["head"]((weights * out).sum(1)), y)
+
+
 def for_pairs(order: Tensor) -> Tensor:
     """Put back, and then in another order, as for pairs that do not belong together."""
     return order.argsort()[torch.randperm(len(order))]
@@ -145,6 +182,10 @@ SORTED: dict[str, tuple[Loss, bool]] = {
     "put back from the end": (partial(put_back, back=lambda o: o.argsort(descending=True)), False),
     "put back by another order": (pairs, False),
     "put back by another order, sorted before": (partial(pairs, within=False), False),
+    "two batches, none put back": (partial(both, back=(False, False)), False),
+    "two batches, one put back": (partial(both, back=(True, False), how="cat"), False),
+    "outputs put back, and the state not": (partial(attending, outputs=True, state=False), False),
+    "the state put back, and outputs not": (partial(attending, outputs=False, state=True), False),
     "before the embedding": (labelled, False),
     "after it": (partial(labelled, early=False), False),
     "after it, targets of a slice": (
@@ -174,6 +215,11 @@ def test_rows_that_are_sorted_alone_are_found(which: str, tmp_path: Path) -> Non
 ALIKE: dict[str, Loss] = {
     "put back, each of two": partial(pairs, sound=True),
     "put back, each of two, sorted before": partial(pairs, sound=True, within=False),
+    "two batches, put back": partial(both, back=(True, True)),
+    "two batches, each with each": partial(both, back=(False, False), how="each with each"),
+    "two batches, two losses": partial(both, back=(True, False), how="two losses"),
+    "outputs and state put back": partial(attending, outputs=True, state=True),
+    "outputs, state and targets alike": partial(attending, outputs=False, state=False, alike=True),
     "in another order, for pairs": partial(put_back, back=for_pairs),
     "sorted once more, beside": partial(put_back, back=lambda order: order, beside=True),
     "targets sorted alike": partial(labelled, alike=True),
@@ -272,6 +318,41 @@ def test_an_encoder_that_sorts_its_rows_has_to_put_its_state_back(
             optimizer.zero_grad()
             logits = model(text, text.flip(1))
             ce(logits.flatten(0, 1), text.flip(1)[:, 1:].flatten()).backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+    found = {f.code for f in diagnose(tmp_path / "run").findings}
+    assert ("BKS417" in found) is not back
+
+
+class Attends(nn.Module):
+    """Sorts the rows it is given, and puts its outputs back, but the state with them or not."""
+
+    def __init__(self, back: bool) -> None:
+        super().__init__()
+        self.embed, self.back = nn.Embedding(CLASSES + 1, UNITS), back
+        self.rnn, self.head = rnn(inputs=UNITS, batch_first=True), nn.Linear(UNITS, CLASSES)
+
+    def forward(self, text: Tensor) -> Tensor:
+        lengths, order = (text > 0).sum(1).sort(descending=True)
+        packed = pack_padded_sequence(self.embed(text[order]), lengths, batch_first=True)
+        out, (state,) = self.rnn(packed)
+        out = pad_packed_sequence(out, batch_first=True)[0][order.argsort()]
+        state = state[order.argsort()] if self.back else state
+        answers: Tensor = self.head((out * (out * state[:, None]).sum(2, keepdim=True)).sum(1))
+        return answers
+
+
+@pytest.mark.parametrize("back", [False, True])
+def test_a_state_beside_outputs_that_are_put_back_has_to_be_as_well(
+    back: bool, tmp_path: Path
+) -> None:
+    torch.manual_seed(0)
+    model = Attends(back)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
+    with watch(model, optimizer, tmp_path / "run", every=1):
+        for _ in range(4):
+            rows = DIFFERENT[torch.randperm(len(DIFFERENT))[:BATCH]]
+            optimizer.zero_grad()
+            ce(model(TEXT[rows]), FIRST[rows]).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
     found = {f.code for f in diagnose(tmp_path / "run").findings}
     assert ("BKS417" in found) is not back

@@ -33,6 +33,7 @@ from backsight.probes.wiring._initial_state import (
     made_by,
     same_direction,
 )
+from backsight.probes.wiring._joined_apart import joined_apart
 from backsight.probes.wiring._last_step import asks_for_last
 from backsight.probes.wiring._linear_dependence import sums_across
 from backsight.probes.wiring._loop_carried import LoopCarried
@@ -100,6 +101,7 @@ __all__ = [
     "hides_all_but",
     "is_drawn",
     "is_spent",
+    "joined_apart",
     "keys_within",
     "lengths_unlike",
     "looks_around",

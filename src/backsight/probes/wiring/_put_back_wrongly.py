@@ -1,6 +1,6 @@
 """Rows that are sorted before they are packed, and put back by an order that does not do it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -8,6 +8,7 @@ from torch.autograd.graph import Node
 
 from backsight.probes._operations import saved
 from backsight.probes.loss import LossOperations
+from backsight.probes.wiring._joined_apart import orders_before, rows_below
 
 __all__ = ["put_back_alike", "put_back_wrongly"]
 
@@ -49,21 +50,16 @@ def put_back_wrongly(made: LossOperations, orders: Sequence[tuple[Node, Tensor]]
     if not packings or len(orders) <= len(packings):
         return 0
     by_node = dict(orders)
-    before: dict[Node, Tensor] = {}
-    for packing in packings:
-        met = _met([packing], {*by_node, *packings} - {packing})
-        ways = [by_node[node] for node in met if node in by_node]
-        if ways and all(torch.equal(ways[0], way) for way in ways):
-            before[packing] = ways[0]
+    before = orders_before(packings, by_node)
     backs: dict[Node, list[Node]] = {}
     for node in by_node:
-        for packing in _met([node], {*by_node, *packings} - {node}) & packings:
+        for packing in rows_below([node], {*by_node, *packings} - {node}) & packings:
             backs.setdefault(packing, []).append(node)
     return max(
         (
             _misplaced(packing, before, [by_node[node] for node in nodes])
             for packing, nodes in backs.items()
-            if packing in before and packing not in _met(made.roots, {*nodes, packing})
+            if packing in before and packing not in rows_below(made.roots, {*nodes, packing})
         ),
         default=0,
     )
@@ -98,24 +94,9 @@ def put_back_alike(made: LossOperations, orders: Sequence[tuple[Node, Tensor]]) 
     nodes = {node for node, _ in orders}
     if len(packings) != 2 or len(nodes) != 2 or not torch.equal(orders[0][1], orders[1][1]):
         return False
-    backs = [_met([node], (nodes | packings) - {node}) for node in nodes]
+    backs = [rows_below([node], (nodes | packings) - {node}) for node in nodes]
     of_one = all(len(below) == 1 and below <= packings for below in backs)
-    return of_one and backs[0] != backs[1] and _met(made.roots, nodes | packings) == nodes
-
-
-def _met(begin: Iterable[Node], ends: set[Node]) -> set[Node]:
-    """Which of these operations lie below others, without any of them between."""
-    waiting, found = list(begin), set()
-    seen = set(waiting)
-    while waiting:
-        node = waiting.pop()
-        if node in ends:
-            found.add(node)
-            continue
-        below = {one for one, _ in node.next_functions if one is not None} - seen
-        seen |= below
-        waiting += below
-    return found
+    return of_one and backs[0] != backs[1] and rows_below(made.roots, nodes | packings) == nodes
 
 
 def _misplaced(packing: Node, before: Mapping[Node, Tensor], backs: Sequence[Tensor]) -> int:

@@ -32,10 +32,11 @@ class RowsOutOfOrder(InARow):
         "rows that are sorted by hand have other targets each time they come again; or a model "
         "sorts the rows that it is given, and neither puts its answers back nor returns the order, "
         "or puts them back by another order, as by the one that has sorted them; or the two "
-        "batches that make one answer have each been sorted by their own lengths; or rows that "
-        "were sorted are put together again with some of them twice, and others not at all. Where "
-        "rows are sorted and not put back, and the order of the targets is not known, an info says "
-        "so. enforce_sorted=False sorts and puts back by itself, and does not count."
+        "batches that make one answer have each been sorted by their own lengths; or a state that "
+        "was left sorted meets, row by row, outputs that were put back, or another batch's; or "
+        "rows that were sorted are put together again with some of them twice, and others not at "
+        "all. Where rows are sorted and not put back, and the order of the targets is not known, "
+        "an info says so. enforce_sorted=False sorts and puts back by itself, and does not count."
     )
     causes: ClassVar = (
         "x[order] for pack_padded_sequence, and targets in the order of before",
@@ -43,7 +44,8 @@ class RowsOutOfOrder(InARow):
     )
     remedies: ClassVar = (
         "leave the sorting to PyTorch: pack_padded_sequence(x, lengths, enforce_sorted=False)",
-        "put the outputs back: output[order.argsort()]",
+        "put the outputs back, and the state with them: output[order.argsort()], "
+        "h_n[:, order.argsort()]",
         "sort the targets alike: y = y[order]",
     )
     source: ClassVar[str] = "PyTorch's documentation of pack_padded_sequence; public reports"

@@ -13,6 +13,7 @@ from backsight.monitor.measurements._measurement import SAMPLED_AND_LOOKED_AT, M
 from backsight.monitor.measurements.wiring._embedded_rows import embedded_in
 from backsight.monitor.measurements.wiring._packed_rows import PackedRows
 from backsight.monitor.measurements.wiring._row_targets import by_row, is_part
+from backsight.monitor.measurements.wiring._rows_given import one_by_one
 from backsight.probes import (
     LossOperations,
     LossTarget,
@@ -36,7 +37,7 @@ from backsight.probes import (
     sorted_apart,
     tensors_in,
 )
-from backsight.probes.wiring import put_back_alike, put_back_wrongly
+from backsight.probes.wiring import joined_apart, put_back_alike, put_back_wrongly
 
 __all__ = ["RowOrder"]
 
@@ -149,7 +150,7 @@ class RowOrder(Measurement):
         if self._packed and torch.is_grad_enabled():
             given = [*tensors_in((call.inputs, call.named))]
             self._given += [x.detach() for x in given if x.grad_fn is None and x.dim() > 1]
-            for each in (_symbols(given), _numbers(given)):
+            for each in one_by_one(given):
                 if len(each) == self._packed[-1].batch and len(each) * max(map(len, each)) <= MOST:
                     self._given.append(torch.nn.utils.rnn.pad_sequence(each, batch_first=True))
             held = [*tensors_in(call.result), *tensors_in(tuple(vars(call.module).values()))]
@@ -215,6 +216,10 @@ class RowOrder(Measurement):
             if wrongly := put_back_wrongly(made, by_hand):
                 self._note("rows_out_of_order", wrongly)
                 continue
+            indexed = self._packed_by_hand and by_hand and not put_elsewhere(made, batch)
+            if indexed and joined_apart(made, by_hand, batch):
+                self._note("rows_out_of_order", batch)
+                continue
             rows = 0 if len(by_hand) != len(orders) else rows_sorted(made, by_hand)
             order = by_hand[0][1] if rows and not self._rows else None
             whole = term.factor is not None and term.weights is None
@@ -272,9 +277,19 @@ class RowOrder(Measurement):
             for one in self._given:
                 keys = keys_within(one, packed_rows)
                 back = None if keys is None else puts_back(*keys, orders, self._beside)
+                if back and orders:
+                    known = {nodes[0]: orders[0][1].argsort()}
+                    back = put_elsewhere(made, batch) or not joined_apart(
+                        made, orders, batch, known
+                    )
                 if back is not None:
                     self._note("rows_out_of_order", 0 if back else batch)
                     return
+
+    @property
+    def _packed_by_hand(self) -> bool:
+        """Whether whoever packed had sorted the rows, each time."""
+        return bool(self._packed) and all(one.by_hand for one in self._packed)
 
     def _in_place(self, orders: list[tuple[Node, Tensor]]) -> bool:
         """Whether rows are known to be where they were: PyTorch itself has sorted them, or what
@@ -391,17 +406,6 @@ class RowOrder(Measurement):
                 return None
             key = one if key is None else key * 0x5851F42D4C957F2D + one
         return key
-
-
-def _symbols(given: list[Tensor]) -> list[Tensor]:
-    """``(T,)`` each."""
-    return [x for x in given if x.dim() == 1 and x.dtype == torch.long]
-
-
-def _numbers(given: list[Tensor]) -> list[Tensor]:
-    """``(T, F)`` each, if all are as wide."""
-    rows = [x for x in given if x.dim() == 2 and x.is_floating_point() and x.grad_fn is None]
-    return [x.detach() for x in rows] if len({x.shape[1] for x in rows}) == 1 else []
 
 
 def _is_data(state: Any) -> bool:
