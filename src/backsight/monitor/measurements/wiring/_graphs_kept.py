@@ -6,7 +6,7 @@ from backsight.probes import GraphTags
 
 __all__ = ["GraphsKept"]
 
-CALLS = 16
+CALLS = 8
 """In an iteration: a cell is called hundreds of times, and its first call is in any graph of it."""
 
 
