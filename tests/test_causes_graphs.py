@@ -109,6 +109,57 @@ def test_what_is_kept_with_its_graph_is_found(step: Step, tmp_path: Path) -> Non
     assert found.evidence == {"graphs": STEPS - 2.0}  # without the newest, and the one under way
 
 
+def smooths_a_validation_loss(t: Training, i: int) -> None:
+    """Nobody calls ``backward`` on it."""
+    t.step(t.forward()[-1])
+    t.total = 0.9 * t.total + 0.1 * t.forward()[-1]
+
+
+def lists_validation_outputs(t: Training, i: int) -> None:
+    t.net.eval()
+    t.kept.append(t.forward()[1])
+    t.net.train()
+    t.step(t.forward()[-1])
+
+
+def carries_a_state_that_is_never_trained(t: Training, i: int) -> None:
+    t.step(t.forward()[-1])
+    state = t.total if isinstance(t.total, Tensor) else None
+    t.total = t.rnn(torch.randn(3, 2, 2), state)[1]
+
+
+@pytest.mark.some(2)
+@pytest.mark.parametrize(
+    "step",
+    [smooths_a_validation_loss, lists_validation_outputs, carries_a_state_that_is_never_trained],
+)
+def test_graphs_of_forwards_without_a_backward_pass_are_found(step: Step, tmp_path: Path) -> None:
+    (found,) = findings(step, tmp_path / "run")
+    assert found.severity == "warning"
+    assert float(found.evidence["graphs"]) >= STEPS - 3
+
+
+def test_cells_that_validate_with_gradients_are_found(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    cell = nn.LSTMCell(2, 4)
+    optimizer = torch.optim.SGD(cell.parameters(), lr=1e-3)
+
+    def ends_at() -> Tensor:
+        state: Any = None
+        for _ in range(40):
+            state = cell(torch.randn(3, 2), state)
+        return state[0].square().mean()  # type: ignore[no-any-return]
+
+    held: Any = 0.0
+    with watch(cell, optimizer, tmp_path / "run", every=1):
+        for _ in range(STEPS):
+            optimizer.zero_grad()
+            ends_at().backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            held = held + ends_at()
+    assert "BKS426" in {one.code for one in diagnose(Run(tmp_path / "run")).findings}
+
+
 def keeps_numbers(t: Training, i: int) -> None:
     _, outputs, loss = t.forward()
     t.step(loss)
@@ -126,6 +177,44 @@ def keeps_an_epoch(t: Training, i: int) -> None:
     adds_up(t, i)
     if i % 4 == 3:
         t.total = t.total.item()
+
+
+def lists_what_a_validation_made(t: Training, i: int) -> None:
+    """For one mean; the list is bound anew with each."""
+    t.step(t.forward()[-1])
+    t.kept = [t.forward()[1] for _ in range(30)]
+    t.total = torch.cat(t.kept).mean()
+
+
+def validates_with_gradients(t: Training, i: int) -> None:
+    t.step(t.forward()[-1])
+    t.total = 0.9 * t.total + 0.1 * t.forward()[-1].item()
+
+
+def replays(t: Training, i: int) -> None:
+    t.kept += [one.detach() for one in t.forward()[:2]]
+    t.step(t.forward()[-1] + t.kept[i // 2].square().mean())
+
+
+def keeps_the_best(t: Training, i: int) -> None:
+    t.step(t.forward()[-1])
+    held = t.forward()[-1]
+    t.total = held if i == 0 or held < t.total else t.total
+
+
+def keeps_a_window(t: Training, i: int) -> None:
+    """Truncated: each pass goes on through the graphs of the last few windows."""
+    state = t.kept[-1][1] if t.kept else torch.zeros(1, 2, 4)
+    given = state.detach().requires_grad_()
+    states, made = t.rnn(torch.randn(3, 2, 2), given)
+    t.kept = [*t.kept, (given, made)][-6:]
+    t.optimizer.zero_grad()
+    t.head(states[-1]).square().mean().backward(retain_graph=True)
+    for (later, _), (_, earlier) in zip(t.kept[:0:-1], t.kept[-2::-1], strict=True):
+        earlier.backward(later.grad, retain_graph=True)
+    # A step would write into what the graphs of the window have saved.
+    for p in t.net.parameters():
+        p.grad = None
 
 
 def retains(t: Training, i: int) -> None:
@@ -152,6 +241,11 @@ def accumulates(t: Training, i: int) -> None:
         keeps_numbers,
         keeps_the_last_ten,
         keeps_an_epoch,
+        lists_what_a_validation_made,
+        validates_with_gradients,
+        replays,
+        keeps_the_best,
+        keeps_a_window,
         retains,
         differentiates_twice,
         accumulates,
@@ -183,6 +277,7 @@ def test_a_mark_keeps_nothing_alive_and_changes_nothing() -> None:
     loss = hidden.sum()
     before = len(loss.grad_fn.next_functions)  # type: ignore[union-attr]
     tags.mark(LossOperations([loss]))
+    tags.begin()
     assert tags.alive() == 1
     assert len(loss.grad_fn.next_functions) == before  # type: ignore[union-attr]
     held, node = weakref.ref(hidden), weakref.ref(loss)
@@ -201,6 +296,7 @@ def test_graphs_that_share_an_operation_count_once() -> None:
     losses = [(shared * i).sum() for i in range(4)]
     for loss in losses:
         tags.mark(LossOperations([loss]))
+        tags.begin()
     assert tags.alive() == 1
 
 

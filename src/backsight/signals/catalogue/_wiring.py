@@ -186,8 +186,8 @@ SIGNALS = (
     Signal(
         name="graphs_kept",
         title="graphs of earlier samples that exist",
-        formula="graphs of the losses of earlier samples, without the newest, that exist when "
-        "backward begins; 0 where L itself is made of them",
+        formula="earlier samples, without the newest, of which graphs exist when backward begins: "
+        "of a loss, or of what a layer has made for none; 0 where L itself is made of them",
         axes=("iteration",),
         unit="graphs",
         reduction="none",

@@ -31,11 +31,13 @@ class GraphsKeptAlive(Rule):
     )
     causes: ClassVar = (
         "total_loss += loss, to report a mean",
+        "a validation loss that is computed without torch.no_grad() and added up or smoothed",
         "losses.append(loss) or outputs.append(output), for a later plot or accuracy",
         "a hidden state that is stored with its graph",
     )
     remedies: ClassVar = (
         "add up numbers: total_loss += loss.item()",
+        "validate within torch.no_grad()",
         "store tensors without their graph: outputs.append(output.detach())",
     )
     source: ClassVar[str] = "PyTorch's FAQ: 'My model reports out of memory'"
