@@ -1594,7 +1594,10 @@ def test_precursor_tells_its_lead() -> None:
 
 @pytest.mark.parametrize(
     ("high", "loss", "severity"),
-    [(10, [], "info"), (80, [], "warning"), (10, [50.0] * 40, "warning")],
+    [
+        *((10, [], "info"), (80, [], "warning")),
+        *((10, [50.0] * 2, "info"), (10, [50.0] * 40, "warning"), (10, [NAN] * 2, "warning")),
+    ],
 )
 def test_a_precursor_that_nothing_has_come_of_is_a_note(
     high: int, loss: list[float], severity: str

@@ -13,6 +13,7 @@ from backsight.diagnosis._requirement import Requirement
 from backsight.diagnosis._rule import Rule, Sample, named, short
 from backsight.diagnosis._stretch import Column, Stretch
 from backsight.diagnosis.rules._rise import NEWEST, RiseTracker
+from backsight.diagnosis.stability import LossHistory
 
 __all__ = ["Precursor"]
 
@@ -50,7 +51,7 @@ class Precursor(Rule):
         "are recorded less often than in every iteration, the medians are those of as many "
         "recorded values. Without hidden-state norms (a loop over cells), the gradient alone must "
         "grow by a factor of {alone:g}. It is an info since the gradient is back where it was, "
-        "within {back:g} iterations, if the loss has not moved by then."
+        "within {back:g} iterations, if the loss is as usual by then."
     )
     causes: ClassVar = (
         "a recurrent matrix whose spectral radius has grown past 1",
@@ -87,6 +88,10 @@ class Precursor(Rule):
     """Iterations: later, what is usual has risen itself."""
     _gradients: dict[str, RiseTracker] = field(default_factory=dict, init=False, repr=False)
     _states: dict[str, RiseTracker] = field(default_factory=dict, init=False, repr=False)
+    _regained: set[str] = field(default_factory=set, init=False, repr=False)
+    """Members whose loss was as usual when the gradient was back."""
+    _broken: set[str] = field(default_factory=set, init=False, repr=False)
+    """Those whose loss was not finite."""
     _grown: dict[str, tuple[int, float]] = field(default_factory=dict, init=False, repr=False)
 
     @property
@@ -99,7 +104,8 @@ class Precursor(Rule):
         """As of any rule; a warning that nothing has come of is a note."""
         for finding in self.findings.values():
             lasted = math.inf if finding.resolved_at is None else finding.resolved_at
-            over = lasted - finding.iteration <= self.back and "lead" not in finding.outcome
+            unharmed = "lead" not in finding.outcome or finding.module in self._regained
+            over = lasted - finding.iteration <= self.back and unharmed
             finding.severity = "info" if over else self.severity
         return super().verdict()
 
@@ -124,7 +130,7 @@ class Precursor(Rule):
                 continue
             self.ready = True
             if rise.height < math.log(self.gradient) / 2:
-                self.resolve(member, now.iteration)
+                self._is_over(member, now.iteration, course)
             elif rise.height > math.log(self.gradient) and rise.sigmas > self.sigmas:
                 self._consider(member, now, rise)
 
@@ -148,7 +154,8 @@ class Precursor(Rule):
             low = np.flatnonzero(heights < math.log(self.gradient) / 2)
             rise.add_many(column.numbers)
             if low.size:
-                self.resolve(member, int(stretch.iterations[at[low[0]]]))
+                place = int(at[low[0]])
+                self._is_over(member, int(stretch.iterations[place]), stretch.course(member, place))
 
     def _is_silent(self, stretch: Stretch) -> bool:
         """Whether nothing is finite, nor stands above its past, nor is there a warning."""
@@ -198,15 +205,26 @@ class Precursor(Rule):
         """The gradient of each model with a loss."""
         return [c for c in stretch.scalars("grad_norm") if c.member in stretch.courses]
 
+    def _is_over(self, member: str, iteration: int, course: LossHistory | None) -> None:
+        """The gradient is back; whether the loss is, too: it may have gone for a moment."""
+        finding = self.findings.get(member)
+        if finding is None or finding.resolved_at is not None:
+            return
+        self._regained.discard(member)
+        if course is not None and member not in self._broken:
+            highest = course.usual.median + self.calm * _spread(course)
+            self._regained |= {member} if _newest(course) <= highest else set()
+        self.resolve(member, iteration)
+
     def _consider(self, member: str, now: Sample, rise: RiseTracker) -> None:
         """The gradient has risen: have the states, and is the loss as usual?"""
         course = now.courses[member]
-        spread = max(course.usual.spread, 0.02 * abs(course.usual.median))
+        spread = _spread(course)
         if not course.value <= course.usual.median + self.calm * spread:
             return  # the loss has gone: too late for a warning
         if course.usual.median - course.level > self.pays * abs(course.began):
             return  # it comes down fast
-        newest = float(np.median([*course.usual.last(NEWEST - 1), course.value]))
+        newest = _newest(course)
         if course.usual.median - newest > max(self.pays * abs(course.began), self.drop * spread):
             return  # it has just begun to
         if course.lost > 0.5 or course.level > course.start + abs(course.start):
@@ -240,7 +258,16 @@ class Precursor(Rule):
         finding = self.findings.get(member)
         if finding is None or finding.resolved_at is not None or "lead" in finding.outcome:
             return
-        usual = now.courses[member].usual
-        spread = max(usual.spread, 0.02 * abs(usual.median))
-        if not math.isfinite(loss) or loss > usual.median + 2 * self.calm * spread:
+        course = now.courses[member]
+        if not math.isfinite(loss) or loss > course.usual.median + 2 * self.calm * _spread(course):
             finding.outcome = {"lead": now.iteration - finding.iteration}
+            if not math.isfinite(loss):
+                self._broken.add(member)
+
+
+def _spread(course: LossHistory) -> float:
+    return max(course.usual.spread, 0.02 * abs(course.usual.median))
+
+
+def _newest(course: LossHistory) -> float:
+    return float(np.median([*course.usual.last(NEWEST - 1), course.value]))
