@@ -43,4 +43,6 @@ for epoch in range(1, 11):
     with torch.no_grad():
         guess = model(val_x)
         val = nn.functional.mse_loss(guess, val_y).item()
-    print(f"epoch {epoch} loss {loss.item():.4f} val {val:.4f} guesses spread {guess.std().item():.4f}")
+    print(
+        f"epoch {epoch} loss {loss.item():.4f} val {val:.4f} guesses spread {guess.std().item():.4f}"
+    )

@@ -14,7 +14,9 @@ def strokes(n):
     cracked = torch.randint(0, 2, (n,))
     t = torch.arange(POINTS) / POINTS
     pitch = 10 + 4 * torch.rand(n, 1)
-    beat = torch.where(cracked.bool().unsqueeze(1), torch.cos(9.0 * t + torch.rand(n, 1)), torch.ones(1))
+    beat = torch.where(
+        cracked.bool().unsqueeze(1), torch.cos(9.0 * t + torch.rand(n, 1)), torch.ones(1)
+    )
     x = torch.sin(6.28 * pitch * t + 6.28 * torch.rand(n, 1)) * torch.exp(-1.5 * t) * beat
     return (x + 0.1 * torch.randn(n, POINTS)).unsqueeze(1), cracked
 

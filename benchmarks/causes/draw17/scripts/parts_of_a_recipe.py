@@ -70,5 +70,7 @@ for step in range(1, 301):
     optimizer.step()
     if step % 30 == 0:
         with torch.no_grad():
-            right = (model.crf.decode(model.emissions(test_words)) == test_tags).float().mean().item()
+            right = (
+                (model.crf.decode(model.emissions(test_words)) == test_tags).float().mean().item()
+            )
         print(f"step {step} loss {loss.item():.4f} test tags right {right:.3f}")

@@ -61,4 +61,6 @@ for step in range(1, 401):
     if step % 40 == 0:
         with torch.no_grad():
             error = (forecast(x[cut:], today[cut:]) - tomorrow[cut:]).pow(2).mean().item()
-        print(f"step {step} loss {loss.item():.5f} test {error:.3f} today's price again {naive:.3f}")
+        print(
+            f"step {step} loss {loss.item():.5f} test {error:.3f} today's price again {naive:.3f}"
+        )

@@ -35,7 +35,9 @@ class LetterGRU(nn.Module):
         return self.out(self.gru(self.embed(x))[0])
 
 
-criterion = nn.CrossEntropyLoss(ignore_index=PAD) if "--fixed" in sys.argv else nn.CrossEntropyLoss()
+criterion = (
+    nn.CrossEntropyLoss(ignore_index=PAD) if "--fixed" in sys.argv else nn.CrossEntropyLoss()
+)
 loader = DataLoader(TensorDataset(sayings(1280)), batch_size=32, shuffle=True)
 test = sayings(256)
 model = LetterGRU(40)
@@ -52,4 +54,6 @@ for epoch in range(1, 10):
         logits = model(test[:, :-1])[real]
         letters = nn.functional.cross_entropy(logits, test[:, 1:][real]).item()
         pads = (logits.argmax(1) == PAD).float().mean().item()
-    print(f"epoch {epoch} loss {loss.item():.4f} a test letter costs {letters:.4f} taken for filling {pads:.3f}")
+    print(
+        f"epoch {epoch} loss {loss.item():.4f} a test letter costs {letters:.4f} taken for filling {pads:.3f}"
+    )
