@@ -1,4 +1,4 @@
-"""A firefly crosses a small film; which way does it fly? Convolution on each picture, LSTM over the pictures."""
+"""A firefly flies over a small film up to its rim; which way? Convolution on each picture, LSTM over the pictures."""
 
 import sys
 
@@ -17,7 +17,7 @@ def films(n):
     start = torch.randint(0, SIDE, (n, 2))
     x = 0.1 * torch.randn(n, PICTURES, 1, SIDE, SIDE)
     for t in range(PICTURES):
-        at = (start + t * WAYS[way]) % SIDE
+        at = (start + t * WAYS[way]).clamp(0, SIDE - 1)
         x[torch.arange(n), t, 0, at[:, 0], at[:, 1]] += 2.0
     return x, way
 
@@ -54,11 +54,13 @@ model = FilmNet()
 optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
 criterion = nn.CrossEntropyLoss()
 for epoch in range(1, 11):
+    running = 0.0
     for x, way in train:
         optimizer.zero_grad()
         loss = criterion(model(x), way)
         loss.backward()
         optimizer.step()
+        running += loss.item() / len(train)
     with torch.no_grad():
         right = (model(test_x).argmax(1) == test_way).float().mean().item()
-    print(f"epoch {epoch} loss {loss.item():.4f} test right {right:.3f}")
+    print(f"epoch {epoch} loss {running:.4f} test right {right:.3f}")

@@ -27,12 +27,12 @@ class HandNet(nn.Module):
 
 
 def hands(n):
-    cards = torch.rand(n, 3, 1) * 2 - 1
+    cards = (torch.randint(1, 14, (n, 3, 1)) - 7) / 3.74
     return cards, (cards.amax(1) - cards.amin(1)).squeeze(1)
 
 
 model = HandNet()
-optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
+optimizer = torch.optim.Adam(model.parameters(), lr=8e-3)
 test_x, test_y = hands(300)
 for step in range(1, 501):
     x, y = hands(32)

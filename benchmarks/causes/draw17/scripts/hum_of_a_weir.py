@@ -9,7 +9,7 @@ from torch import nn
 
 torch.manual_seed(1722)
 torch.set_num_threads(1)
-WINDOW, STREAMS, LR = 4, 8, 0.05
+WINDOW, STREAMS, LR = 6, 8, 0.15
 
 t = torch.arange(0, 300 * WINDOW + 1).float()
 phase = 2 * math.pi * torch.rand(STREAMS, 1)
