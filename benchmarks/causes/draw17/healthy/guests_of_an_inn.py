@@ -46,7 +46,7 @@ for step in range(1, 401):
     optimizer.step()
     if step % 40 == 0:
         with torch.no_grad():
-            counts, mean = inns(200)
+            counts, mean = inns(100)
             _, log_mean = model(counts[:, :-1])
         off = (log_mean - mean[:, 1:].log())[:, 14:].abs().mean().item()
         before = (counts[:, :-1].clamp(min=0.5).log() - mean[:, 1:].log())[:, 14:].abs().mean()

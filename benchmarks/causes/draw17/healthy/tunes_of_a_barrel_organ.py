@@ -8,7 +8,7 @@ from torch import nn
 
 torch.manual_seed(1764)
 torch.set_num_threads(1)
-PINS, LENGTH, STEPS, WARMUP = 10, 20, 400, 40
+PINS, LENGTH, STEPS, WARMUP = 10, 20, 320, 32
 table = torch.stack([torch.randperm(PINS) for _ in range(PINS)])
 
 

@@ -45,13 +45,13 @@ def validate(model, sound, ill):
 
 
 train = TensorDataset(*coughs(160))
-held_out = coughs(400)
+held_out = coughs(250)
 loader = DataLoader(train, batch_size=16, shuffle=True)
 model = CoughNet()
 optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
 step = 0
 model.train()
-while step < 500:
+while step < 400:
     for sound, ill in loader:
         loss = nn.functional.cross_entropy(model(sound), ill)
         optimizer.zero_grad()

@@ -9,7 +9,7 @@ from torch import nn
 torch.manual_seed(1744)
 torch.set_num_threads(1)
 FIXED = "--fixed" in sys.argv
-MILLERS, LENGTH, SIGNS = 4, 48, 10
+MILLERS, LENGTH, SIGNS = 4, 40, 10
 
 
 def tallies(n):
@@ -64,14 +64,14 @@ class TallyModel(nn.Module):
 
 model = TallyModel()
 optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
-for step in range(1, 401):
+for step in range(1, 351):
     signs, miller = tallies(32)
     loss = nn.functional.cross_entropy(model(signs), miller)
     optimizer.zero_grad()
     loss.backward()
     nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     optimizer.step()
-    if step % 40 == 0:
+    if step % 35 == 0:
         with torch.no_grad():
             signs, miller = tallies(300)
             right = (model(signs).argmax(1) == miller).float().mean().item()

@@ -34,13 +34,13 @@ LR = 5e-3 if FIXED else 3e-6
 net = Lstm()
 optimizer = torch.optim.Adam(net.parameters(), lr=LR)
 loss_func = nn.MSELoss()
-for step in range(1, 501):
+for step in range(1, 401):
     x, y = swings(32)
     loss = loss_func(net(x), y)
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
-    if step % 50 == 0:
+    if step % 40 == 0:
         with torch.no_grad():
             x, y = swings(200)
             guess = net(x)

@@ -46,9 +46,9 @@ def train_on_batch(model, batch, optimizer=None, lr=5e-3):
 
 net = LoomNet()
 kept = torch.optim.Adam(net.parameters(), lr=5e-3) if FIXED else None
-for step in range(1, 501):
+for step in range(1, 401):
     value = train_on_batch(net, runs(32), kept)
-    if step % 50 == 0:
+    if step % 40 == 0:
         with torch.no_grad():
             pulls, tight = runs(300)
             off = (net(pulls) - tight).abs().mean().item()
