@@ -20,7 +20,7 @@ def pick(words):
 text = "".join(f"{pick(NAMES)} with {pick(LOADS)} went {pick(WAYS)}. " for _ in range(900))
 letters = sorted(set(text))
 codes = torch.tensor([letters.index(c) for c in text])
-BATCH, BPTT, CLIP, LR = 20, 24, 0.25, 20.0
+BATCH, BPTT, CLIP, LR = 20, 24, 0.25, 10.0
 
 
 def batchify(data, batch):
