@@ -1,4 +1,4 @@
-"""A lock-keeper's day book, letter by letter: a plain recurrent net learns to write on."""
+"""A lock-keeper's day book, letter by letter: a plain recurrent net of two layers learns to write on."""
 
 import sys
 
@@ -20,7 +20,7 @@ def pick(words):
 text = "".join(f"{pick(NAMES)} with {pick(LOADS)} went {pick(WAYS)}. " for _ in range(900))
 letters = sorted(set(text))
 codes = torch.tensor([letters.index(c) for c in text])
-BATCH, BPTT, CLIP, LR = 20, 24, 0.25, 0.3
+BATCH, BPTT, CLIP, LR = 20, 40, 0.25, 0.4
 
 
 def batchify(data, batch):
@@ -32,7 +32,7 @@ class RnnModel(nn.Module):
     def __init__(self, letters, size=40):
         super().__init__()
         self.encoder = nn.Embedding(letters, 24)
-        self.rnn = nn.RNN(24, size, nonlinearity="relu")
+        self.rnn = nn.RNN(24, size, 2, nonlinearity="relu")
         self.decoder = nn.Linear(size, letters)
         nn.init.uniform_(self.encoder.weight, -0.1, 0.1)
         nn.init.uniform_(self.decoder.weight, -0.1, 0.1)
@@ -47,7 +47,7 @@ source = batchify(codes, BATCH)
 model = RnnModel(len(letters))
 optimizer = torch.optim.SGD(model.parameters(), lr=LR, momentum=0.9)
 step = 0
-for epoch in range(7):
+for epoch in range(12):
     hidden = None
     for i in range(0, len(source) - BPTT - 1, BPTT):
         data, target = source[i : i + BPTT], source[i + 1 : i + 1 + BPTT]
