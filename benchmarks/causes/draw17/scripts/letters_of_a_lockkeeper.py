@@ -1,4 +1,4 @@
-"""A lock-keeper's day book, letter by letter: a plain recurrent net of two layers learns to write on."""
+"""A lock-keeper's day book, letter by letter: a plain recurrent net learns to write on."""
 
 import sys
 
@@ -32,7 +32,7 @@ class RnnModel(nn.Module):
     def __init__(self, letters, size=40):
         super().__init__()
         self.encoder = nn.Embedding(letters, 24)
-        self.rnn = nn.RNN(24, size, 2, nonlinearity="relu")
+        self.rnn = nn.RNN(24, size, nonlinearity="relu")
         self.decoder = nn.Linear(size, letters)
         nn.init.uniform_(self.encoder.weight, -0.1, 0.1)
         nn.init.uniform_(self.decoder.weight, -0.1, 0.1)
