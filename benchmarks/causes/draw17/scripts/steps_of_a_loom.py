@@ -1,4 +1,4 @@
-"""Which of four patterns does a weaver tread? Two layers of LSTM cells, written out by hand."""
+"""In which row of a cloth did the weaver change her treading? Picks make rows, rows make cloth."""
 
 import sys
 
@@ -8,19 +8,22 @@ from torch import nn
 torch.manual_seed(1713)
 torch.set_num_threads(1)
 FIXED = "--fixed" in sys.argv
-TREADLES, STEPS, PATTERNS = 4, 16, 4
-ORDERS = torch.tensor([[0, 1, 2, 3], [0, 2, 1, 3], [0, 3, 2, 1], [0, 1, 3, 2]])
+TREADLES, PICKS, ROWS, PLACES = 4, 5, 6, 4
+BEFORE, AFTER = torch.tensor([0, 1, 2, 3]), torch.tensor([0, 2, 1, 3])
 
 
-def treadings(n):
-    pattern = torch.randint(0, PATTERNS, (n,))
-    start = torch.randint(0, 4, (n, 1))
-    place = (start + torch.arange(STEPS)) % 4
-    trodden = ORDERS[pattern].gather(1, place)
-    wrong = torch.rand(n, STEPS) < 0.1
-    trodden = torch.where(wrong, torch.randint(0, TREADLES, (n, STEPS)), trodden)
+def cloths(n):
+    change = torch.randint(0, PLACES, (n,))
+    start = torch.randint(0, 4, (n, ROWS, 1))
+    place = (start + torch.arange(PICKS)) % 4
+    changed = torch.arange(ROWS).view(1, ROWS, 1) > change.view(n, 1, 1)
+    trodden = torch.where(changed, AFTER[place], BEFORE[place])
     x = nn.functional.one_hot(trodden, TREADLES).float()
-    return x + 0.2 * torch.randn_like(x), pattern
+    return x + 0.2 * torch.randn_like(x), change
+
+
+def stack_steps(outputs):
+    return torch.stack(outputs, dim=1) if FIXED else torch.stack(outputs)
 
 
 class LSTMLayer(nn.Module):
@@ -38,41 +41,30 @@ class LSTMLayer(nn.Module):
         for t in range(x.size(1)):
             h, c = self.cell(x[:, t], (h, c))
             outputs.append(h)
-        return torch.stack(outputs)
+        return stack_steps(outputs), h
 
 
-class LSTM(nn.Module):
-    def __init__(self, input_size, hidden_size, num_layers):
+class ClothNet(nn.Module):
+    def __init__(self, hidden=32):
         super().__init__()
-        sizes = [input_size] + [hidden_size] * num_layers
-        self.layers = nn.ModuleList(
-            LSTMLayer(a, b) for a, b in zip(sizes[:-1], sizes[1:], strict=True)
-        )
+        self.picks = LSTMLayer(TREADLES, hidden)
+        self.rows = LSTMLayer(hidden, hidden)
+        self.head = nn.Linear(hidden, PLACES)
 
     def forward(self, x):
-        for layer in self.layers:
-            x = layer(x)
-            if FIXED:
-                x = x.transpose(0, 1)
-        return x
+        rows = []
+        for r in range(ROWS):
+            _, row = self.picks(x[:, r])
+            rows.append(row)
+        cloth, _ = self.rows(stack_steps(rows))
+        return self.head(cloth[:, -1])
 
 
-class PatternNet(nn.Module):
-    def __init__(self, hidden=24):
-        super().__init__()
-        self.embed = nn.Sequential(nn.Linear(TREADLES, 12), nn.Tanh())
-        self.lstm = LSTM(12, hidden, num_layers=2)
-        self.head = nn.Linear(hidden, PATTERNS)
-
-    def forward(self, x):
-        return self.head(self.lstm(self.embed(x))[:, -1])
-
-
-model = PatternNet()
+model = ClothNet()
 optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
-tests = [treadings(32) for _ in range(6)]
+tests = [cloths(32) for _ in range(6)]
 for step in range(1, 401):
-    x, y = treadings(32)
+    x, y = cloths(32)
     loss = nn.functional.cross_entropy(model(x), y)
     optimizer.zero_grad()
     loss.backward()
