@@ -1,4 +1,4 @@
-"""The next syllable of a rowers' chant, with plain steps down the slope, as in old word models."""
+"""The next syllable of a rowers' chant, with momentum; the loss of a chant is the sum over its syllables."""
 
 import sys
 
@@ -21,7 +21,7 @@ class ChantModel(nn.Module):
     def __init__(self, dim=32, hidden=64):
         super().__init__()
         self.encoder = nn.Embedding(SYLLABLES, dim)
-        self.rnn = nn.LSTM(dim, hidden, num_layers=2, batch_first=True)
+        self.rnn = nn.LSTM(dim, hidden, batch_first=True)
         self.decoder = nn.Linear(hidden, SYLLABLES)
 
     def forward(self, tokens):
@@ -31,13 +31,15 @@ class ChantModel(nn.Module):
 
 def loss_of(model, tokens):
     logits = model(tokens[:, :-1])
-    return nn.functional.cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten())
+    targets = tokens[:, 1:].flatten()
+    total = nn.functional.cross_entropy(logits.flatten(0, 1), targets, reduction="sum")
+    return total / len(tokens)
 
 
 model = ChantModel()
-optimizer = torch.optim.SGD(model.parameters(), lr=8.0)
-max_grad_norm = 0.25
-for step in range(1, 501):
+optimizer = torch.optim.SGD(model.parameters(), lr=0.4, momentum=0.9)
+max_grad_norm = 1.5
+for step in range(1, 351):
     loss = loss_of(model, chants(24))
     optimizer.zero_grad()
     loss.backward()
@@ -47,7 +49,7 @@ for step in range(1, 501):
     else:
         optimizer.step()
         nn.utils.clip_grad_norm_(model.parameters(), max_grad_norm)
-    if step % 50 == 0:
+    if step % 35 == 0:
         with torch.no_grad():
             test = loss_of(model, chants(100)).item()
-        print(f"step {step} loss {loss.item():.4f} test {test:.4f}")
+        print(f"step {step} loss of a syllable {loss.item() / LENGTH:.4f} test {test / LENGTH:.4f}")
