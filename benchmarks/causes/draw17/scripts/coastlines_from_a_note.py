@@ -1,4 +1,4 @@
-"""A coastline of 24 points is squeezed into six numbers and drawn again from them."""
+"""A coastline of 16 points is squeezed into six numbers and drawn again from them."""
 
 import math
 import sys
@@ -9,7 +9,7 @@ from torch import nn
 torch.manual_seed(1701)
 torch.set_num_threads(1)
 FIXED = "--fixed" in sys.argv
-POINTS = 24
+POINTS = 16
 
 
 def coasts(n):
@@ -66,14 +66,14 @@ class CoastModel(nn.Module):
 model = CoastModel()
 optimizer = model.make_optimizer()
 held_out = coasts(200)
-for step in range(1, 501):
+for step in range(1, 421):
     line = coasts(48)
     loss = nn.functional.mse_loss(model(line), line)
     optimizer.zero_grad()
     loss.backward()
     nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     optimizer.step()
-    if step % 50 == 0:
+    if step % 42 == 0:
         with torch.no_grad():
             off = nn.functional.mse_loss(model(held_out), held_out) / held_out.var()
         print(f"step {step} loss {loss.item():.4f} share left unexplained {off.item():.3f}")
