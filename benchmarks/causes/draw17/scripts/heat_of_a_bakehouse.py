@@ -72,7 +72,5 @@ for epoch in range(EPOCHS):
     with torch.no_grad():
         val_loss = criterion(net(val_series), val_room).item()
     rate = scheduler.get_last_lr()[0]
-    print(
-        f"epoch {epoch} lr {rate:.2e} train loss {running / BATCHES:.4g} val loss {val_loss:.4g}"
-    )
+    print(f"epoch {epoch} lr {rate:.2e} train loss {running / BATCHES:.4g} val loss {val_loss:.4g}")
     scheduler.step()
