@@ -59,7 +59,7 @@ def shape(wave):
 
 
 maker, critic = Maker(), Critic()
-maker_optimizer = torch.optim.Adam(maker.parameters(), lr=1e-3, betas=(0.5, 0.9))
+maker_optimizer = torch.optim.Adam(maker.parameters(), lr=5e-4, betas=(0.5, 0.9))
 critic_optimizer = torch.optim.Adam(critic.parameters(), lr=1e-3, betas=(0.5, 0.9))
 aim = shape(ripples(4096))
 for step in range(1, 401):
