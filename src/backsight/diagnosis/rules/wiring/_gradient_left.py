@@ -33,8 +33,9 @@ class GradientKept(Rule):
         "begins, in each pass between the two steps; or that of some parameters is, while others "
         "are zeroed (not where another optimizer moves those). Without an optimizer, a step is "
         "when the parameters move. What is there on purpose (gradients that are scaled down "
-        "instead of zeroed) is told as a note. Or, in as many samples, an optimizer "
-        "begins its step without any of the gradients that backward has brought: an error. Or, before as many steps in a row, the loss of each of three passes or "
+        "instead of zeroed) is told as a note. Or, in as many samples, an optimizer begins its step "
+        "without any of the gradients that backward has brought: an error. Or, before as many "
+        "steps in a row, the loss of each of three passes or "
         "more is divided by their number and made by the same operations, and all but the last "
         "one's gradients are zeroed."
     )
