@@ -303,6 +303,7 @@ def test_gradients_that_are_zeroed_before_each_pass(
     assert f"of {passes - 1} of {passes} backward passes" in found.findings[0].message
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize(
     ("passes", "over", "kept"),
     [(1, 4, ""), (2, 2, ""), (4, 1, ""), (4, 3, ""), (4, 4, "anew"), (4, 4, "in place")],
