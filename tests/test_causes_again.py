@@ -317,7 +317,7 @@ def forecast(which: str) -> LossOf:
     return loss
 
 
-@pytest.mark.some(3)
+@pytest.mark.some(2)
 @pytest.mark.parametrize("which", ["another", "its own", "scaled", "change", "single"])
 def test_one_series_is_read_and_another_asked_for(which: str, tmp_path: Path) -> None:
     layers: dict[str, nn.Module] = {"rnn": rnn(inputs=1, batch_first=True)}

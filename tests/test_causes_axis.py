@@ -165,6 +165,7 @@ def stepped(m: nn.ModuleDict, *, how: str, along: int) -> Tensor:
     return functional.mse_loss(z, series[:, 1:])
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize("how", ["beside", "by hand", "cell", "embedded"])
 @pytest.mark.parametrize("along", [0, 1])
 def test_a_loop_along_the_batch_is_found(how: str, along: int, tmp_path: Path) -> None:
@@ -222,6 +223,7 @@ def in_any_order(m: nn.ModuleDict, how: str, layer: str = "rnn") -> Tensor:
     return functional.binary_cross_entropy_with_logits(answer, LABELS[rows])
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("how", POOLED)
 def test_sequences_that_are_pooled_while_rows_are_kept_apart(how: str, tmp_path: Path) -> None:
     loss = partial(in_any_order, how=how)
@@ -281,6 +283,7 @@ def attended(m: nn.ModuleDict) -> Tensor:
     return functional.binary_cross_entropy_with_logits(answer, LABELS[rows])
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     "loss",
     [

@@ -61,6 +61,7 @@ MEANT: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
 }
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize("which", MEANT)
 def test_other_targets_are_not(which: str, tmp_path: Path) -> None:
     loss, modules = MEANT[which]

@@ -137,6 +137,7 @@ def test_a_training_that_breaks_out_at_once_is_not_waited_for(
     assert len(findings(step, run_path, n=4)) == told
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     ("when", "limit", "told"),
     [("after the epoch", 0.5, 1), ("after the epoch", 1e3, 0), ("now and then", 0.5, 0)],

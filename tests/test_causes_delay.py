@@ -65,6 +65,7 @@ def test_symbols(embedded: bool, bidirectional: bool, tmp_path: Path) -> None:
     assert [one.severity for one in found] == ([] if bidirectional else ["info"])
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize("first", [-100, 9, 0])
 @pytest.mark.parametrize("encoded", [False, True])
 def test_a_mark_comes_first(encoded: bool, first: int, tmp_path: Path) -> None:

@@ -156,6 +156,7 @@ def test_what_saturates_nothing_or_is_normalised_is_not(
     assert not findings("BKS433", loss, tmp_path, {"rnn": layer, **parts})
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize(("by", "told"), [(1e-5, ["info"]), (0.02, []), (0.0, [])])
 @pytest.mark.parametrize("recurrent", [True, False])
 def test_features_of_very_different_scale_are_a_note(

@@ -549,6 +549,7 @@ def test_heads_that_are_made_of_steps_are_found(
     assert all("steps mix" in one.message for one in each[:1]) or parted == "rows"
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("taken", ["selected", "unbound", "sliced"])
 @pytest.mark.parametrize(
     ("along", "view", "found"),

@@ -90,7 +90,7 @@ def explains(net: Net) -> None:
     net.train()
 
 
-@pytest.mark.some(5)
+@pytest.mark.some(3)
 @pytest.mark.parametrize(
     ("between", "rnn", "each"),
     [
@@ -264,6 +264,7 @@ def test_eval_mode_that_changes_nothing_is_not(
     assert stopping(net(), dict.fromkeys(range(12), test), tmp_path / "run") == []
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     ("net", "tests"),
     [

@@ -64,6 +64,7 @@ def next_steps() -> Iterable[tuple[Tensor, Tensor]]:
         yield x[:, at : at + STEPS].clone(), x[:, at + 1 : at + STEPS + 1].clone()
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(("films", "told"), [(anew, True), (pieces, False), (next_steps, False)])
 @pytest.mark.parametrize("convolved", [True, False])
 def test_a_state_of_an_own_cell_that_is_carried(

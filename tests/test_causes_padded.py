@@ -108,6 +108,7 @@ def test_what_comes_next_is_padding(ignored: int, tmp_path: Path) -> None:
     assert [one.severity for one in each] == ["warning"] * (ignored < 0)
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize("way", ["packed", "named", "neither"])
 @pytest.mark.parametrize("ignored", [-100, 0])
 def test_padding_with_the_most_frequent_label_counts_where_it_is_known_to_be_padding(
@@ -134,6 +135,7 @@ def test_padding_with_the_most_frequent_label_counts_where_it_is_known_to_be_pad
     assert [one.severity for one in found] == ["warning"] * (way != "neither" and ignored == 0)
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize("told", [0, None])
 @pytest.mark.parametrize("whole", [0, 1, 4])
 def test_a_text_may_begin_with_a_symbol_that_it_does_not_leave(

@@ -27,6 +27,7 @@ def commands() -> tuple[Tensor, Tensor]:
     return words, tags
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(("batch_first", "depend"), [(False, True), (True, True), (False, False)])
 def test_rare_tags_are_told_by_several_batches(
     batch_first: bool, depend: bool, tmp_path: Path

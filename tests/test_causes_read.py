@@ -337,6 +337,7 @@ def packs(m: nn.ModuleDict, what: str) -> Tensor:
     return loss
 
 
+@pytest.mark.some(5)
 @pytest.mark.parametrize(
     "change", [fallen, lambda lengths: lengths.roll(1), lambda lengths: (lengths + 1) // 2]
 )
@@ -362,6 +363,7 @@ RIGHT: dict[str, Packs] = {
 }
 
 
+@pytest.mark.some(5)
 @pytest.mark.parametrize("which", RIGHT)
 @pytest.mark.parametrize(
     "what", ["symbols", "numbers", "numbers that begin alike", "behind a layer"]

@@ -9,7 +9,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
+from torch.nn.utils.rnn import (
+    pack_padded_sequence,
+    pack_sequence,
+    pad_packed_sequence,
+    pad_sequence,
+)
 
 from backsight import diagnose, watch
 from backsight.diagnosis import Finding
@@ -157,6 +162,22 @@ def both(m: nn.ModuleDict, rows: Tensor, *, back: tuple[bool, bool], how: str = 
     return ce(m["head"]((u - v).abs()), FIRST[rows])
 
 
+def listed(m: nn.ModuleDict, rows: Tensor, *, back: bool, one_by_one: bool = False) -> Tensor:
+    """Two lists of rows, each sorted by its own lengths: packing copies the rows one by one."""
+    states = []
+    for each in (rows, (rows + 1) % ROWS):
+        order = LENGTHS[each].argsort(descending=True)
+        last = m["rnn"](pack_sequence([m["embed"](TEXT[i][: LENGTHS[i]]) for i in each[order]]))
+        if back and one_by_one:
+            put = torch.zeros_like(last[1][0])
+            for place, i in enumerate(order):
+                put[i] = last[1][0][place]
+            states.append(put)
+        else:
+            states.append(last[1][0][order.argsort()] if back else last[1][0])
+    return ce(m["head"]((states[0] - states[1]).abs()), FIRST[rows])
+
+
 def attending(
     m: nn.ModuleDict, rows: Tensor, *, outputs: bool, state: bool, alike: bool = False
 ) -> Tensor:
@@ -184,6 +205,7 @@ SORTED: dict[str, tuple[Loss, bool]] = {
     "put back by another order, sorted before": (partial(pairs, within=False), False),
     "two batches, none put back": (partial(both, back=(False, False)), False),
     "two batches, one put back": (partial(both, back=(True, False), how="cat"), False),
+    "two lists, none put back": (partial(listed, back=False), False),
     "outputs put back, and the state not": (partial(attending, outputs=True, state=False), False),
     "the state put back, and outputs not": (partial(attending, outputs=False, state=True), False),
     "before the embedding": (labelled, False),
@@ -216,6 +238,8 @@ ALIKE: dict[str, Loss] = {
     "put back, each of two": partial(pairs, sound=True),
     "put back, each of two, sorted before": partial(pairs, sound=True, within=False),
     "two batches, put back": partial(both, back=(True, True)),
+    "two lists, put back": partial(listed, back=True),
+    "two lists, put back one by one": partial(listed, back=True, one_by_one=True),
     "two batches, each with each": partial(both, back=(False, False), how="each with each"),
     "two batches, two losses": partial(both, back=(True, False), how="two losses"),
     "outputs and state put back": partial(attending, outputs=True, state=True),

@@ -550,6 +550,7 @@ def test_the_length_of_a_schedule_is_measured(
         assert run[name].tolist() == pytest.approx((run["schedule_calls"] / length).tolist())
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     ("milestones", "each", "told"), [((8, 12), 1, 1), ((8, 12), 10, 0), ((8, 50), 1, 0)],
     ids=["of epochs, by batch", "of epochs", "of batches"],

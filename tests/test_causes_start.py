@@ -137,6 +137,7 @@ DRAWN: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
 }
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize("which", DRAWN)
 def test_a_state_that_is_drawn_is_found(which: str, tmp_path: Path) -> None:
     loss, modules = DRAWN[which]

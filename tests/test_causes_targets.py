@@ -514,6 +514,7 @@ def beside(
     return functional.smooth_l1_loss(m["head"](out)[..., 0], y[:, STEPS:, 0])
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("lag", [0, 1])
 @pytest.mark.parametrize("units", [2, 4])
 def test_a_decoder_that_is_given_its_answer_beside_what_is_known(
@@ -530,6 +531,7 @@ def test_a_decoder_that_is_given_its_answer_beside_what_is_known(
     assert units < 3 or all("among the numbers that are read" in one.message for one in found)
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     "loss",
     [partial(beside, flags=True), partial(beside, whole=True), partial(beside, noise=0.1)],

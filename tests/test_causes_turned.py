@@ -49,6 +49,7 @@ def modules() -> dict[str, nn.Module]:
     }  # fmt: skip
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize("padded", [False, True])
 @pytest.mark.parametrize("answers", [steps_first, rows_first])
 @pytest.mark.parametrize("turned", [True, False])
@@ -85,6 +86,7 @@ def of_steps(asked: str, *, turned: bool) -> Loss:
     return loss
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("asked", ["numbers", "classes", "sequences"])
 @pytest.mark.parametrize("turned", [True, False])
 def test_targets_that_go_with_other_steps(asked: str, turned: bool, tmp_path: Path) -> None:

@@ -69,6 +69,7 @@ def of_an_attack(net: Net, optimizer: Optimizer, x: Tensor) -> None:
     plain(net, optimizer, x + moved.grad)
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     ("step", "many"), [(of_numbers, 1), (of_choices, 1), (of_an_attack, 0), (plain, 0)]
 )
@@ -78,6 +79,7 @@ def test_a_loss_of_no_parameter(step: Step, many: int, tmp_path: Path) -> None:
     assert all("none of the 6 parameters" in one.message for one in found)
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(("stepped", "by_hand"), [(True, False), (False, True), (False, False)])
 def test_an_optimizer_that_never_steps(stepped: bool, by_hand: bool, tmp_path: Path) -> None:
     def step(net: Net, optimizer: Optimizer, x: Tensor) -> None:
@@ -191,6 +193,7 @@ def of_the_hardest(net: Net, optimizer: Optimizer, x: Tensor, *, stacked: bool) 
     optimizer.step()
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("every", [1, TASKS])
 @pytest.mark.parametrize(
     ("step", "count"),

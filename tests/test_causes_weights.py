@@ -178,6 +178,7 @@ class Wrapped(nn.Module):
         return self.value(self.policy(x))  # type: ignore[no-any-return]
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     ("anew", "wraps", "told"),
     [(True, True, True), (False, True, False), (True, False, False)],
@@ -350,6 +351,7 @@ def put_back(each: Callable[[Rates], object], folder: Path) -> list[Finding]:
     return [one for one in diagnose(Run(folder / "run")).lasting if one.code == "BKS425"]
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     "each",
     [
@@ -366,6 +368,7 @@ def test_a_parameter_that_is_put_back_after_each_step_is_found(
     assert "put back" in found.message
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     "each",
     [

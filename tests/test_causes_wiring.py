@@ -303,6 +303,7 @@ def test_gradients_that_are_zeroed_before_each_pass(
     assert f"of {passes - 1} of {passes} backward passes" in found.findings[0].message
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize(
     ("passes", "over", "kept"),
     [(1, 4, ""), (2, 2, ""), (4, 1, ""), (4, 3, ""), (4, 4, "anew"), (4, 4, "in place")],
@@ -318,6 +319,27 @@ def test_gradients_of_which_a_part_is_zeroed(run_path: Path) -> None:
     found = trained(run_path, net, net.parameters(), between=lambda i, o: net.head.zero_grad())
     assert told(found) == [("BKS410", "warning")]
     assert "the gradient of rnn in the last step is still there" in found.findings[0].message
+
+
+@pytest.mark.parametrize(
+    ("zeroed", "severity"), [((0, 1), None), ((0,), "warning"), ((), "warning")]
+)
+def test_optimizers_that_share_a_part_and_step_in_turn(
+    zeroed: tuple[int, ...], severity: str | None, run_path: Path
+) -> None:
+    """The head's gradient waits for the optimizer of all while that of the part steps."""
+    torch.manual_seed(0)
+    net = Net()
+    both = [torch.optim.SGD(part.parameters(), lr=0.01) for part in (net, net.rnn)]
+    with watch(net, both, run_path):
+        for _ in range(10):
+            for number, optimizer in enumerate(both):
+                if number in zeroed:
+                    optimizer.zero_grad()
+                x = torch.randn(STEPS, BATCH, 2)
+                (net.rnn(x)[0] if number else net(x)).square().mean().backward()
+                optimizer.step()
+    assert told(diagnose(run_path)) == ([] if severity is None else [("BKS410", severity)])
 
 
 @pytest.mark.parametrize(

@@ -266,6 +266,7 @@ def test_every_page_with_python_has_its_example() -> None:
     assert with_python == list(EXAMPLES)
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_the_python_of_a_page_runs(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

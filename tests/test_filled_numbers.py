@@ -71,6 +71,7 @@ def found(of: str, loss: Loss, folder: Path, count: int = 2, by_step: bool = Tru
     return [one for one in diagnose(folder / "run").findings if one.code == "BKS420"]
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("by_step", [True, False])
 @pytest.mark.parametrize("count", [1, 2])
 @pytest.mark.parametrize(
@@ -91,6 +92,7 @@ def test_numbers_that_are_filled_up_are_a_note(
     assert one.evidence == {"padding": pytest.approx(float(FILLED.float().mean()), rel=0.01)}
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("of", ["sparse", "rain", "counts", "come to rest", "a pose"])
 @pytest.mark.parametrize("count", [1, 2])
 def test_numbers_that_are_truly_so_are_not(of: str, count: int, tmp_path: Path) -> None:
@@ -99,6 +101,7 @@ def test_numbers_that_are_truly_so_are_not(of: str, count: int, tmp_path: Path) 
     assert not found(of, functional.mse_loss, tmp_path, count)
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     "loss",
     [

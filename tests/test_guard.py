@@ -73,7 +73,7 @@ def test_where_no_policy_acts_training_is_bit_identical(make: Any) -> None:
     assert guarded[1] == plain[1]
 
 
-@pytest.mark.some(5)
+@pytest.mark.some(3)
 @pytest.mark.parametrize("make", OPTIMIZERS.values(), ids=OPTIMIZERS)
 def test_every_optimizer_survives_all_that_a_guard_does_to_it(make: Any) -> None:
     """Momentum late, an update left out, a rollback, a lower rate: and its options stand."""
@@ -393,7 +393,7 @@ def test_a_loss_that_is_not_finite_is_trouble_also_under_a_scaler() -> None:
 # -- what is not finite -------------------------------------------------------------------
 
 
-@pytest.mark.some(12)
+@pytest.mark.some(7)
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 @pytest.mark.parametrize("where", ["loss", "one element", "everything"])
 @pytest.mark.parametrize("at", [0, 1, 20])

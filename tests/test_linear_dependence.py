@@ -48,6 +48,7 @@ def correlated(shape: tuple[int, ...], factor: float, axis: int) -> Tensor:
     return torch.stack(each).movedim(0, axis)
 
 
+@pytest.mark.some(9)
 @pytest.mark.parametrize("within", [0.0, 0.5, 0.9])
 @pytest.mark.parametrize("between", [0.0, 0.5, 0.9])
 @pytest.mark.parametrize("backwards", [False, True])

@@ -28,6 +28,7 @@ def moved(rnn: nn.LSTM, optimizer: torch.optim.SGD, loss: Tensor, way: str) -> N
             p.data = p.data - 0.01 * g
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("every", [1, 3])
 @pytest.mark.parametrize("way", ["in place", "data", "autograd.grad", "graph retained"])
 def test_each_step_is_an_iteration(

@@ -175,6 +175,7 @@ def test_models_that_are_trained_against_each_other_are_told(tmp_path: Path, det
         assert set(run[f"adversary/{name}"].tolist()) == {1.0}
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     ("asked", "replaced", "units", "found"),
     [

@@ -38,6 +38,7 @@ def modules() -> dict[str, nn.Module]:
     }  # fmt: skip
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("encoded", [False, True])
 @pytest.mark.parametrize("ignored", [-100, 0])
 def test_padding_counts_unless_it_is_ignored(ignored: int, encoded: bool, tmp_path: Path) -> None:
@@ -56,6 +57,7 @@ def test_losses_that_are_masked_are_no_whole(masked: bool) -> None:
     assert (found is None) is masked
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize("kept", ["", "where", "weighed", "read"])
 @pytest.mark.parametrize("cell", [True, False])
 def test_the_last_of_states_side_by_side_is_behind_padding(
@@ -88,6 +90,7 @@ def test_the_last_of_states_side_by_side_is_behind_padding(
     assert [one.severity for one in found] == ["warning"] * (not kept)
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("symbols", [False, True])
 def test_padding_of_a_loop_counts_in_one_loss_of_all_steps(

@@ -254,6 +254,7 @@ def anew_in_each_step() -> Made:
         yield out().square().mean(), Adam(model.parameters())
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("training", [in_turns, seldom_another, anew_in_each_step])
 def test_what_alternates_is_one_phase(training: Callable[[], Made], tmp_path: Path) -> None:
     assert recorded(training, tmp_path / "run") == {}

@@ -450,7 +450,7 @@ ENDS = [[], [1], [], [0, 2], [1], [], []]
 """Of 4 sequences, those that end after each of 8 steps; the last goes through."""
 
 
-@pytest.mark.some(18)
+@pytest.mark.some(10)
 @pytest.mark.parametrize("loss", ["steps", "last"])
 @pytest.mark.parametrize(
     ("make", "way"),

@@ -2410,6 +2410,20 @@ def test_clipping_that_is_loosened_is_over() -> None:
 
 
 @pytest.mark.parametrize(
+    ("floors", "severity"),
+    [((1e-6,), "info"), ((1e-3,), "warning"), ((0.0,), "warning"), ((1e-6, 0.0), "warning")],
+    ids=["Adam", "down to its ε", "SGD", "Adam and SGD"],
+)
+def test_clipping_that_the_optimizer_undoes_is_a_note(
+    floors: tuple[float, ...], severity: str
+) -> None:
+    """What clipping leaves has the norm 0.01: with Adam, steps are as long as without it."""
+    names = ("grad_norm_floor", "grad_norm_floor/2")
+    known = {name: every(10, [floor] * 15) for name, floor in zip(names, floors, strict=False)}
+    assert the(verdict("BKS403", {**clipped(0.01, 150), **known})).severity == severity
+
+
+@pytest.mark.parametrize(
     ("start", "end", "severity"),
     [(10, 0.5, "info"), (10, 3.0, "warning"), (10, -20.0, "info"), (-20, -24.0, "warning")],
 )

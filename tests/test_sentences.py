@@ -65,6 +65,7 @@ def test_paragraphs_of_a_document_are_listed_and_its_code_is_not() -> None:
     ]
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     ("path", "sentence"),
     [

@@ -101,6 +101,7 @@ def numbered(run: Run, name: str = "loss") -> list[int]:
     return [int(iteration) for iteration in run.series(name).iterations]
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     ("moved", "zeroed"), [(False, True), (True, True), (False, False)],
     ids=["stands still", "moved by hand", "by the optimizer's zero_grad"],

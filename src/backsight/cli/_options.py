@@ -73,4 +73,9 @@ def _sentence(box: str, owner: str) -> str:
         r"expected None or a value of type \1, not '\2'",
         sentence,
     )
+    sentence = re.sub(  # of its table of what is missing: a word in capitals, and its help
+        r"^Missing from backsight (.*?): ([A-Z]+) (\w)(.*?)\.? \(required\)$",
+        lambda found: f"{found[1]} needs {found[2]}, {found[3].lower()}{found[4]}",
+        sentence,
+    )
     return sentence or "cannot read the options"

@@ -18,6 +18,8 @@ __all__ = ["Clipping"]
 DIVIDED = 10
 """What is so many times shorter than clipping has made it was divided besides."""
 
+ABOVE = 100
+"""What is so many times longer than a gradient of an optimizer's ε: it is lost beside that."""
 
 VALUES = "values"
 """Where gradients are limited element by element."""
@@ -48,7 +50,7 @@ class Clipping(Rule):
     title: ClassVar[str] = "clipping always on"
     severity: ClassVar = "warning"
     reads: ClassVar = ("grad_norm_applied", "clip_factor")
-    optional_signals: ClassVar = ("grad_norm", "gradient_clamped")
+    optional_signals: ClassVar = ("grad_norm", "grad_norm_floor", "gradient_clamped")
     leads_to: ClassVar = (
         "BKS302",
         "BKS303",
@@ -57,7 +59,8 @@ class Clipping(Rule):
     explanation: ClassVar[str] = (
         "Clipping is meant for rare steps. Here it shortens nearly every gradient, and by a large "
         "factor, so that all gradients have the same norm. With SGD the threshold then acts as the "
-        "learning rate."
+        "learning rate; Adam and its like divide a gradient by its usual size, which undoes the "
+        "factor."
     )
     criterion: ClassVar[str] = (
         "At least {share:g} of the last {window:.0f} gradients were shortened, half of them to "
@@ -66,9 +69,10 @@ class Clipping(Rule):
         "was shortened by exactly the same factor, to norms that differ (a loss scale that is "
         "undone). Of what no optimizer moves, in {alike:.0f} samples in a row clip_grad_norm_ "
         "shortens gradients to less than that. It is a note where the loss is down to {solved:g} "
-        "of where it began by then. Or in {alike:.0f} samples in a row, {held:.0%} of a gradient "
-        "or more are at the largest value, to the bit: all values were limited, perhaps by a "
-        "hook; a note while the loss falls."
+        "of where it began by then, and where every optimizer divides gradients by their usual "
+        "size (Adam, RMSprop) and what is left is far above its ε. Or in {alike:.0f} samples in a "
+        "row, {held:.0%} of a gradient or more are at the largest value, to the bit: all values "
+        "were limited, perhaps by a hook; a note while the loss falls."
     )
     causes: ClassVar = (
         "a threshold that was copied from another model",
@@ -102,6 +106,9 @@ class Clipping(Rule):
     """By how much ``clip_grad_norm_`` was last seen to shorten gradients."""
     _applied: dict[str, Recent] = field(default_factory=dict, init=False, repr=False)
     """By member, the norms after it, of the same steps."""
+
+    _floors: dict[str, float] = field(default_factory=dict, init=False, repr=False)
+    """By optimizer, how long a gradient of its ε is; 0 where it divides gradients by nothing."""
 
     _held: dict[str, int] = field(default_factory=dict, init=False, repr=False)
     """By member, samples in a row in which values were at a limit."""
@@ -156,6 +163,7 @@ class Clipping(Rule):
         self._look_at_values(now)
         computed = now.numbers("grad_norm")
         self._called |= now.numbers("clip_factor")
+        self._floors = {**now.numbers("grad_norm_floor"), **self._floors}
         norms_applied = now.numbers("grad_norm_applied")
         for member, factor in now.numbers("clip_factor").items():
             if member not in norms_applied and member in computed:
@@ -203,6 +211,8 @@ class Clipping(Rule):
         if not pairs or not self.ready or not all(one is not None and one.full for one in known):
             super().update_many(stretch)
             return
+        for one in stretch.scalars("grad_norm_floor"):
+            self._floors.setdefault(one.member, float(one.numbers[0]))
         for place in stretch.places(("gradient_clamped",)).tolist():
             self._look_at_values(stretch.sample(place))
         for applied, computed in pairs:
@@ -280,6 +290,11 @@ class Clipping(Rule):
         began = math.nan if course is None else course.began
         # A likelihood's loss falls on below 0; of one that began there, no share is known.
         solved = course is not None and began >= 0 and course.level <= self.solved * began
+        undone = (
+            bool(self._floors)
+            and message is None
+            and all(floor > 0 and applied > ABOVE * floor for floor in self._floors.values())
+        )
         self.found(
             member,
             now.iteration,
@@ -288,5 +303,5 @@ class Clipping(Rule):
             f"gradients, half of them to less than {short(median)} of their norm",
             {"median factor": median, "gradient norm": before, "applied": applied},
             signals=(named("grad_norm", member), named("grad_norm_applied", member)),
-            severity="info" if solved else None,
+            severity="info" if solved or undone else None,
         )

@@ -9,6 +9,7 @@ from torch.autograd.graph import Node
 from backsight.probes._modules import parameters_of
 from backsight.probes._operations import operation, saved, shape_of, signed, unpacked
 from backsight.probes.loss import LossOperations
+from backsight.probes.wiring._joined_apart import rows_below
 
 __all__ = ["DataEntry", "data_by_weight", "data_entries", "given_beside", "put_elsewhere"]
 
@@ -158,6 +159,9 @@ def given_beside(
 def put_elsewhere(made: LossOperations, batch: int) -> bool:
     """Whether the rows of a batch may have been put into another order, otherwise than by an index.
 
+    Where rows were packed, what was done to them before is no putting back, as of
+    ``pack_sequence``, which copies them one by one.
+
     Args:
         made: the operations of the loss.
         batch: rows.
@@ -170,8 +174,13 @@ def put_elsewhere(made: LossOperations, batch: int) -> bool:
         >>> [put_elsewhere(LossOperations([one.sum()]), 4) for one in (back, x.tanh())]
         [True, False]
     """
-    copied = len(made.those({"CopySlices"}))  # out[row] = x[place], row by row
-    return copied >= batch or any(_puts(name, node, batch) for name, node in made.named())
+    copies = [node for _, node in made.those({"CopySlices"})]  # out[row] = x[place], row by row
+    puts = [node for name, node in made.named() if _puts(name, node, batch)]
+    packed = {node for _, node in made.those({"PackPaddedSequence"})}
+    if packed and (puts or len(copies) >= batch):
+        copies = [node for node in copies if rows_below([node], packed)]
+        puts = [node for node in puts if rows_below([node], packed)]
+    return bool(puts) or len(copies) >= batch
 
 
 def _puts(name: str, node: Node, batch: int) -> bool:

@@ -28,6 +28,19 @@ SIGNALS = (
         source="Pascanu, Mikolov, Bengio 2013, §3.2",
     ),
     Signal(
+        name="grad_norm_floor",
+        title="gradient that is as long as ε",
+        formula="ε √(elements that the optimizer moves), of an optimizer that divides each element "
+        "of a gradient by its usual size (Adam, AdamW, Adamax, NAdam, RAdam, RMSprop): the length "
+        "of gradients far above it does not matter; 0 of another optimizer; grad_norm_floor/2 for "
+        "the second optimizer",
+        axes=("iteration",),
+        unit="loss / weight",
+        reduction="largest ε of all groups",
+        cost="none",
+        source="Kingma and Ba 2015",
+    ),
+    Signal(
         name="grad_time",
         title="gradient over time",
         formula="mean over b of ‖∂L/∂h_{t,b}‖, through the output of step t and through every "

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -24,7 +25,8 @@ class GradientLeft(Measurement):
     Of several passes between two steps, the least: gradients that add up on purpose are zeroed
     before the first of them. So are those that another model's loss leaves behind. Where the
     gradients of some parameters are gone and those of others are not, the share is that of the
-    others, and is recorded under the module that holds them. -1 where a step finds nothing of the
+    others, and is recorded under the module that holds them; what an optimizer does not move does
+    not count at its step (another one moves it in turn). -1 where a step finds nothing of the
     gradient that backward has brought.
 
     Example:
@@ -47,8 +49,8 @@ class GradientLeft(Measurement):
     def __init__(self) -> None:
         self._stepped: dict[int, _Read] = {}
         """By optimizer, what its step has read."""
-        self._left: dict[int, tuple[float, str]] = {}
-        """By optimizer, the least share so far, and where it is."""
+        self._left: dict[int, _Left] = {}
+        """By optimizer, the least share so far."""
         self._used: _Read | None = None
         """What the user's own code is about to read."""
         self._zeroed: set[int] = set()
@@ -77,7 +79,7 @@ class GradientLeft(Measurement):
             if read.closure and number in self._left:
                 continue  # it evaluates its closure again
             left = read.left()
-            self._left[number] = min(left, self._left.get(number, left))
+            self._left[number] = min(left, self._left.get(number, left), key=lambda one: one.share)
         if not now.by_hand:
             self._passes += 1
             self._zeroed |= {id(p) for p in now.parameters.values() if not _has_gradient(p)}
@@ -93,7 +95,7 @@ class GradientLeft(Measurement):
         """No further pass comes before this one."""
         if step.closure:
             return
-        self._told(step.number, now)
+        self._told(step.number, now, step.parameters)
         mine = [p for p in step.parameters.values() if id(p) in self._arrived]
         cut = any(clip.limit <= 0 for clip in now.clips)
         if mine and not cut and not any(map(_has_gradient, mine)):
@@ -102,7 +104,7 @@ class GradientLeft(Measurement):
     def on_step_end(self, step: OptimizerStep, now: Iteration) -> None:
         """Remember what the step has read."""
         if step.closure:
-            self._told(step.number, now)
+            self._told(step.number, now, step.parameters)
         if not self._passes:
             return
         parameters = [p for p in step.parameters.values() if p.grad is not None]
@@ -120,15 +122,33 @@ class GradientLeft(Measurement):
         if now.by_hand:
             self._told(BY_HAND, now)
 
-    def _told(self, number: int, now: Iteration) -> None:
-        if self._stepped.pop(number, None) is not None and number in self._left:
-            self._record(*self._left.pop(number), now)
+    def _told(
+        self, number: int, now: Iteration, moved: Mapping[str, nn.Parameter] | None = None
+    ) -> None:
+        """Optimizers that share parameters have one number: another one's may be left to wait."""
+        if self._stepped.pop(number, None) is None or number not in self._left:
+            return
+        left = self._left.pop(number)
+        if left.where and moved is not None and not left.kept <= set(map(id, moved.values())):
+            return
+        self._record(left.share, left.where, now)
 
     def _record(self, share: float, where: str, now: Iteration) -> None:
         """The largest over the optimizers that step in an iteration."""
         name = f"gradient_left/{where}" if where else "gradient_left"
         before = float(now.numbers.get(name, 0.0))
         now.record(name, min(share, before) if min(share, before) < 0 else max(share, before))
+
+
+class _Left(NamedTuple):
+    """What is there of a gradient that was read."""
+
+    share: float
+    """Of those that are there."""
+    where: str = ""
+    """The module that holds them; none where that is all of them."""
+    kept: frozenset[int] = frozenset()
+    """Their identities."""
 
 
 class _Read:
@@ -147,18 +167,18 @@ class _Read:
         read = {name: p for (name, p), norm in zip(there.items(), norms, strict=True) if norm}
         return cls(read, [norm for norm in norms if norm]) if read else None
 
-    def left(self) -> tuple[float, str]:
-        """The share that is still there of those that are, and which module holds them; no module
-        where that is all of them."""
+    def left(self) -> _Left:
+        """What is still there."""
         now = _norms(self._parameters.values())
         kept = [place for place, norm in enumerate(now) if norm]
         if not kept:
-            return 0.0, ""
+            return _Left(0.0)
         share = math.hypot(*(now[k] for k in kept)) / math.hypot(*(self._norms[k] for k in kept))
         if len(kept) == len(now):
-            return share, ""
-        names = list(self._parameters)
-        return share, _holder([names[place] for place in kept])
+            return _Left(share)
+        names, parameters = list(self._parameters), list(self._parameters.values())
+        there = frozenset(id(parameters[place]) for place in kept)
+        return _Left(share, _holder([names[place] for place in kept]), there)
 
 
 def _holder(names: list[str]) -> str:
