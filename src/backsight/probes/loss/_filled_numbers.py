@@ -53,7 +53,7 @@ def filled_numbers(made: LossOperations, roots: Sequence[Tensor]) -> float:
 
     Returns:
         0 where none ends in one, where it has no weight, where the predictions are the same there,
-        or where a layer is given data at each of these steps: then it may be what these data mean.
+        or where a layer is given other data at each of these steps: then it may be what these mean.
 
     Example:
         >>> import torch
@@ -75,10 +75,11 @@ def filled_numbers(made: LossOperations, roots: Sequence[Tensor]) -> float:
             continue
         if min(target.shape[:2]) < FEWEST:
             continue
-        share = max(_filled(each) for each in (given, _turned(given)))
+        shares = [_filled(each) for each in (given, _turned(given))]
+        share = max(shares)
         if not share or not _weighs_all(given, roots):
             continue
-        read = data_read(made).values()
+        read = data_read(made, steps=target.shape[1 - shares.index(share)]).values()
         count = target.shape[0] * target.shape[1]
         return 0.0 if any(sum(each.values()) == count for each in read) else share
     return 0.0

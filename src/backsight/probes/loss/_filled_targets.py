@@ -158,11 +158,13 @@ def _is_read_by_step(made: LossOperations, count: int) -> bool:
     return any(2 * sum(each.values()) >= count for each in data_read(made).values())
 
 
-def data_read(made: LossOperations) -> dict[object, dict[tuple[int, int], int]]:
+def data_read(made: LossOperations, steps: int = 0) -> dict[object, dict[tuple[int, int], int]]:
     """How many data that vary each weight is given, by where they are.
 
     Args:
         made: the operations of the loss, while the graph is whole.
+        steps: of a sequence; what is given again at each of so many steps counts once, as it does
+            not tell where a sequence ends.
 
     Example:
         >>> import torch
@@ -178,7 +180,7 @@ def data_read(made: LossOperations) -> dict[object, dict[tuple[int, int], int]]:
         if "Rnn" in name and _holds_data(node):
             whole = getattr(node, "_saved_input", None)
             if isinstance(whole, Tensor) and _varies(whole):
-                read[node] = {(whole.data_ptr(), 0): whole[..., 0].numel()}
+                read[node] = {(whole.data_ptr(), 0): _counted(whole[..., 0].numel(), whole, steps)}
         if name not in KEPT:
             continue
         data = getattr(node, f"_saved_{KEPT[name]}", None)
@@ -187,7 +189,7 @@ def data_read(made: LossOperations) -> dict[object, dict[tuple[int, int], int]]:
             continue
         if not _varies(data):
             continue
-        rows = _rows(name, data)
+        rows = _counted(_rows(name, data), data, steps)
         read.setdefault(weight, {})[data.data_ptr(), rows] = rows
     return read
 
@@ -195,6 +197,18 @@ def data_read(made: LossOperations) -> dict[object, dict[tuple[int, int], int]]:
 def _varies(data: Tensor) -> bool:
     """Whether it tells anything: a decoder that runs by itself may be given zeros."""
     return bool(data.numel()) and bool((data != data.reshape(-1)[0]).any())
+
+
+def _counted(rows: int, data: Tensor, steps: int) -> int:
+    """The number of rows; of sequences that are the same at each step, that of the sequences."""
+    if not steps or rows % steps or rows == steps or data.numel() % rows:
+        return rows
+    each = data.reshape(rows, -1)
+    by_step = (
+        each.view(steps, rows // steps, -1),
+        each.view(-1, steps, each.shape[1]).transpose(0, 1),
+    )
+    return rows // steps if any(bool((x == x[0]).all()) for x in by_step) else rows
 
 
 def _rows(name: str, data: Tensor) -> int:
