@@ -67,6 +67,7 @@ def by_query(held: dict[str, Tensor], loss: Tensor) -> None:
             one += 0.1 * gradient  # up
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     ("step", "code"), [(by_data, None), (without_zeroing, "BKS410"), (by_query, "BKS429")]
 )

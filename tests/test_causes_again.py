@@ -51,6 +51,7 @@ def test_matrices_by_hand_that_are_one_number(tmp_path: Path) -> None:
     assert found[0].severity == "error"
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("constant", [("wo",), ("wx", "wo"), ("wx",), ()])
 def test_matrices_that_gradients_tell_apart(constant: tuple[str, ...], tmp_path: Path) -> None:
     layers = {"cell": Cell(*constant), "rnn": rnn()}
@@ -113,6 +114,7 @@ def for_a_judge(m: Parts) -> Tensor:
     return total
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("loss", [from_a_state, but_for_the_last, beside_data, for_a_judge])
 def test_steps_that_differ(loss: LossOf, tmp_path: Path) -> None:
     assert not findings("BKS407", loss, tmp_path, {"rnn": rnn()}, 5)
@@ -150,6 +152,7 @@ def looking() -> dict[str, nn.Module]:
     }
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     ("loss", "where"),
     [(cast_early, "look"), (cast_for_a_projection, "in"), (cast_to_symbols, "look")],
@@ -194,6 +197,7 @@ def by_hand(m: Parts) -> Tensor:
     return h.square().mean() + beside
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("loss", [zeros_decoded, one_symbol_decoded, begun_in_data, by_hand])
 def test_a_layer_that_is_given_zeros_on_purpose(loss: LossOf, tmp_path: Path) -> None:
     layers = looking() | {"back": nn.Linear(UNITS, 5), "reads": nn.Linear(INPUTS, 5)}
@@ -258,6 +262,7 @@ def one_more(m: Parts) -> Tensor:
     return total
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     ("loss", "first", "told"),
     [(halves, False, True), (halves, True, False), (one_more, False, False)],

@@ -122,6 +122,7 @@ def test_with_it_nothing_is(loss: Loss, tmp_path: Path) -> None:
     assert not findings("BKS408", loss, tmp_path, layers(batch_first=True))
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("loss", [slid, noise, partial(tagged, ordered=True)])
 def test_nor_is_anything_where_both_axes_look_alike(loss: Loss, tmp_path: Path) -> None:
     """Sorted by length, a batch ends in padding both ways."""
@@ -165,7 +166,7 @@ def stepped(m: nn.ModuleDict, *, how: str, along: int) -> Tensor:
     return functional.mse_loss(z, series[:, 1:])
 
 
-@pytest.mark.some(4)
+@pytest.mark.some(2)
 @pytest.mark.parametrize("how", ["beside", "by hand", "cell", "embedded"])
 @pytest.mark.parametrize("along", [0, 1])
 def test_a_loop_along_the_batch_is_found(how: str, along: int, tmp_path: Path) -> None:

@@ -63,6 +63,7 @@ def test_targets_out_of_reach(
     assert [share for _, share in found] == pytest.approx([share for _, share in told], abs=0.13)
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(("by", "severities"), [(8.0, ["warning"]), (1.0, ["info"]), (0.3, [])])
 def test_what_a_tanh_cannot_answer_is_told(
     by: float, severities: list[str], tmp_path: Path

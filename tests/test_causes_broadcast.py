@@ -39,6 +39,7 @@ SPREAD: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
 }
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize("which", SPREAD)
 def test_one_target_for_all_steps_is_told(which: str, tmp_path: Path) -> None:
     loss, modules = SPREAD[which]
@@ -61,7 +62,7 @@ MEANT: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
 }
 
 
-@pytest.mark.some(4)
+@pytest.mark.some(2)
 @pytest.mark.parametrize("which", MEANT)
 def test_other_targets_are_not(which: str, tmp_path: Path) -> None:
     loss, modules = MEANT[which]

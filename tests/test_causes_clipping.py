@@ -497,7 +497,7 @@ def of_two_optimizers(t: Training) -> None:
     t.optimizer.step()
 
 
-@pytest.mark.some(3)
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     "step",
     [

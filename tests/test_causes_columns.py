@@ -116,7 +116,7 @@ HEALTHY: dict[str, tuple[Read, dict[str, bool | int]]] = {
 }  # fmt: skip
 
 
-@pytest.mark.some(4)
+@pytest.mark.some(3)
 @pytest.mark.parametrize("which", HEALTHY)
 def test_what_is_read_of_all_is_not(which: str, tmp_path: Path) -> None:
     read, settings = HEALTHY[which]

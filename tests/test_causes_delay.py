@@ -31,7 +31,7 @@ WINDOWS: dict[str, tuple[Callable[[], Pair], str]] = {
 }
 
 
-@pytest.mark.some(4)
+@pytest.mark.some(2)
 @pytest.mark.parametrize("batch_first", [True, False])
 @pytest.mark.parametrize("which", WINDOWS)
 def test_numbers(which: str, batch_first: bool, tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_symbols(embedded: bool, bidirectional: bool, tmp_path: Path) -> None:
     assert [one.severity for one in found] == ([] if bidirectional else ["info"])
 
 
-@pytest.mark.some(3)
+@pytest.mark.some(2)
 @pytest.mark.parametrize("first", [-100, 9, 0])
 @pytest.mark.parametrize("encoded", [False, True])
 def test_a_mark_comes_first(encoded: bool, first: int, tmp_path: Path) -> None:

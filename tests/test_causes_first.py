@@ -86,7 +86,7 @@ def test_the_first_step_of_a_loop_is_found(which: str, tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.some(3)
+@pytest.mark.some(2)
 @pytest.mark.parametrize("which", OTHERS)
 def test_what_reads_more_than_the_first_step_is_not(which: str, tmp_path: Path) -> None:
     assert found(Cells(nn.LSTMCell(INPUTS, UNITS), OTHERS[which]), tmp_path / "cell") == []

@@ -49,6 +49,7 @@ def no_reward(m: nn.ModuleDict) -> Tensor:
     return gated(m) * 0
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     ("loss", "zeros"), [(gated, ["up"]), (added, ["up", "head"]), (no_reward, ["down", "up"])]
 )

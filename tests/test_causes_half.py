@@ -179,6 +179,7 @@ def test_so_is_one_that_the_loss_reads_after_each_step(tmp_path: Path) -> None:
     assert (found.severity, found.evidence) == ("info", {"sums in half precision": 16.0})
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize(
     "net",
     [

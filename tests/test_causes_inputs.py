@@ -43,6 +43,7 @@ def never_handed_on(m: Parts) -> Tensor:
     return total
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("loss", [one_step, one_step_of_zeros, never_handed_on])
 def test_sequences_of_one_step_are_found(loss: LossOf, tmp_path: Path) -> None:
     (finding,) = findings("BKS432", loss, tmp_path, alone(rnn(batch_first=True)))
@@ -70,6 +71,7 @@ def several_steps(m: Parts) -> Tensor:
     return total
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("loss", [handed_on, a_state_of_its_own, several_steps])
 def test_steps_with_a_past_are_not(loss: LossOf, tmp_path: Path) -> None:
     assert not findings("BKS432", loss, tmp_path, alone(rnn(batch_first=True)))
@@ -156,7 +158,7 @@ def test_what_saturates_nothing_or_is_normalised_is_not(
     assert not findings("BKS433", loss, tmp_path, {"rnn": layer, **parts})
 
 
-@pytest.mark.some(3)
+@pytest.mark.some(2)
 @pytest.mark.parametrize(("by", "told"), [(1e-5, ["info"]), (0.02, []), (0.0, [])])
 @pytest.mark.parametrize("recurrent", [True, False])
 def test_features_of_very_different_scale_are_a_note(
@@ -216,6 +218,7 @@ def test_a_few_batches_in_turn_are_a_note(tmp_path: Path) -> None:
     assert not findings("BKS434", in_turn(9), tmp_path / "nine", {"rnn": rnn()}, 33)
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("loss", [same, embedded, projected])
 def test_the_same_batch_is_a_note(loss: LossOf, tmp_path: Path) -> None:
     layers = {
@@ -251,7 +254,7 @@ def other_targets(m: Parts) -> Tensor:
     return functional.mse_loss(m["rnn"](m["project"](FIXED))[0], torch.randn(STEPS, BATCH, UNITS))
 
 
-@pytest.mark.some(3)
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     "loss",
     [reordered, other_symbols, beside_one_that_varies, positions_beside_data, other_targets],
@@ -282,6 +285,7 @@ WAVES = torch.randn(STEPS, BATCH, INPUTS, generator=torch.Generator().manual_see
 LABELS = torch.arange(BATCH) % UNITS
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     ("noise", "other_labels", "told"),
     [(0.05, False, True), (0.05, True, False), (1.0, False, False)],
@@ -462,6 +466,7 @@ def test_what_else_begins_with_a_constant_is_not(layer: nn.Module, tmp_path: Pat
 # -- BKS406: data not finite, between two samples -------------------------------------------------
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     ("where", "first"), [("data", "BKS406"), ("target", "BKS201"), ("weight", "BKS201")]
 )

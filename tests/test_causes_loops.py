@@ -71,7 +71,7 @@ RIGHT = {
 }
 
 
-@pytest.mark.some(4)
+@pytest.mark.some(2)
 @pytest.mark.parametrize("which", RIGHT)
 def test_a_loop_that_heeds_its_lengths_is_not(which: str, tmp_path: Path) -> None:
     assert not findings("BKS415", RIGHT[which], tmp_path, modules())

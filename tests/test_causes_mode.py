@@ -90,7 +90,7 @@ def explains(net: Net) -> None:
     net.train()
 
 
-@pytest.mark.some(3)
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     ("between", "rnn", "each"),
     [
@@ -125,6 +125,7 @@ def test_a_model_that_trains_while_its_only_such_module_does_not_is_a_note(tmp_p
     assert found.severity == "info"
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     ("between", "rnn"),
     [
@@ -141,6 +142,7 @@ def test_dropout_that_leaves_next_to_nothing_is_found(
     assert found.evidence["dropout"] == pytest.approx(0.95)
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     "between",
     [
@@ -170,6 +172,7 @@ def own(keep: float, scale: float = 0.0) -> Callable[[Tensor], Tensor]:
     return lambda x: x * torch.bernoulli(torch.full_like(x, keep)) / (scale or keep)
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     "between", [own(0.05), own(0.05, 0.95), lambda x: x * (torch.rand_like(x) < 0.05) / 0.05]
 )
@@ -178,6 +181,7 @@ def test_dropout_by_hand_is_found(between: Callable[[Tensor], Tensor], tmp_path:
     assert found.evidence["dropout"] == pytest.approx(0.95)
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     "between",
     [own(0.5), own(0.3, 0.7), own(0.05, 0.8), lambda x: x * (torch.rand_like(x) < 0.05) / 3.0],
@@ -318,6 +322,7 @@ def test_dropout_of_raw_inputs_that_leaves_next_to_nothing_is_found(
     assert found.evidence["dropout"] == pytest.approx(0.95)
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     "drop",
     [

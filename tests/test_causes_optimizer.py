@@ -135,7 +135,7 @@ def restarts(parameters: list[nn.Parameter]) -> Iterator[Optimizer]:
         yield torch.optim.LBFGS(parameters, max_iter=2)
 
 
-@pytest.mark.some(3)
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     "optimizers",
     [

@@ -35,6 +35,7 @@ def of_words(loss: Loss, folder: Path) -> list[Finding]:
     return [one for one in diagnose(folder / "run").findings if one.code == "BKS415"]
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize(
     ("pool", "found"),
     [
@@ -69,6 +70,7 @@ def test_a_mean_over_whole_rows_is_right(whole: bool, tmp_path: Path) -> None:
     assert bool(of_words(loss, tmp_path)) is not whole
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize("kind", ["GRU", "LSTM"])
 def test_last_states_of_two_directions_of_padded_rows_are_a_note(
@@ -108,7 +110,7 @@ def test_what_comes_next_is_padding(ignored: int, tmp_path: Path) -> None:
     assert [one.severity for one in each] == ["warning"] * (ignored < 0)
 
 
-@pytest.mark.some(4)
+@pytest.mark.some(2)
 @pytest.mark.parametrize("way", ["packed", "named", "neither"])
 @pytest.mark.parametrize("ignored", [-100, 0])
 def test_padding_with_the_most_frequent_label_counts_where_it_is_known_to_be_padding(
@@ -135,7 +137,7 @@ def test_padding_with_the_most_frequent_label_counts_where_it_is_known_to_be_pad
     assert [one.severity for one in found] == ["warning"] * (way != "neither" and ignored == 0)
 
 
-@pytest.mark.some(4)
+@pytest.mark.some(2)
 @pytest.mark.parametrize("told", [0, None])
 @pytest.mark.parametrize("whole", [0, 1, 4])
 def test_a_text_may_begin_with_a_symbol_that_it_does_not_leave(
@@ -176,6 +178,7 @@ def test_a_text_may_leave_the_symbol_that_it_ends_in(
     assert [one.severity for one in found] == [severity]
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("told", [0, None])
 @pytest.mark.parametrize("counted", [True, False])
 def test_padding_that_the_embedding_names_may_have_two_lengths(
@@ -229,6 +232,7 @@ def test_padding_before_a_convolution_counts_in_a_loss_of_frames(
     assert bool(findings("BKS420", loss, tmp_path, modules)) is not masked
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize(
     ("told", "padded", "found"),
     [(0, 0.9, True), (None, 0.9, False), (0, 0.3, False), (0, 1.0, False)],
@@ -254,6 +258,7 @@ def test_a_last_state_behind_padding_that_the_embedding_names(
     assert [one.severity for one in each] == ["warning"] * found
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("features", [False, True])
 @pytest.mark.parametrize(("filled", "found"), [("before", False), ("behind", True), ("", True)])
 def test_what_sequences_end_in_alike_is_no_padding_if_they_are_filled_up_before(

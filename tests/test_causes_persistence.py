@@ -289,6 +289,7 @@ def last_of_loop(model: nn.ModuleDict, s: Tensor) -> Tensor:
     return z
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize("answer", [last, last_state, last_of_loop])
 @pytest.mark.parametrize("column", [None, 2])
 def test_a_target_after_the_last_step(
@@ -359,6 +360,7 @@ def test_a_target_that_the_newest_value_comes_close_to() -> None:
     assert not of(walk[-1, :4, 0], walk[:-1, :4])[0]
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize("shape", [(64,), (64, 1)])
 @pytest.mark.parametrize("ahead", [1, 9])
 @pytest.mark.parametrize("convolved", [False, True])

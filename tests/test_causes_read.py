@@ -92,7 +92,7 @@ BOTH_SEEN: dict[str, tuple[Read, bool]] = {
 }
 
 
-@pytest.mark.some(4)
+@pytest.mark.some(2)
 @pytest.mark.parametrize("which", BOTH_SEEN)
 def test_two_directions_that_have_seen_the_sequence_are_not(which: str, tmp_path: Path) -> None:
     read, packed = BOTH_SEEN[which]
@@ -193,7 +193,7 @@ BEHIND: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
 }  # fmt: skip
 
 
-@pytest.mark.some(4)
+@pytest.mark.some(3)
 @pytest.mark.parametrize("which", BEHIND)
 def test_a_last_step_behind_padding_is_found(which: str, tmp_path: Path) -> None:
     loss, modules = BEHIND[which]
@@ -260,7 +260,7 @@ BEFORE: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
 }  # fmt: skip
 
 
-@pytest.mark.some(5)
+@pytest.mark.some(3)
 @pytest.mark.parametrize("which", BEFORE)
 def test_a_last_step_of_the_sequences_is_not(which: str, tmp_path: Path) -> None:
     loss, modules = BEFORE[which]
@@ -279,6 +279,7 @@ def packed_whole(m: nn.ModuleDict, *, embed: bool = True, mean: bool = False) ->
     return by_state(whole, m)
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize("embed", [True, False])
 @pytest.mark.parametrize("bidirectional", [True, False])
 def test_lengths_of_the_padded_batch_are_found(
@@ -337,7 +338,7 @@ def packs(m: nn.ModuleDict, what: str) -> Tensor:
     return loss
 
 
-@pytest.mark.some(5)
+@pytest.mark.some(3)
 @pytest.mark.parametrize(
     "change", [fallen, lambda lengths: lengths.roll(1), lambda lengths: (lengths + 1) // 2]
 )
@@ -363,7 +364,7 @@ RIGHT: dict[str, Packs] = {
 }
 
 
-@pytest.mark.some(5)
+@pytest.mark.some(3)
 @pytest.mark.parametrize("which", RIGHT)
 @pytest.mark.parametrize(
     "what", ["symbols", "numbers", "numbers that begin alike", "behind a layer"]
@@ -464,6 +465,7 @@ def test_a_mask_the_wrong_way_round_is_found(tmp_path: Path) -> None:
     assert "the wrong way round" in finding.message
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize("dropout", [0.0, 0.5])
 @pytest.mark.parametrize("turned", [False, True])
 def test_a_transformer_whose_mask_is_the_wrong_way_round(
@@ -481,6 +483,7 @@ def test_a_transformer_whose_mask_is_the_wrong_way_round(
     assert [one.module for one in found] == ["attention"] * turned
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     ("pool", "steps"),
     [
@@ -656,6 +659,7 @@ def test_a_filler_of_targets_alone_is_a_note(flat: bool, tmp_path: Path) -> None
     assert finding.evidence == {"padding": pytest.approx(float(ENDS.float().mean()), rel=1e-2)}
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     "how", [{"data": True}, {"down": True}, {"ignored": 0}, {"mask": True}], ids=str
 )

@@ -224,7 +224,7 @@ SORTED: dict[str, tuple[Loss, bool]] = {
 }  # fmt: skip
 
 
-@pytest.mark.some(3)
+@pytest.mark.some(2)
 @pytest.mark.parametrize("which", SORTED)
 def test_rows_that_are_sorted_alone_are_found(which: str, tmp_path: Path) -> None:
     loss, slices = SORTED[which]
@@ -260,7 +260,7 @@ ALIKE: dict[str, Loss] = {
 }
 
 
-@pytest.mark.some(3)
+@pytest.mark.some(2)
 @pytest.mark.parametrize("which", ALIKE)
 def test_rows_in_order_are_not(which: str, tmp_path: Path) -> None:
     assert not {"BKS417", "BKS435"} & set(trained(ALIKE[which], tmp_path))
@@ -427,6 +427,7 @@ def test_a_model_that_is_given_rows_one_by_one_has_to_put_them_back(
     assert ("BKS417" in {f.code for f in diagnose(tmp_path / "run").findings}) is not back
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     ("returned", "kinds"),
     [
@@ -545,6 +546,7 @@ def tossed(m: nn.ModuleDict, rows: Tensor) -> Tensor:
     return functional.binary_cross_entropy_with_logits(z, torch.randint(2, (BATCH,)).float())
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("loss", [shuffled, noise, tossed])
 def test_other_targets_for_the_same_input_are_found(loss: Loss, tmp_path: Path) -> None:
     found = trained(loss, tmp_path, slices=True)["BKS435"]
@@ -570,6 +572,7 @@ def test_rows_that_come_again_are_looked_at_in_samples(apart: bool, tmp_path: Pa
     assert ("BKS435" in found) is apart
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     ("steps", "apart", "told"), [(9, True, True), (9, False, False), (3, True, False)]
 )
@@ -716,7 +719,7 @@ def fresh(m: nn.ModuleDict, rows: Tensor) -> Tensor:
     return ce(z, torch.randint(CLASSES, (BATCH,)))
 
 
-@pytest.mark.some(3)
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     "loss",
     [

@@ -176,11 +176,13 @@ HEALTHY: list[Make] = [
 ]
 
 
+@pytest.mark.some(12)
 @pytest.mark.parametrize("make", HEALTHY)
 def test_a_healthy_schedule_is_not_accused(make: Make) -> None:
     assert findings(rates(make)) == []
 
 
+@pytest.mark.some(10)
 @pytest.mark.parametrize("make", HEALTHY)
 def test_nor_is_it_while_the_run_goes_on(make: Make) -> None:
     """A rule does not know that the end of a schedule is the end of the training."""
@@ -335,6 +337,7 @@ def test_a_warm_up_in_steps_that_is_moved_by_epochs_is_found() -> None:
     assert found.evidence["rises left"] == pytest.approx(5994, abs=4)
 
 
+@pytest.mark.some(5)
 @pytest.mark.parametrize(
     "shares",
     [
@@ -508,6 +511,7 @@ def test_a_cosine_that_swings_back_up_is_a_note(calls: int, told: int) -> None:
     assert all("swings back up" in one.message for one in found)
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     ("make", "name"),
     [

@@ -381,6 +381,7 @@ def test_a_step_by_hand_is_known_by_its_way(way: float, found: set[str], tmp_pat
     assert codes(step, tmp_path / "run") == found
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("step", [ascends, climbs_an_error, accumulates, spreads])
 def test_a_step_along_the_wrong_sign_is_found(
     step: Callable[[Maker], object], tmp_path: Path
@@ -388,6 +389,7 @@ def test_a_step_along_the_wrong_sign_is_found(
     assert codes(step, tmp_path / "run") == {"BKS429"}
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize(
     "step", [climbs_a_gain, deceives, deceives_a_frozen_judge, attacks, keeps_together]
 )
@@ -447,6 +449,7 @@ def test_a_policy_that_is_made_worse_is_a_note(
     assert [one.severity for one in found] == severities
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     ("weight", "by", "told"),
     [

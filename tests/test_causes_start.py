@@ -137,7 +137,7 @@ DRAWN: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
 }
 
 
-@pytest.mark.some(4)
+@pytest.mark.some(2)
 @pytest.mark.parametrize("which", DRAWN)
 def test_a_state_that_is_drawn_is_found(which: str, tmp_path: Path) -> None:
     loss, modules = DRAWN[which]
@@ -224,7 +224,7 @@ NOT_DRAWN: dict[str, tuple[Loss, dict[str, nn.Module]]] = {
 }  # fmt: skip
 
 
-@pytest.mark.some(3)
+@pytest.mark.some(2)
 @pytest.mark.parametrize("which", NOT_DRAWN)
 def test_another_state_is_not(which: str, tmp_path: Path) -> None:
     loss, modules = NOT_DRAWN[which]
@@ -326,6 +326,7 @@ TEXT = torch.randint(9, (BATCH, 8 * STEPS))
 DATA = torch.randn(8 * STEPS, BATCH, INPUTS)
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     "change", [Tensor.detach, lambda s: 3 * s.detach(), lambda s: s.detach().clone()]
 )

@@ -209,12 +209,13 @@ def packed_autoencoder(m: Parts) -> Tensor:
     return functional.cross_entropy(packed(z).data, packed(x).data)
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("loss", [packed_and_shifted, packed_behind_a_picture, packed_autoencoder])
 def test_packed_targets_that_are_not_the_step_read_are_not(loss: LossOf, tmp_path: Path) -> None:
     assert not findings("BKS431", loss, tmp_path, parts())
 
 
-@pytest.mark.some(3)
+@pytest.mark.some(2)
 @pytest.mark.parametrize("which", UNSHIFTED)
 def test_a_target_that_is_not_shifted_is_found(which: str, tmp_path: Path) -> None:
     (finding,) = findings("BKS431", UNSHIFTED[which], tmp_path, parts())
@@ -354,7 +355,7 @@ WELL: dict[str, LossOf] = {
 }
 
 
-@pytest.mark.some(3)
+@pytest.mark.some(2)
 @pytest.mark.parametrize("which", WELL)
 def test_what_only_looks_like_it_is_not(which: str, tmp_path: Path) -> None:
     assert not findings("BKS431", WELL[which], tmp_path, parts())
@@ -404,6 +405,7 @@ class Forecast(nn.Module):
         return result
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(("step", "count"), [(-2, 1), (-1, 0), (0, 0)])
 def test_a_forecast_of_the_last_value_of_its_window(step: int, count: int, tmp_path: Path) -> None:
     def asked(m: Parts) -> Tensor:

@@ -49,7 +49,7 @@ def modules() -> dict[str, nn.Module]:
     }  # fmt: skip
 
 
-@pytest.mark.some(4)
+@pytest.mark.some(2)
 @pytest.mark.parametrize("padded", [False, True])
 @pytest.mark.parametrize("answers", [steps_first, rows_first])
 @pytest.mark.parametrize("turned", [True, False])
@@ -122,6 +122,7 @@ def test_what_was_found_stays_found(turned: bool) -> None:
     assert found == 1500 * turned
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize("kind", ["GRU", "LSTM"])
 @pytest.mark.parametrize("axis", [0, 1, None])
 def test_what_was_read_backwards_is_turned_round_along_the_batch(

@@ -138,6 +138,7 @@ def by_closure(net: Net, optimizer: Optimizer, x: Tensor, *, zeroes: bool) -> No
     optimizer.step(closure)  # type: ignore[arg-type]
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     ("step", "severities"),
     [(zeroed_late, ["error"]), (of_two_losses, []), (limited_to_nothing, []), (plain, [])],

@@ -80,6 +80,7 @@ def put_in_place(net: nn.Sequential, _: Optimizer) -> None:
         layer.weight.data = torch.randn_like(layer.weight)
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("before", [reset, initialise, initialise_data, put_in_place, load_another])
 def test_weights_that_each_epoch_makes_anew_are_found(before: Between, tmp_path: Path) -> None:
     """The first time that follows a step is only noticed."""
@@ -222,6 +223,7 @@ def averages(rate: float, *, restored: bool = False) -> Callable[[nn.Sequential,
     return after
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     ("after", "severities"),
     [
@@ -293,6 +295,7 @@ def fade(net: nn.Sequential, _: Optimizer) -> None:
             p.mul_(1e-9)
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("after", [clamp, clamp_data, unit_rows, fade])
 def test_a_constraint_after_each_step_is_not_accused(after: Between, tmp_path: Path) -> None:
     assert codes(trained(tmp_path / "run", nothing, after=after)) == set()

@@ -143,6 +143,7 @@ class Begins(Net):
         return result
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     ("net", "expected"),
     [
@@ -244,7 +245,7 @@ NEVER = lambda i, o: None  # noqa: E731
 ZEROED = lambda i, o: o.zero_grad()  # noqa: E731
 
 
-@pytest.mark.some(4)
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     ("between", "passes", "severity"),
     [
@@ -293,6 +294,7 @@ def accumulated(
     return diagnose(path)
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(("passes", "clip"), [(3, False), (4, True), (8, False)])
 def test_gradients_that_are_zeroed_before_each_pass(
     passes: int, clip: bool, run_path: Path
@@ -303,7 +305,7 @@ def test_gradients_that_are_zeroed_before_each_pass(
     assert f"of {passes - 1} of {passes} backward passes" in found.findings[0].message
 
 
-@pytest.mark.some(3)
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     ("passes", "over", "kept"),
     [(1, 4, ""), (2, 2, ""), (4, 1, ""), (4, 3, ""), (4, 4, "anew"), (4, 4, "in place")],
@@ -342,6 +344,7 @@ def test_optimizers_that_share_a_part_and_step_in_turn(
     assert told(diagnose(run_path)) == ([] if severity is None else [("BKS410", severity)])
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     ("zeroed", "found"),
     [(lambda net: None, "gradients are not zeroed"), (lambda net: net.head, "gradient of rnn in")],
@@ -493,7 +496,7 @@ def test_each_prediction_against_each_target(loss: Loss, run_path: Path) -> None
     assert "36 comparisons: 6 predictions with each of 6 targets" in found.findings[0].message
 
 
-@pytest.mark.some(4)
+@pytest.mark.some(2)
 @pytest.mark.filterwarnings("ignore:Using a target size")
 @pytest.mark.parametrize(
     "loss",

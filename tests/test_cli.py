@@ -16,7 +16,7 @@ def backsight(*arguments: object, cwd: Path | None = None) -> subprocess.Complet
     return processes.run([*processes.COMMAND, *arguments], cwd=cwd)
 
 
-@pytest.mark.some(5)
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -290,7 +290,7 @@ def test_what_the_guard_has_left_is_recorded_as_applied(run_path: Path) -> None:
 # -- optimizers that evaluate again ---------------------------------------------------------
 
 
-@pytest.mark.some(3)
+@pytest.mark.some(2)
 @pytest.mark.parametrize("kind", ["LBFGS", "inside", "before"])
 @pytest.mark.parametrize("guarded", [False, True])
 def test_what_evaluates_many_times_is_left_alone(

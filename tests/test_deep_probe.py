@@ -50,6 +50,7 @@ def slow(module: Any, x: Tensor) -> NDArray[np.float64]:
     return slow_spectrum(kernel_step(module), x, zeros(module, x.shape[1]), settle=len(x) // 4)
 
 
+@pytest.mark.some(2)
 @pytest.mark.filterwarnings("ignore:LSTM with projections is not supported")
 @pytest.mark.parametrize(
     "kind", [lambda **more: nn.RNN(2, 3, **more), lambda **more: nn.GRU(2, 3, **more),

@@ -309,6 +309,7 @@ def test_live_as_afterwards_with_context_in_a_watched_loop(run_path: Path) -> No
     assert Run(run_path)["usable_context"].tolist() == [4] * 5
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("number", [int, np.int64, np.int32])
 def test_what_watch_is_told_counts_live_as_afterwards(
     number: Callable[[int], Any], run_path: Path
@@ -614,6 +615,7 @@ def test_a_scalar_of_the_users_with_a_profiles_name(
 # -- explain ------------------------------------------------------------------------------------
 
 
+@pytest.mark.some(40)
 @pytest.mark.parametrize("code", CODES)
 def test_explain_every_code(code: str, capsys: pytest.CaptureFixture[str]) -> None:
     known = explain(code)
@@ -1099,7 +1101,7 @@ def test_a_half_precision_input_that_is_finite_has_a_finite_spread() -> None:
     assert spread.take()["rnn"].item() == pytest.approx(80_000)
 
 
-@pytest.mark.some(3)
+@pytest.mark.some(2)
 @pytest.mark.parametrize("kind", [nn.RNN, nn.GRU, nn.LSTM])
 @pytest.mark.parametrize("packed", [False, True])
 def test_input_spread_is_recorded_of_fused_layers(
@@ -1127,6 +1129,7 @@ def test_input_spread_is_recorded_of_fused_layers(
     np.testing.assert_allclose(Run(run_path)["input_spread"], ends, rtol=1e-6)
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("kind", [nn.RNNCell, nn.GRUCell, nn.LSTMCell])
 def test_input_spread_is_recorded_of_cells(
     kind: Callable[..., nn.RNNCellBase], run_path: Path

@@ -633,7 +633,7 @@ UNTOLD: dict[str, tuple[Callable[[], nn.Module], Tensor, str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.some(4)
+@pytest.mark.some(2)
 @pytest.mark.parametrize("case", UNTOLD)
 def test_what_cannot_be_told_is_said(
     case: str, run_path: Path, caplog: pytest.LogCaptureFixture

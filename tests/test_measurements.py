@@ -451,6 +451,7 @@ class Moody(Measurement):
         now.record("own", 1.0)
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("kind", [Frozen, Instance, Moody])
 def test_however_a_measurement_is_written_it_is_fed(
     kind: type[Measurement], run_path: Path
@@ -473,6 +474,7 @@ def test_each_layer_tells_all_faults_together() -> None:
     assert set(raised.value.errors) == {"b", "d"}
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [

@@ -91,6 +91,7 @@ def test_a_range_test_is_meant_to_go_wrong_in_the_end(factor: float, sick: bool)
     assert all("as in a range test" in message for message in told) != sick
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize("rates", [[1e308, 1e-300], [0.0, 1.0], [float("nan"), 1.0], [-1.0, 2.0]])
 def test_rates_of_any_size_are_no_range_test(rates: list[float]) -> None:
     assert judged({"loss": COLLAPSED, "lr": rates}).has_errors

@@ -57,7 +57,7 @@ def test_losses_that_are_masked_are_no_whole(masked: bool) -> None:
     assert (found is None) is masked
 
 
-@pytest.mark.some(4)
+@pytest.mark.some(2)
 @pytest.mark.parametrize("kept", ["", "where", "weighed", "read"])
 @pytest.mark.parametrize("cell", [True, False])
 def test_the_last_of_states_side_by_side_is_behind_padding(

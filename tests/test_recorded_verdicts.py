@@ -331,6 +331,7 @@ def test_a_made_up_verdict_never_crashes(
     assert 0 < used < len(bodies) / 2
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     ("path", "value"),
     [

@@ -102,6 +102,7 @@ LATER = [
 ]
 
 
+@pytest.mark.some(74)
 @pytest.mark.parametrize(("case", "name"), LATER, ids=[f"{c.code}-{n}" for c, n in LATER])
 @pytest.mark.parametrize("change", [-1, 3])
 def test_the_numbers_follow_the_thresholds(case: Case, name: str, change: int) -> None:

@@ -747,6 +747,7 @@ def test_a_loss_that_ends_not_finite_does_not_end_healthy(code: str, value: floa
     assert one.outcome == "not finite"
 
 
+@pytest.mark.some(31)
 @pytest.mark.parametrize(
     ("code", "name", "good", "bad"),
     [
@@ -790,6 +791,7 @@ def test_a_layer_that_is_not_finite_is_not_hidden_by_one_that_is(
     assert verdict(code, series).outcome == "not finite"
 
 
+@pytest.mark.some(40)
 @pytest.mark.parametrize("case", CASES, ids=IDS)
 def test_a_few_values_that_are_not_finite_are_left_out(case: Case) -> None:
     """NaN strewn among healthy numbers is nobody's alarm but BKS201's (and BKS406's, of input)."""

@@ -158,6 +158,7 @@ UNFIT = {
 }
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize("which", [name for name in UNFIT if name != "a policy"])
 def test_a_state_that_does_not_fit_is_refused_in_one_sentence(
     which: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -56,7 +56,7 @@ def test_how_often_in_a_row() -> None:
     assert in_a_row(states, 0)[1][:2].tolist() == [0, 0]
 
 
-@pytest.mark.some(4)
+@pytest.mark.some(2)
 @pytest.mark.parametrize("broken", ["none", "some", "all after 150", "all"])
 @pytest.mark.parametrize("sizes", [(400,), (150, 1, 249), (7,) * 57])
 def test_a_history_is_carried_over_a_stretch(broken: str, sizes: tuple[int, ...]) -> None:

@@ -264,7 +264,7 @@ def test_lengths_and_what_is_varied() -> None:
     assert read_vary("model.steps=2:8:3") == ("model.steps=", (2, 4, 8))
 
 
-@pytest.mark.some(12)
+@pytest.mark.some(5)
 @pytest.mark.parametrize(
     ("words", "said"),
     [

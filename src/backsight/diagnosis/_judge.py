@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Literal
 
 from backsight.diagnosis._finding import Finding, Verdict
@@ -148,7 +149,7 @@ class Judge:
         self.iterations = 0
         """Seen so far."""
 
-    @property
+    @cached_property
     def families(self) -> frozenset[str]:
         """Signals that any rule looks at."""
         return frozenset(
