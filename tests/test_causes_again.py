@@ -222,6 +222,7 @@ def each_for(many: int) -> LossOf:
     return loss
 
 
+@pytest.mark.long
 def test_a_batch_that_comes_many_times_before_the_next(tmp_path: Path) -> None:
     (finding,) = findings("BKS434", each_for(12), tmp_path / "many", {"rnn": rnn()}, 40)
     assert finding.severity == "info"

@@ -573,6 +573,7 @@ def test_a_limit_that_nothing_reaches_is_a_note_at_most(tmp_path: Path) -> None:
     assert found.severity == "info"
 
 
+@pytest.mark.long
 def test_gradients_that_are_divided_by_hand_are_not_always_clipped(tmp_path: Path) -> None:
     """BKS403 compares norms; it is told what the clip itself has done."""
 

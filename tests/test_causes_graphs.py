@@ -139,6 +139,7 @@ def test_graphs_of_forwards_without_a_backward_pass_are_found(step: Step, tmp_pa
     assert float(found.evidence["graphs"]) >= STEPS - 3
 
 
+@pytest.mark.long
 def test_cells_that_validate_with_gradients_are_found(tmp_path: Path) -> None:
     torch.manual_seed(0)
     cell = nn.LSTMCell(2, 4)

@@ -211,6 +211,7 @@ def in_turn(count: int) -> LossOf:
     return loss
 
 
+@pytest.mark.long
 def test_a_few_batches_in_turn_are_a_note(tmp_path: Path) -> None:
     (finding,) = findings("BKS434", in_turn(2), tmp_path / "two", {"rnn": rnn()}, 33)
     assert finding.severity == "info"

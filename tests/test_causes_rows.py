@@ -599,6 +599,7 @@ def test_rows_that_no_recurrent_layer_reads(
     assert ("BKS435" in found) is told
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("tied", [False, True])
 def test_labels_of_other_rows_behind_a_convolution_are_a_note(tied: bool, tmp_path: Path) -> None:
     """The layer is given what the convolution has made. At this rate, neither is learned."""

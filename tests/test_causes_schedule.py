@@ -617,13 +617,14 @@ def plateau(path: Path, mode: Literal["min", "max"], numbers: Numbers) -> list[F
     return [one for one in diagnose(Run(path)).lasting if one.code == "BKS423"]
 
 
+@pytest.mark.long
 def test_a_plateau_that_waits_for_a_loss_to_rise_is_found(tmp_path: Path) -> None:
     (found,) = plateau(tmp_path / "run", "max", lambda _, loss: 1.1 * loss)
     assert found.severity == "warning"
     assert "go well" in found.message
 
 
-@pytest.mark.some(2)
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("mode", "numbers"),
     [

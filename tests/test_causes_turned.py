@@ -95,6 +95,7 @@ def test_targets_that_go_with_other_steps(asked: str, turned: bool, tmp_path: Pa
     assert len(found) == (turned and asked != "sequences")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("turned", [True, False])
 def test_tags_that_go_with_other_symbols(turned: bool, tmp_path: Path) -> None:
     """They say whether a symbol is one of the first three."""

@@ -281,7 +281,7 @@ def saw(length: Length, stretches: list[tuple[float, int, float | None]]) -> lis
     return lengths
 
 
-@pytest.mark.some(2)
+@pytest.mark.long
 @pytest.mark.parametrize("make", KINDS.values(), ids=KINDS)
 @settings(max_examples=40, deadline=None)
 @given(before=STRETCHES, after=STRETCHES)

@@ -112,6 +112,7 @@ def test_every_code_that_is_expected_is_a_rules() -> None:
         assert claim.of | claim.also <= set(KINDS)
 
 
+@pytest.mark.long
 def test_the_same_seed_makes_the_same_run(tmp_path: Path) -> None:
     chosen = case("2-spike-one-huge-step")
     plan = replace(chosen.of(3), iterations=25)
@@ -137,6 +138,7 @@ def test_what_is_kept_beside_the_run_agrees_with_it(tmp_path: Path) -> None:
         np.testing.assert_allclose(kept[name], run[name], rtol=1e-4)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("start", "seed", "kind"),
     [

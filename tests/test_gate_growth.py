@@ -47,7 +47,7 @@ def watched(
     return backsight.Run(folder)
 
 
-@pytest.mark.some(2)
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("kind", "parameter", "part", "name"),
     [

@@ -154,6 +154,7 @@ def test_a_short_memory_is_learned_and_the_summary_says_so(small: dict[str, Any]
     assert any("it remembers what lies at least 1 step back" in s for s in summary(run))
 
 
+@pytest.mark.long
 def test_a_task_that_is_learned_is_solved(small: dict[str, Any]) -> None:
     settings = small | {"iterations": 200, "hidden": 24, "lr": 0.02, "batch": 32}
     run = train(MemoryFirstSymbol(**settings, length=5, symbols=3, cell="gru"))

@@ -465,7 +465,7 @@ def test_where_positions_cannot_be_told_no_curve_is_given(case: str) -> None:
     assert words in found.summary
 
 
-@pytest.mark.some(1)
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore:The .grad attribute")  # what the compiler itself reads
 @pytest.mark.parametrize("compiled", ["loss", "model"])
 def test_compiled_functions(compiled: str) -> None:

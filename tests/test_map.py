@@ -170,7 +170,7 @@ def test_one_by_one_they_are_what_they_are_side_by_side(settings: Memory, x: str
             np.testing.assert_allclose(one, other, **EXACT, err_msg=field.name)
 
 
-@pytest.mark.some(1)
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("guard", "lr"), [(None, "lr=0.1,0.5"), ("skip,backoff,clip:norm=0.5", "lr=0.1,50")]
 )

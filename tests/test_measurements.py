@@ -761,6 +761,7 @@ def test_user_signals_carry_the_models_label_as_ours_do(run_path: Path) -> None:
     assert {"loss/maker", "told/maker"} <= set(Run(run_path).names)
 
 
+@pytest.mark.long
 def test_time_counts_towards_the_budget(run_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A dear measurement makes samples rarer, one of every iteration does not."""
 

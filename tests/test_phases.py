@@ -133,7 +133,7 @@ def test_steps_of_other_parameters_are_no_growth() -> None:
     assert accused(judged(losses, {150: 2.0}, ratios=ratios)) >= {"BKS207"}
 
 
-@pytest.mark.some(2)
+@pytest.mark.long
 @pytest.mark.parametrize("cuts", [[], [150], [151], [60, 149, 150, 151, 300]])
 def test_it_is_the_same_in_portions(cuts: list[int]) -> None:
     losses = FIRST + SECOND[:230] + [x + 30 for x in SECOND[:20]] + [20.0] * 200

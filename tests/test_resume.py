@@ -191,7 +191,7 @@ def test_other_precisions(precision: Any, small: dict[str, Any], tmp_path: Path)
     assert_alike(alone(config, tmp_path), resume(tmp_path / "run"))
 
 
-@pytest.mark.some(1)
+@pytest.mark.long
 @ONE_OF_A_KIND
 def test_every_memory_task(
     kind: type[Memory], own: dict[str, Any], small_memory: dict[str, Any], tmp_path: Path

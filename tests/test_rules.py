@@ -1484,7 +1484,7 @@ def test_all_zero_losses_are_fine() -> None:
     judged({"loss": [0.0] * 100 + [1e-300] + [0.0] * 100})
 
 
-@pytest.mark.some(2)
+@pytest.mark.long
 @pytest.mark.parametrize("exponent", [-900, -20, 20, 900])
 def test_the_unit_of_the_loss_does_not_matter(exponent: int) -> None:
     """A power of two is exact: every rule says the same of every loss, in any unit."""

@@ -432,6 +432,7 @@ def test_interrupted_it_goes_on(tmp_path: Path, proven: tuple[RemedyStudy, list[
     assert third.made == []
 
 
+@pytest.mark.long
 def test_page_and_terminal_show_what_came_of_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -487,6 +488,7 @@ def test_a_fork_of_a_run_end_to_end(tmp_path: Path) -> None:
     assert remedy_study(plan, tmp_path / "study", Pretended(orthogonal_helps)).trials
 
 
+@pytest.mark.long
 def test_a_run_from_the_start_with_a_budget(tmp_path: Path) -> None:
     run = train(tiny(run=tmp_path / "run"))
     plan = remedies_for_run(run, budget=10, seeds=1, only=("lr-tenth",))
@@ -693,6 +695,7 @@ def test_a_run_that_still_trains_is_left_alone(tmp_path: Path) -> None:
         remedies_for_run(tmp_path / "run")
 
 
+@pytest.mark.long
 def test_another_plan_is_another_study(proven: tuple[RemedyStudy, list[str]]) -> None:
     with pytest.raises(RunError, match=r"other settings .*seeds 3, now 4"):
         remedy_study(

@@ -208,6 +208,7 @@ def test_trainings_one_after_the_other_have_a_run_each(tmp_path: Path) -> None:
         assert len(run.events("models")) == 1
 
 
+@pytest.mark.long
 def test_models_that_are_kept_do_not_keep_every_run_open(tmp_path: Path) -> None:
     kept = []
     with observed(tmp_path) as process:
