@@ -69,7 +69,7 @@ class Clipping(Rule):
         "was shortened by exactly the same factor, to norms that differ (a loss scale that is "
         "undone). Of what no optimizer moves, in {alike:.0f} samples in a row clip_grad_norm_ "
         "shortens gradients to less than that. It is a note where the loss is down to {solved:g} "
-        "of where it began by then, and where every optimizer divides gradients by their usual "
+        "of where it began by then, or where every optimizer divides gradients by their usual "
         "size (Adam, RMSprop) and what is left is far above its ε. Or in {alike:.0f} samples in a "
         "row, {held:.0%} of a gradient or more are at the largest value, to the bit: all values "
         "were limited, perhaps by a hook; a note while the loss falls."
